@@ -1,0 +1,1 @@
+"""Citations: markers found in an answer, and whether the passages say so."""

@@ -1,0 +1,261 @@
+"""What a configuration may hold.
+
+Strings may name environment variables as `${NAME}`. They are kept as written and expanded only
+where they are used (`expand`), so an unset variable fails only the part that uses it and no value
+of one is ever part of a configuration that could be printed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+
+from agent_knowledge.errors import ConfigError, nearest
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+"""A resource's name: it becomes part of file and collection names."""
+Text = Annotated[str, StringConstraints(min_length=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def expand(text: str, key: str) -> str:
+    """Replace each `${NAME}` by the environment's value.
+
+    Args:
+        text: A string of the configuration.
+        key: Its key path, for the message.
+
+    Raises:
+        ConfigError: A variable is not set; the message names it and the key, never a value.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            msg = f"{key}: the environment variable {name} is not set; export {name}=... first"
+            raise ConfigError(msg)
+        return os.environ[name]
+
+    return _VARIABLE.sub(value, text)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_means_defaults(cls, value: object) -> object:
+        """A section with no body, such as `agents: {support: }`, takes every default."""
+        return {} if value is None else value
+
+
+class StoreConfig(_Section):
+    """Where indexes are kept."""
+
+    kind: Literal["chroma", "pgvector", "qdrant"] = "chroma"
+    path: Text = ".agent-knowledge"
+    url: SecretStr | None = None
+
+
+class ModelsConfig(_Section):
+    """Chat models: `extractive` (packaged, offline) or any `init_chat_model` string."""
+
+    default: Text = "extractive"
+
+
+class SourceConfig(_Section):
+    """One source of documents: a path (file, folder or glob), or an external retriever."""
+
+    path: Text | None = None
+    external: bool = False
+    description: str = ""
+    changes: Literal["never", "yearly", "monthly", "weekly", "daily", "hourly"] | None = None
+
+
+class ExampleSetConfig(_Section):
+    """One set of worked examples, JSON lines of {"input", "output"}.
+
+    `kind: pattern` teaches what to put out; `kind: style` teaches how to sound.
+    """
+
+    file: Text
+    description: str = ""
+    kind: Literal["pattern", "style"] = "pattern"
+    k: Annotated[int, Field(ge=1, le=64)] = 4
+
+
+class TrainingConfig(_Section):
+    """What a fine-tuned model was trained on; the gate asks for it."""
+
+    examples: Annotated[int, Field(ge=0)] | None = None
+    data_as_of: date | None = None
+
+
+class EndpointConfig(_Section):
+    """A fine-tuned model behind an OpenAI-compatible URL or an `init_chat_model` string."""
+
+    model: Text
+    base_url: SecretStr | None = None
+    api_key: SecretStr | None = None
+    serves: Name
+    training: TrainingConfig = TrainingConfig()
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 10
+    allow_unproven: bool = False
+
+
+class Thresholds(_Section):
+    """Where a probability begins to count. The one home of every threshold of the policy.
+
+    Attributes:
+        retrieval: A task needs facts when this probability is reached.
+        fresh: A task's answer changes with time from here on.
+        coverage: A source is able to serve from here on.
+        pattern: A task is an instance of an example set from here on.
+        clear_pattern: A match from here on outweighs what the text alone suggests.
+        confidence: A decision below this is unsure, and `when_unsure` decides.
+    """
+
+    retrieval: Probability = 0.5
+    fresh: Probability = 0.5
+    coverage: Probability = 0.5
+    pattern: Probability = 0.5
+    clear_pattern: Probability = 0.8
+    confidence: Probability = 0.5
+
+
+class Policy(_Section):
+    """How an agent wants its tasks served."""
+
+    citations: Literal["when_retrieved", "always", "never"] = "when_retrieved"
+    unsupported: Literal["annotate", "strip", "repair", "refuse"] = "annotate"
+    when_unsure: Literal["retrieve", "direct", "ask"] = "retrieve"
+    on_failure: Literal["next_rung", "raise"] = "next_rung"
+    k: Annotated[int, Field(ge=1, le=100)] = 5
+    context_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 2000
+    latency_budget_ms: Annotated[int, Field(ge=1)] | None = None
+    thresholds: Thresholds = Thresholds()
+
+
+class AgentConfig(_Section):
+    """What one agent has at hand; every key is optional."""
+
+    description: str = ""
+    system_prompt: Text | None = None
+    sources: tuple[Name, ...] = ()
+    examples: tuple[Name, ...] = ()
+    endpoint: Name | None = None
+    policy: Policy = Policy()
+
+
+class KnowledgeConfig(_Section):
+    """A whole configuration; see docs/config.md for every key."""
+
+    embedding: Text = "minilm"
+    store: StoreConfig = StoreConfig()
+    models: ModelsConfig = ModelsConfig()
+    sources: dict[Name, SourceConfig] = {}
+    examples: dict[Name, ExampleSetConfig] = {}
+    endpoints: dict[Name, EndpointConfig] = {}
+    agents: dict[Name, AgentConfig] = {}
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> KnowledgeConfig:
+        """Read a configuration file; relative paths in it resolve against its folder.
+
+        Raises:
+            ConfigError: With every fault of the file at once.
+        """
+        from agent_knowledge.config.loading import load_config  # noqa: PLC0415 - it reads us
+
+        return load_config(path)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths resolve against."""
+        return self._folder
+
+    def at(self, folder: Path) -> KnowledgeConfig:
+        """The same configuration with its relative paths resolved against `folder`."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
+
+    def resolve(self, path: str, key: str) -> Path:
+        """Expand variables in a path and resolve it against the configuration's folder."""
+        return self._folder / Path(expand(path, key)).expanduser()
+
+    @property
+    def store_path(self) -> Path:
+        """The folder that holds the indexes."""
+        return self.resolve(self.store.path, "store.path")
+
+    def agent(self, name: str | None = None) -> AgentProfile:
+        """Gather what one agent has at hand.
+
+        Args:
+            name: The agent; None for the only one.
+
+        Raises:
+            ConfigError: The agent is unknown, or none is named and there is not just one.
+        """
+        if name is None:
+            if len(self.agents) != 1:
+                names = ", ".join(self.agents) or "none is defined"
+                msg = f"agents: name one of the agents ({names}), as in --agent NAME"
+                raise ConfigError(msg)
+            name = next(iter(self.agents))
+        if name not in self.agents:
+            msg = f"agents: {name!r} is unknown; {nearest(name, self.agents)}"
+            raise ConfigError(msg)
+        agent = self.agents[name]
+        return AgentProfile(
+            name=name,
+            description=agent.description,
+            sources={s: self.sources[s] for s in agent.sources},
+            examples={e: self.examples[e] for e in agent.examples},
+            endpoint_name=agent.endpoint,
+            endpoint=self.endpoints[agent.endpoint] if agent.endpoint else None,
+            system_prompt=self._prompt(name, agent.system_prompt),
+            policy=agent.policy,
+        )
+
+    def _prompt(self, agent: str, path: str | None) -> str:
+        if path is None:
+            return ""
+        key = f"agents.{agent}.system_prompt"
+        file = self.resolve(path, key)
+        try:
+            return file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"{key}: cannot read {str(file)!r} ({error}); give the path of a UTF-8 text file"
+            raise ConfigError(msg) from error
+
+
+class AgentProfile(_Section):
+    """What one agent has at hand, every name resolved; what the policy decides by."""
+
+    name: str = "agent"
+    description: str = ""
+    sources: dict[str, SourceConfig] = {}
+    examples: dict[str, ExampleSetConfig] = {}
+    endpoint_name: str | None = None
+    endpoint: EndpointConfig | None = None
+    system_prompt: str = ""
+    policy: Policy = Policy()

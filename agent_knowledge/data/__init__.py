@@ -1,0 +1,1 @@
+"""Package data: tokenizer, trained heads."""

@@ -1,0 +1,1 @@
+"""The sample shop of `agent-knowledge demo` (a fiction)."""

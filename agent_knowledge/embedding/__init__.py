@@ -1,0 +1,1 @@
+"""Embedders: `minilm`, packaged and offline; `langchain`, any LangChain embeddings."""

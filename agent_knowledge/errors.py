@@ -1,0 +1,78 @@
+"""What can go wrong, as a tree that a caller can catch at the height it needs.
+
+    AgentKnowledgeError
+    ├── UserError            something given to us is wrong: mend it and call again
+    │   ├── ConfigError          the configuration, or what it names
+    │   ├── MissingExtraError    an optional dependency is not installed
+    │   └── InputError           a task, file or argument
+    └── RunError             the input was fine, the run was not
+        ├── SourceError          a source or its index cannot serve
+        ├── EndpointError        a model or endpoint failed
+        ├── StoreLockedError     another process is writing the store
+        └── CitationError        an answer's citations cannot be honoured
+
+A message says what is wrong, the value, what is accepted and the next step. Being unsure how to
+route a task is no error: it is a `Decision`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AgentKnowledgeError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class UserError(AgentKnowledgeError):
+    """Something given to the package is wrong."""
+
+
+class ConfigError(UserError):
+    """The configuration, or something that it names, is wrong."""
+
+
+class MissingExtraError(UserError):
+    """An optional dependency is needed and not installed; the message has the pip line."""
+
+
+class InputError(UserError):
+    """A task, a file or an argument is wrong."""
+
+
+class RunError(AgentKnowledgeError):
+    """The input was fine and the run failed."""
+
+
+class SourceError(RunError):
+    """A source, or its index, cannot serve."""
+
+
+class EndpointError(RunError):
+    """A model or an endpoint failed, or answered what cannot be used."""
+
+
+class StoreLockedError(RunError):
+    """Another process is writing the store."""
+
+
+class CitationError(RunError):
+    """An answer's citations cannot be honoured."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is meant, or list them, as the end of a message.
+
+    Args:
+        name: The unknown name.
+        known: The names that would have been accepted.
+
+    Returns:
+        `"did you mean 'x'?"` when one is close, else `"known: a, b"`, else `"none is defined"`.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names)}" if names else "none is defined"

@@ -1,0 +1,1 @@
+"""Example sets: read from JSON lines, embedded, kept with their vectors."""

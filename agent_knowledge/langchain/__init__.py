@@ -1,0 +1,1 @@
+"""Faces for LangChain: tool, middleware, retriever. They translate and decide nothing."""

@@ -1,0 +1,1 @@
+"""Models: the packaged extractive one, and endpoints."""

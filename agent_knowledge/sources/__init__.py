@@ -1,0 +1,1 @@
+"""Sources: documents read, split, indexed and searched."""

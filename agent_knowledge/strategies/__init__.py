@@ -1,0 +1,1 @@
+"""From a decision to the knowledge that a model is given."""

@@ -1,0 +1,355 @@
+"""The values that flow through the package: frozen, serialisable, and free of behaviour.
+
+One way through: `Task` -> `Reading` (signals and what was found while measuring) -> `Decision` ->
+`Knowledge` -> `Answer`. Nothing here imports more than the standard library, so that reading a type
+costs nothing at import.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]
+    """Shape (dimensions,), length 1."""
+    Matrix = NDArray[np.float32]
+    """Shape (texts, dimensions), each row of length 1."""
+
+Strategy = Literal["direct", "retrieval", "few_shot", "fine_tuned"]
+"""What a model is given; see GUIDE rules in `decision.rules`."""
+Need = Literal["direct", "retrieval", "few_shot"]
+"""What a task lacks: nothing, facts from outside, or a pattern or style to follow."""
+Role = Literal["user", "assistant"]
+CitationPolicy = Literal["always", "when_retrieved", "never"]
+
+NEEDS: tuple[Need, ...] = ("direct", "retrieval", "few_shot")
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which no UTF-8 text can carry, by U+FFFD; offsets stay the same."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One earlier turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One request to an agent, with its history.
+
+    Attributes:
+        text: The request itself. Lone surrogates are replaced by U+FFFD: a broken character from
+            a chat client must not end a conversation.
+        history: Earlier turns, oldest first, without the request.
+        citations: The caller asks for sources, whatever the text says.
+        id: The caller's own id, given back unchanged.
+    """
+
+    text: str
+    history: tuple[Message, ...] = ()
+    citations: bool = False
+    id: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", without_surrogates(self.text))
+        object.__setattr__(self, "history", tuple(self.history))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A span of a stored document.
+
+    Attributes:
+        source: Name of the source in the configuration.
+        document: The document's id in its source: a row's own id, or a file's path.
+        title: Title with heading path, such as "Refunds > How long it takes"; may be empty.
+        uri: Where a person finds the document.
+        text: The passage, which is `stored_text[start:end]`.
+        start: First character in the stored document text.
+        end: One past the last character.
+        score: How well it fits the query, comparable within one search only; higher is better.
+        date: ISO date of the document's last change, when known.
+    """
+
+    source: str
+    document: str
+    title: str
+    uri: str
+    text: str
+    start: int
+    end: int
+    score: float = 0.0
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A worked example; `score` is its cosine with the task when it was chosen for one."""
+
+    input: str
+    output: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Query:
+    """What the sources are asked: a standalone text and its one embedding."""
+
+    text: str
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A passage that a probe found, not yet read from the store.
+
+    Attributes:
+        source: Name of the source.
+        passage: The passage's number in the store.
+        dense: Cosine of query and passage, -1..1; None where only words found it.
+        lexical: BM25 score, 0 or more, unbounded.
+    """
+
+    source: str
+    passage: int
+    dense: float | None
+    lexical: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What one source answered to a query.
+
+    Attributes:
+        hits: Candidates of both searches, in no order that means anything (fusion orders them).
+        terms_found: Share of the query's words, weighted by rarity in the source (IDF), that occur
+            in the best lexical candidate; 0..1.
+        passages: How many passages the source holds.
+    """
+
+    hits: tuple[Hit, ...]
+    terms_found: float = 0.0
+    passages: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What is measured about a task. All numbers are probabilities, 0..1.
+
+    Attributes:
+        need: Per need, summing to 1, from the text alone.
+        fresh: The right answer changes with time.
+        multi_hop: Answering takes two or more separate look-ups.
+        asks_sources: The text itself asks where an answer comes from.
+        coverage: Per source, that it holds what is asked; None for an external source, which
+            cannot be probed and counts as able.
+        pattern: Per example set, that the task is one more instance of it.
+    """
+
+    need: Mapping[Need, float]
+    fresh: float = 0.0
+    multi_hop: float = 0.0
+    asks_sources: bool = False
+    coverage: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    pattern: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The signals of a task, and what measuring them found, so that nothing is searched twice."""
+
+    task: Task
+    signals: Signals
+    query: Query
+    probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why: a rule of the guide (its id) and what it says of this task."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Why not: a strategy, the rule of the guide that it breaks here, and how."""
+
+    strategy: Strategy
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to hand to the model.
+
+    Attributes:
+        sources: Sources to retrieve from, best covered first; empty when nothing is retrieved.
+        query: What they are asked.
+        k: How many passages at most.
+        examples: The example set to show, if any.
+        endpoint: The fine-tuned endpoint to call, if any.
+        citations: Whether the answer must, may or must not cite.
+        clarify: A question to put to the user instead of answering (`when_unsure: ask`).
+    """
+
+    sources: tuple[str, ...] = ()
+    query: str = ""
+    k: int = 0
+    examples: str | None = None
+    endpoint: str | None = None
+    citations: CitationPolicy = "when_retrieved"
+    clarify: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How a task is to be served, and why; complete enough to explain itself.
+
+    Attributes:
+        strategy: The main strategy; `retrieval` whenever the plan has sources.
+        plan: What to hand over.
+        confidence: Probability that `strategy` is what the task needs, 0..1.
+        signals: What was measured.
+        reasons: The rules that led here, in the order they were read.
+        rejected: Every other strategy with the rules it breaks, first broken rule first.
+        gap: Facts are needed and no source holds them.
+        unsure: Confidence was below the policy's threshold, and `when_unsure` decided.
+        agent: Name of the agent.
+        elapsed_ms: Time the decision took.
+    """
+
+    strategy: Strategy
+    plan: Plan
+    confidence: float
+    signals: Signals
+    reasons: tuple[Reason, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    gap: bool = False
+    unsure: bool = False
+    agent: str = ""
+    elapsed_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """What a plan yields, ready for a model.
+
+    Attributes:
+        decision: The decision that asked for it.
+        passages: Numbered from 1 in this order wherever they are cited.
+        examples: Worked examples, the nearest last, where a model heeds them most.
+        system: The system prompt with the rules for using what follows.
+        prompt: The user's turn: the fenced passages, then the task.
+        left_out: What the token budget kept out, one line each.
+    """
+
+    decision: Decision
+    passages: tuple[Passage, ...] = ()
+    examples: tuple[Example, ...] = ()
+    system: str = ""
+    prompt: str = ""
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Where a passage says it: characters `start:end` of passage number `passage`'s text."""
+
+    passage: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A sentence of an answer that bears citation markers.
+
+    Attributes:
+        text: The sentence without its markers.
+        start: Its first character in the answer.
+        end: One past its last, markers included.
+        cites: Ids of the passages that it names and that exist.
+        supported: A cited passage says it.
+        score: How well the best cited passage covers it, 0..1.
+        quote: Where that passage says it, when it does.
+    """
+
+    text: str
+    start: int
+    end: int
+    cites: tuple[str, ...]
+    supported: bool
+    score: float
+    quote: Quote | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A claim in an answer tied to one passage, verified.
+
+    Attributes:
+        start: First character of the claim in the answer.
+        end: One past its last.
+        number: The passage's number in the answer, as in `[1]`.
+        passage: The passage.
+        supported: Whether the passage was found to say it.
+        score: Degree of support, 0..1.
+    """
+
+    start: int
+    end: int
+    number: int
+    passage: Passage
+    supported: bool
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer with its evidence.
+
+    Attributes:
+        text: What to show; no marker in it names a passage that does not exist.
+        citations: One per claim and passage, in order of the text.
+        claims: Every sentence with a marker, verified.
+        fabricated: Markers that the model wrote and that name no passage; removed from the text.
+        knowledge: What the model was given, with the decision.
+        model: Which model answered.
+        fallbacks: Rungs that were tried first and failed, with what they said.
+    """
+
+    text: str
+    knowledge: Knowledge
+    citations: tuple[Citation, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    fabricated: tuple[str, ...] = ()
+    model: str = ""
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def decision(self) -> Decision:
+        """The decision behind the answer."""
+        return self.knowledge.decision
+
+
+def to_dict(value: Any) -> dict[str, Any]:
+    """Turn a value of this module into plain JSON types (a dict of str, numbers, lists)."""
+    return dataclasses.asdict(value)
