@@ -1,0 +1,104 @@
+"""What the policy looks at: a task's evidence beside what the agent has at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from agent_knowledge.config import AgentProfile, Thresholds
+from agent_knowledge.decision.evidence import Evidence
+from agent_knowledge.decision.gate import TaskFacts, Verdict, check_gate
+from agent_knowledge.types import Reason, Signals, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One task before one agent's policy; every question that a step of the policy asks of it."""
+
+    task: Task
+    signals: Signals
+    evidence: Evidence
+    agent: AgentProfile
+
+    @property
+    def limits(self) -> Thresholds:
+        """The policy's thresholds."""
+        return self.agent.policy.thresholds
+
+    @cached_property
+    def asked(self) -> str:
+        """Who asks for sources; empty when nobody does, or the policy forbids citations."""
+        policy = self.agent.policy.citations
+        if policy == "always":
+            return "the policy says citations: always"
+        if self.task.citations:
+            return "the caller asks for citations"
+        return "the task asks for sources" if self.signals.asks_sources else ""
+
+    @cached_property
+    def fresh(self) -> bool:
+        """Whether the answer changes with time."""
+        return self.signals.fresh >= self.limits.fresh and self.needs("retrieval") >= 0.25
+
+    @cached_property
+    def needs_facts(self) -> bool:
+        """Whether facts from outside are needed.
+
+        All evidence together says so, or the text alone does and no example set of the agent
+        clearly claims the task.
+        """
+        if self.evidence.need["retrieval"] >= self.limits.retrieval:
+            return True
+        return self.needs("retrieval") >= self.limits.retrieval and not self.clear_set
+
+    @cached_property
+    def able(self) -> tuple[str, ...]:
+        """Sources that can serve, best covered first, external ones last."""
+        covered = {n: p for n, p in self.signals.coverage.items() if p is not None}
+        able = [n for n, p in covered.items() if p >= self.limits.coverage]
+        able.sort(key=lambda name: -covered[name])
+        external = [name for name, p in self.signals.coverage.items() if p is None]
+        return (*able, *(external if self.fresh or not able else ()))
+
+    @cached_property
+    def matched_set(self) -> str | None:
+        """The example set that the task is an instance of, if any."""
+        best = self.evidence.best_set
+        if best is None or best[1] < self.limits.pattern:
+            return None
+        return best[0]
+
+    @cached_property
+    def clear_set(self) -> bool:
+        """Whether the match is clear enough to outweigh what the text alone suggests."""
+        best = self.evidence.best_set
+        return best is not None and best[1] >= self.limits.clear_pattern
+
+    @cached_property
+    def gate(self) -> Verdict:
+        """What the fine-tuned endpoint's gate says of this task."""
+        facts = TaskFacts(
+            set_matched=self.matched_set,
+            needs_facts=self.needs_facts,
+            fresh=self.fresh,
+            cites=bool(self.asked),
+        )
+        return check_gate(self.agent, facts)
+
+    @cached_property
+    def why_facts(self) -> tuple[Reason, ...]:
+        """The reasons for retrieval that the evidence gives, the guide's order."""
+        reasons: list[Reason] = []
+        if self.needs_facts:
+            text = f"the task needs facts from outside (text {self.needs('retrieval'):.2f}"
+            if self.evidence.best_source:
+                text += ", coverage of {} {:.2f}".format(*self.evidence.best_source)
+            reasons.append(Reason(rule="facts-need-retrieval", text=f"{text})"))
+        if self.fresh:
+            text = f"the answer changes with time ({self.signals.fresh:.2f})"
+            reasons.append(Reason(rule="fresh-needs-retrieval", text=text))
+        return tuple(reasons)
+
+    def needs(self, need: str) -> float:
+        """Probability of a need from the text alone."""
+        return self.signals.need[need]  # pyright: ignore[reportArgumentType]

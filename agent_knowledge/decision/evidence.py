@@ -1,0 +1,53 @@
+"""Weighing what a task's text suggests against what the agent's own knowledge says of it.
+
+The text gives a probability per need; each source's coverage and each example set's match are
+further evidence. They are pooled as odds (naive Bayes: evidence multiplies odds), so a task that
+the text leaves open is settled by what the agent holds, and no single number can settle it alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_knowledge.types import Need, Signals
+
+_MOST_ODDS = 10.0
+"""No single piece of evidence counts for more than ten to one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What all signals together say.
+
+    Attributes:
+        need: Per need, all evidence pooled, summing to 1.
+        best_source: The probed source with the highest coverage, and that coverage.
+        best_set: The example set with the highest match, and that match.
+    """
+
+    need: dict[Need, float]
+    best_source: tuple[str, float] | None
+    best_set: tuple[str, float] | None
+
+
+def weigh(signals: Signals) -> Evidence:
+    """Pool a task's signals."""
+    probed = {name: p for name, p in signals.coverage.items() if p is not None}
+    best_source = max(probed.items(), key=lambda item: item[1], default=None)
+    best_set = max(signals.pattern.items(), key=lambda item: item[1], default=None)
+    weights: dict[Need, float] = {
+        "direct": signals.need["direct"],
+        "retrieval": signals.need["retrieval"] * _odds(best_source),
+        "few_shot": signals.need["few_shot"] * _odds(best_set),
+    }
+    total = sum(weights.values()) or 1.0
+    pooled: dict[Need, float] = {need: weight / total for need, weight in weights.items()}
+    return Evidence(need=pooled, best_source=best_source, best_set=best_set)
+
+
+def _odds(found: tuple[str, float] | None) -> float:
+    """Odds of a probability, bounded both ways; no evidence leaves the odds as they are."""
+    if found is None:
+        return 1.0
+    p = found[1]
+    return min(max(p / max(1 - p, 1e-9), 1 / _MOST_ODDS), _MOST_ODDS)

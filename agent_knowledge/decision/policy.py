@@ -1,0 +1,208 @@
+"""From signals to a decision.
+
+`STEPS` reads from top to bottom, and the first that applies decides:
+
+1. Sources are asked for (by the caller, the task or `citations: always`): retrieval.
+2. Facts are needed, or the answer changes with time: retrieval when a source can serve; when none
+   can, it is a gap.
+3. The task matches an example set: few-shot, or the endpoint that serves the set when every rule
+   of its gate holds.
+4. Otherwise the prompt alone.
+
+A choice that the evidence does not clearly carry is unsure, and `when_unsure` settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.decision.case import Case
+from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.decision.rejections import explain_rejections
+from agent_knowledge.types import Decision, Plan, Reason, Signals, Strategy, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a step came to.
+
+    Attributes:
+        strategy: The main strategy.
+        confidence: Probability that it is what the task needs.
+        reasons: The rules behind it.
+        sources: What to retrieve from.
+        gap: Facts are needed and no source holds them.
+        clarify: A question to put to the user instead.
+    """
+
+    strategy: Strategy
+    confidence: float
+    reasons: tuple[Reason, ...]
+    sources: tuple[str, ...] = ()
+    gap: bool = False
+    unsure: bool = False
+    clarify: str | None = None
+
+
+def decide(task: Task, signals: Signals, query: str, agent: AgentProfile) -> Decision:
+    """Decide what to give the model for a task.
+
+    Args:
+        task: The task.
+        signals: What was measured about it.
+        query: The standalone text that sources are asked with.
+        agent: What the agent has at hand, and its policy.
+
+    Returns:
+        A decision with `elapsed_ms` still 0. Being unsure is a decision too; nothing is raised.
+    """
+    case = Case(task=task, signals=signals, evidence=weigh(signals), agent=agent)
+    choice = _settle_doubt(case, next(made for step in STEPS if (made := step(case))))
+    return Decision(
+        strategy=choice.strategy,
+        plan=_plan(case, choice, query),
+        confidence=round(choice.confidence, 4),
+        signals=signals,
+        reasons=choice.reasons,
+        rejected=explain_rejections(case, choice.strategy, choice.reasons),
+        gap=choice.gap,
+        unsure=choice.unsure,
+        agent=agent.name,
+    )
+
+
+def _sources_asked(case: Case) -> Choice | None:
+    if not case.asked:
+        return None
+    asked = Reason(rule="citations-need-retrieval", text=case.asked)
+    return _retrieve(case, 1.0, (asked, *case.why_facts))
+
+
+def _facts_needed(case: Case) -> Choice | None:
+    if not case.why_facts:
+        return None
+    carried = max(case.evidence.need["retrieval"], case.signals.fresh * case.fresh)
+    confidence = carried if case.able else max(carried, case.needs("retrieval"))
+    return _retrieve(case, confidence, case.why_facts)
+
+
+def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Choice:
+    """Retrieval from the sources that can serve; when none can, from all of them, as a gap."""
+    if case.able:
+        return Choice(
+            strategy="retrieval", confidence=confidence, reasons=reasons, sources=case.able
+        )
+    reasons = (*reasons, Reason(rule="facts-need-retrieval", text=_say_gap(case)))
+    everything = tuple(case.signals.coverage)
+    if everything and (case.asked or case.agent.policy.when_unsure == "retrieve"):
+        return Choice(
+            strategy="retrieval",
+            confidence=confidence,
+            reasons=reasons,
+            sources=everything,
+            gap=True,
+        )
+    return Choice(strategy="direct", confidence=confidence, reasons=reasons, gap=True)
+
+
+def _say_gap(case: Case) -> str:
+    if not case.signals.coverage:
+        return "gap: the agent has no source to retrieve from"
+    nearest = "; ".join(f"{name} {p or 0:.2f}" for name, p in case.signals.coverage.items())
+    return f"gap: no source seems to hold it (coverage {nearest})"
+
+
+def _pattern_matched(case: Case) -> Choice | None:
+    name, match = case.matched_set, (case.evidence.best_set or ("", 0.0))[1]
+    if name is None or not (
+        case.clear_set or case.evidence.need["few_shot"] >= case.evidence.need["direct"]
+    ):
+        return None
+    kind = case.agent.examples[name].kind
+    rule = "style-wants-prompt" if kind == "style" else "pattern-wants-examples"
+    reason = Reason(rule=rule, text=f"the task is an instance of {name} ({match:.2f})")
+    confidence = max(match, case.evidence.need["few_shot"])
+    if case.gate.opens:
+        return Choice(
+            strategy="fine_tuned", confidence=confidence, reasons=(reason, *case.gate.notes)
+        )
+    return Choice(strategy="few_shot", confidence=confidence, reasons=(reason,))
+
+
+def _prompt_alone(case: Case) -> Choice:
+    text = "neither facts from outside nor a pattern of the agent's own are needed"
+    return Choice(
+        strategy="direct",
+        confidence=case.evidence.need["direct"] + case.evidence.need["few_shot"],
+        reasons=(Reason(rule="prompt-first", text=text),),
+    )
+
+
+STEPS: tuple[Callable[[Case], Choice | None], ...] = (
+    _sources_asked,
+    _facts_needed,
+    _pattern_matched,
+    _prompt_alone,
+)
+"""The precedence; each step makes a choice or passes."""
+
+
+def _settle_doubt(case: Case, choice: Choice) -> Choice:
+    """Where the evidence carries no choice clearly, do as `when_unsure` says."""
+    doubtful = choice.confidence < case.limits.confidence
+    if not (doubtful or choice.gap) or case.asked:
+        return choice
+    policy = case.agent.policy.when_unsure
+    if policy == "ask":
+        return replace(choice, unsure=doubtful, clarify=_question(case))
+    if not doubtful:
+        return choice
+    text = f"confidence {choice.confidence:.2f} is below {case.limits.confidence:.2f}"
+    if policy == "direct" and choice.strategy != "direct":
+        reason = Reason(rule="prompt-first", text=f"{text}, and when_unsure says direct")
+        return replace(
+            choice, strategy="direct", unsure=True, sources=(), reasons=(*choice.reasons, reason)
+        )
+    if policy == "retrieve" and choice.strategy != "retrieval" and case.signals.coverage:
+        reason = Reason(rule="retrieval-first-for-agents", text=f"{text}: unsure, so it retrieves")
+        sources = case.able or tuple(case.signals.coverage)
+        return replace(
+            choice,
+            strategy="retrieval",
+            unsure=True,
+            sources=sources,
+            reasons=(*choice.reasons, reason),
+        )
+    return replace(choice, unsure=True)
+
+
+def _question(case: Case) -> str:
+    """A question that lets the user settle it, from what the agent has at hand."""
+    agent = case.agent
+    offers = [f"look it up in {name}" for name in agent.sources]
+    offers += [
+        f"handle it as {name} ({spec.description})" if spec.description else f"handle it as {name}"
+        for name, spec in agent.examples.items()
+    ]
+    if not offers:
+        return "Could you say more about what you need?"
+    return f"I am not sure what you need: should I {', or '.join(offers)}? Or just answer?"
+
+
+def _plan(case: Case, choice: Choice, query: str) -> Plan:
+    policy = case.agent.policy
+    citations = policy.citations
+    if case.asked and citations != "never":
+        citations = "always"
+    shows_examples = choice.strategy in {"few_shot", "fine_tuned", "retrieval"}
+    return Plan(
+        sources=choice.sources,
+        query=query if choice.sources else "",
+        k=policy.k if choice.sources else 0,
+        examples=case.matched_set if shows_examples else None,
+        endpoint=case.agent.endpoint_name if choice.strategy == "fine_tuned" else None,
+        citations=citations,
+        clarify=choice.clarify,
+    )

@@ -1,0 +1,70 @@
+"""Why not the others: every strategy that was not chosen, with the rules it breaks here."""
+
+from __future__ import annotations
+
+from agent_knowledge.decision.case import Case
+from agent_knowledge.decision.rules import ORDER
+from agent_knowledge.types import Reason, Rejection, Strategy
+
+STRATEGIES: tuple[Strategy, ...] = ("direct", "retrieval", "few_shot", "fine_tuned")
+
+
+def explain_rejections(
+    case: Case, chosen: Strategy, reasons: tuple[Reason, ...]
+) -> tuple[Rejection, ...]:
+    """List what was rejected.
+
+    Args:
+        case: The task and its evidence.
+        chosen: The strategy that was chosen.
+        reasons: Why it was.
+
+    Returns:
+        First the first broken rule of each strategy, then the remaining ones, both in the guide's
+        order of rules.
+    """
+    broken = {
+        "direct": _not_direct(reasons),
+        "retrieval": _not_retrieval(case),
+        "few_shot": _not_few_shot(case, chosen),
+        "fine_tuned": case.gate.broken,
+    }
+    first: list[Rejection] = []
+    others: list[Rejection] = []
+    for strategy in STRATEGIES:
+        if strategy == chosen:
+            continue
+        for place, reason in enumerate(broken[strategy]):
+            row = Rejection(strategy=strategy, rule=reason.rule, text=reason.text)
+            (others if place else first).append(row)
+    return (*sorted(first, key=_place), *sorted(others, key=_place))
+
+
+def _place(row: Rejection) -> int:
+    return ORDER[row.rule]
+
+
+def _not_direct(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    """A plain prompt breaks the very rule that carries the choice."""
+    return (Reason(rule=reasons[0].rule, text=f"a prompt alone is not enough: {reasons[0].text}"),)
+
+
+def _not_retrieval(case: Case) -> tuple[Reason, ...]:
+    if case.needs_facts:
+        text = "facts are needed, but there is no source to take them from"
+        return (Reason(rule="facts-need-retrieval", text=text),)
+    text = f"no facts from outside are needed ({case.evidence.need['retrieval']:.2f})"
+    return (Reason(rule="facts-need-retrieval", text=text),)
+
+
+def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
+    if chosen == "fine_tuned":
+        text = "an endpoint trained on this pattern serves it; examples are its next rung down"
+        return (Reason(rule="pattern-wants-examples", text=text),)
+    if case.matched_set and chosen == "retrieval":
+        text = f"examples hold no facts; {case.matched_set} is shown on top of what is retrieved"
+        return (Reason(rule="facts-need-retrieval", text=text),)
+    best = case.evidence.best_set
+    nearest = "nearest {} {:.2f}".format(*best) if best else "the agent has none"
+    text = f"the task is no instance of an example set ({nearest})"
+    return (Reason(rule="pattern-wants-examples", text=text),)
