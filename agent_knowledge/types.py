@@ -123,12 +123,14 @@ class Hit:
         passage: The passage's number in the store.
         dense: Cosine of query and passage, -1..1; None where only words found it.
         lexical: BM25 score, 0 or more, unbounded.
+        score: What fusion made of both, comparable within one ranking; 0 before.
     """
 
     source: str
     passage: int
     dense: float | None
     lexical: float
+    score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

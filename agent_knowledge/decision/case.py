@@ -38,7 +38,7 @@ class Case:
     @cached_property
     def fresh(self) -> bool:
         """Whether the answer changes with time."""
-        return self.signals.fresh >= self.limits.fresh and self.needs("retrieval") >= 0.25
+        return self.signals.fresh >= self.limits.fresh
 
     @cached_property
     def needs_facts(self) -> bool:

@@ -1,0 +1,170 @@
+"""Answers: prepare, call the model, fall to the next rung, verify.
+
+The one place that owns a model call; command line, chatbot and pages use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from agent_knowledge.assembly import ConfigLike, load_endpoint, load_model, load_router, read_config
+from agent_knowledge.citations.finish import finish
+from agent_knowledge.config import Policy
+from agent_knowledge.errors import EndpointError
+from agent_knowledge.models.chat import Chat, Prompt
+from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.strategies.messages import to_messages
+from agent_knowledge.types import Answer, Knowledge, Task
+
+
+def load_answerer(
+    config: ConfigLike = "agent-knowledge.yaml",
+    agent: str | None = None,
+    *,
+    model: object | None = None,
+    embedding: object | None = None,
+    retrievers: Mapping[str, object] | None = None,
+) -> Answerer:
+    """Build the router of one agent and put it before a chat model.
+
+    Args:
+        config: A configuration, or the path of one.
+        agent: Name of the agent; None for the only one.
+        model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
+        embedding: See `load_router`.
+        retrievers: See `load_router`.
+
+    Raises:
+        ConfigError: The configuration, or what it names, is wrong.
+    """
+    config = read_config(config)
+    router = load_router(config, agent, embedding=embedding, retrievers=retrievers)
+    return Answerer(router, load_model(config, model))
+
+
+class Answerer:
+    """Answers tasks with what a router hands over. Safe to share between threads."""
+
+    def __init__(
+        self, router: KnowledgeRouter, model: Chat, *, endpoint: Chat | None = None
+    ) -> None:
+        """Put an answerer together.
+
+        Args:
+            router: Prepares the knowledge.
+            model: Answers everything that no endpoint serves.
+            endpoint: The agent's fine-tuned endpoint; default: opened when it is first needed.
+        """
+        self.router = router
+        self.model = model
+        self._endpoint = endpoint
+
+    def answer(self, task: Task | str) -> Answer:
+        """Answer a task.
+
+        Raises:
+            InputError: The task is empty.
+            SourceError: No source could serve.
+            EndpointError: The model failed; or the endpoint did and the policy says
+                `on_failure: raise`.
+        """
+        turn = self._begin(task)
+        while not turn.settled:
+            try:
+                return turn.finish(turn.chat.reply(turn.messages))
+            except EndpointError as error:
+                turn = self._next_rung(turn, error)
+        return turn.finish(turn.settled)
+
+    async def aanswer(self, task: Task | str) -> Answer:
+        """`answer`, waiting for the model without a thread."""
+        turn = await asyncio.to_thread(self._begin, task)
+        while not turn.settled:
+            try:
+                return turn.finish(await turn.chat.areply(turn.messages))
+            except EndpointError as error:
+                turn = await asyncio.to_thread(self._next_rung, turn, error)
+        return turn.finish(turn.settled)
+
+    def stream(self, task: Task | str) -> Iterator[str | Answer]:
+        """Answer a task piece by piece.
+
+        Yields:
+            The model's text as it comes, unverified; last, the whole `Answer`, verified, which a
+            page shows in place of the pieces.
+
+        Raises:
+            EndpointError: Also when a model breaks off after its first piece: half an answer is
+                never passed on as a whole one.
+        """
+        turn = self._begin(task)
+        while not turn.settled:
+            said: list[str] = []
+            try:
+                for piece in turn.chat.stream(turn.messages):
+                    said.append(piece)
+                    yield piece
+            except EndpointError as error:
+                if said:
+                    raise
+                turn = self._next_rung(turn, error)
+                continue
+            yield turn.finish("".join(said))
+            return
+        yield turn.finish(turn.settled)
+
+    def _begin(self, task: Task | str) -> _Turn:
+        task = Task(task) if isinstance(task, str) else task
+        knowledge = self.router.prepare(task)
+        chat = self._open_endpoint() if knowledge.decision.plan.endpoint else self.model
+        return _Turn(task=task, knowledge=knowledge, chat=chat, policy=self.router.agent.policy)
+
+    def _next_rung(self, turn: _Turn, error: EndpointError) -> _Turn:
+        """The rung below an endpoint that failed; below the model itself there is none."""
+        if turn.knowledge.decision.plan.endpoint is None or turn.policy.on_failure == "raise":
+            raise error
+        knowledge = self.router.step_down(turn.task, turn.knowledge, str(error))
+        return replace(turn, knowledge=knowledge, chat=self.model, fallbacks=(str(error),))
+
+    def _open_endpoint(self) -> Chat:
+        if self._endpoint is None:
+            self._endpoint = load_endpoint(self.router.agent)
+        return self._endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """One attempt at a task: which model is to answer, and on what."""
+
+    task: Task
+    knowledge: Knowledge
+    chat: Chat
+    policy: Policy
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> Prompt:
+        """The whole prompt."""
+        return to_messages(self.knowledge, self.task.history)
+
+    @property
+    def settled(self) -> str:
+        """What to say without asking a model: a question back to the user, or nothing."""
+        return self.knowledge.decision.plan.clarify or ""
+
+    def finish(self, text: str) -> Answer:
+        """Verify what was said."""
+        cites = self.knowledge.decision.plan.citations != "never"
+        passages = self.knowledge.passages if cites else ()
+        finished = finish(text, passages, self.policy.unsupported)
+        return Answer(
+            text=finished.text,
+            knowledge=self.knowledge,
+            citations=finished.citations,
+            claims=finished.claims,
+            fabricated=finished.fabricated,
+            model="" if self.settled else self.chat.name,
+            fallbacks=self.fallbacks,
+        )

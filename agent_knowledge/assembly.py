@@ -1,0 +1,183 @@
+"""Builds the parts that a configuration names; the only file that knows them all.
+
+Each part is imported when a configuration asks for it, so that an agent without sources never
+loads a vector store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from agent_knowledge.config import AgentProfile, KnowledgeConfig
+from agent_knowledge.errors import ConfigError, nearest
+from agent_knowledge.ports import Embedder, Retriever
+from agent_knowledge.router import KnowledgeRouter
+
+if TYPE_CHECKING:
+    from agent_knowledge.embedding.minilm import MiniLM
+    from agent_knowledge.models.chat import Chat
+    from agent_knowledge.sources.index import SourceIndex
+
+ConfigLike = KnowledgeConfig | str | Path
+
+
+def load_router(
+    config: ConfigLike = "agent-knowledge.yaml",
+    agent: str | None = None,
+    *,
+    embedding: object | None = None,
+    retrievers: Mapping[str, object] | None = None,
+) -> KnowledgeRouter:
+    """Build the router of one agent.
+
+    Args:
+        config: A configuration, or the path of one.
+        agent: Name of the agent; None for the only one.
+        embedding: A LangChain `Embeddings` object, or one that satisfies `ports.Embedder`, instead
+            of the configuration's `embedding`.
+        retrievers: For sources marked `external`, by name: LangChain retrievers, or objects that
+            satisfy `ports.Retriever`.
+
+    Raises:
+        ConfigError: The configuration, or what it names, is wrong.
+        InputError: An example set cannot be read.
+        SourceError: The store cannot be opened.
+    """
+    config = read_config(config)
+    profile = config.agent(agent)
+    embedder = load_embedder(config, embedding)
+    return KnowledgeRouter(
+        profile,
+        embedder=embedder,
+        index=load_index(config, embedder) if _has_indexed_sources(profile) else None,
+        examples=load_example_sets(config, tuple(profile.examples), embedder),
+        retrievers=_adapt_retrievers(profile, retrievers or {}),
+        head_embedder=packaged_embedder(),
+    )
+
+
+def read_config(config: ConfigLike) -> KnowledgeConfig:
+    """The configuration itself, read when a path was given."""
+    return config if isinstance(config, KnowledgeConfig) else KnowledgeConfig.from_yaml(config)
+
+
+@cache
+def packaged_embedder() -> MiniLM:
+    """The packaged MiniLM; one a process, since its weights take 23 MB."""
+    from agent_knowledge.embedding.minilm import MiniLM
+
+    return MiniLM()
+
+
+def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> Embedder:
+    """The embedder that a configuration names, or an object given instead."""
+    from agent_knowledge.config import expand
+
+    if embedding is None:
+        spec = expand(config.embedding, "embedding")
+        if spec == "minilm":
+            return packaged_embedder()
+        from agent_knowledge.embedding.langchain import LangChainEmbedder
+
+        return LangChainEmbedder.from_string(spec)
+    if hasattr(embedding, "embed") and hasattr(embedding, "name"):
+        return cast("Embedder", embedding)
+    if hasattr(embedding, "embed_documents"):
+        from agent_knowledge.embedding.langchain import LangChainEmbedder
+
+        return LangChainEmbedder(cast("Any", embedding))
+    msg = f"embedding: {embedding!r} is no LangChain Embeddings and has no 'name' and 'embed'"
+    raise ConfigError(msg)
+
+
+def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
+    """The index of a configuration's store, opened for reading."""
+    if config.store.kind != "chroma":
+        msg = (
+            f"store.kind: {config.store.kind!r} is not served by this release;"
+            " use {kind: chroma, path: ...}"
+        )
+        raise ConfigError(msg)
+    from agent_knowledge.sources.index import SourceIndex
+
+    return SourceIndex(config.store_path, embedder.name)
+
+
+def load_example_sets(
+    config: KnowledgeConfig, names: tuple[str, ...], embedder: Embedder
+) -> dict[str, Any]:
+    """Example sets with their vectors; those that the store lacks are embedded."""
+    from agent_knowledge.examples.sets import load_examples
+
+    return {
+        name: load_examples(
+            name,
+            config.resolve(config.examples[name].file, f"examples.{name}.file"),
+            embedder,
+            config.store_path,
+        )
+        for name in names
+    }
+
+
+def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
+    """The chat model that a configuration names as default, or another one.
+
+    Args:
+        config: The configuration.
+        model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
+    """
+    from agent_knowledge.config import expand
+    from agent_knowledge.models.chat import Chat
+
+    chosen = model if model is not None else expand(config.models.default, "models.default")
+    if chosen == "extractive":
+        from agent_knowledge.models.extractive import ExtractiveChatModel
+
+        return Chat(ExtractiveChatModel(embedder=packaged_embedder()), name="extractive")
+    if isinstance(chosen, str):
+        from agent_knowledge.models.endpoint import open_model
+
+        return Chat(open_model(chosen), name=chosen)
+    return Chat(cast("Any", chosen))
+
+
+def load_endpoint(agent: AgentProfile) -> Chat:
+    """The agent's fine-tuned endpoint; nothing is called yet.
+
+    Raises:
+        ConfigError: The agent has none, or a variable that it names is not set.
+    """
+    if agent.endpoint is None:
+        msg = f"agents.{agent.name}: has no endpoint"
+        raise ConfigError(msg)
+    from agent_knowledge.models.chat import Chat
+    from agent_knowledge.models.endpoint import open_endpoint
+
+    name = agent.endpoint_name or "endpoint"
+    return Chat(open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
+
+
+def _has_indexed_sources(profile: AgentProfile) -> bool:
+    return any(not source.external for source in profile.sources.values())
+
+
+def _adapt_retrievers(
+    profile: AgentProfile, retrievers: Mapping[str, object]
+) -> dict[str, Retriever]:
+    external = [name for name, source in profile.sources.items() if source.external]
+    adapted: dict[str, Retriever] = {}
+    for name, given in retrievers.items():
+        if name not in external:
+            msg = f"retrievers: {name!r} is no external source of agent {profile.name!r}; "
+            raise ConfigError(msg + nearest(name, external))
+        if hasattr(given, "retrieve"):
+            adapted[name] = cast("Retriever", given)
+        else:
+            from agent_knowledge.sources.external import LangChainRetriever
+
+            adapted[name] = LangChainRetriever(name, cast("Any", given))
+    return adapted

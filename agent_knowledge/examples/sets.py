@@ -1,0 +1,148 @@
+"""Example sets: JSON lines of {"input", "output"}, and one vector per input.
+
+A set is small enough to live in memory as one matrix. Its vectors are kept in the store under the
+hash of what they were made from, so a set is embedded again only when it or the embedding changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from zipfile import BadZipFile
+
+import numpy as np
+
+from agent_knowledge.errors import InputError
+from agent_knowledge.ports import Embedder
+from agent_knowledge.types import Example, Matrix, without_surrogates
+
+_SHOWN_FAULTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredExamples:
+    """A set of worked examples with their vectors; satisfies `ports.ExampleSet`.
+
+    Attributes:
+        name: The set's name in the configuration.
+        examples: In the file's order.
+        vectors: One row per example, of its input.
+        digest: Hash of the examples alone: it changes when, and only when, an example does.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    vectors: Matrix
+    digest: str
+
+
+def read_examples(name: str, file: Path) -> tuple[Example, ...]:
+    """Read a set's file.
+
+    Raises:
+        InputError: The file cannot be read, is empty, or has bad lines (all listed, by number).
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"examples.{name}: cannot read {str(file)!r} ({error}); give a UTF-8 JSON lines file"
+        raise InputError(msg) from error
+    examples: list[Example] = []
+    faults: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        fault, example = _read_line(line)
+        if example is None:
+            faults.append(f"line {number}: {fault}")
+        else:
+            examples.append(example)
+    if faults:
+        shown = "\n  ".join(faults[:_SHOWN_FAULTS])
+        more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+        msg = f"examples.{name}: {str(file)!r} has {len(faults)} bad lines\n  {shown}{more}"
+        raise InputError(msg)
+    if not examples:
+        msg = f'examples.{name}: {str(file)!r} holds no example; add lines {{"input", "output"}}'
+        raise InputError(msg)
+    return tuple(examples)
+
+
+def _read_line(line: str) -> tuple[str, Example | None]:
+    try:
+        row: object = json.loads(line)
+    except ValueError as error:
+        return f"not JSON ({error})", None
+    if not isinstance(row, dict):
+        return f"a {type(row).__name__}, not an object", None
+    fields = cast("dict[str, Any]", row)
+    missing = [key for key in ("input", "output") if not isinstance(fields.get(key), str)]
+    if missing:
+        return f"no text under {' and '.join(map(repr, missing))}", None
+    if not fields["input"].strip():
+        return "'input' is empty", None
+    made = Example(
+        input=without_surrogates(fields["input"]), output=without_surrogates(fields["output"])
+    )
+    return "", made
+
+
+def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> StoredExamples:
+    """Read a set and its vectors; embed it when the store has none that fit.
+
+    Args:
+        name: The set's name.
+        file: Its JSON lines file.
+        embedder: What to embed its inputs with.
+        store: The store's folder; vectors are kept in its folder `examples`.
+
+    Raises:
+        InputError: See `read_examples`.
+    """
+    examples = read_examples(name, file)
+    digest = _digest(examples)
+    cache = store / "examples" / f"{name}.npz"
+    stamp = f"{embedder.name} {digest}"
+    vectors = _read_vectors(cache, stamp)
+    if vectors is None:
+        vectors = embedder.embed([example.input for example in examples])
+        _write_vectors(cache, stamp, vectors)
+    return StoredExamples(name=name, examples=examples, vectors=vectors, digest=digest)
+
+
+def is_stored(name: str, file: Path, embedder_name: str, store: Path) -> bool:
+    """Whether the store holds vectors that fit the set as it is now."""
+    stamp = f"{embedder_name} {_digest(read_examples(name, file))}"
+    return _read_vectors(store / "examples" / f"{name}.npz", stamp) is not None
+
+
+def _digest(examples: tuple[Example, ...]) -> str:
+    text = "\n".join(json.dumps([example.input, example.output]) for example in examples)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_vectors(cache: Path, stamp: str) -> Matrix | None:
+    """The cached vectors, or None when there are none, or they were made from something else."""
+    try:
+        with np.load(cache, allow_pickle=False) as data:
+            return cast("Matrix", data["vectors"]) if str(data["stamp"]) == stamp else None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def _write_vectors(cache: Path, stamp: str, vectors: Matrix) -> None:
+    """Write beside and move into place, so that a reader sees the old file or the new one."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=cache.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, stamp=np.array(stamp), vectors=vectors)
+        Path(beside).replace(cache)
+    finally:
+        Path(beside).unlink(missing_ok=True)
+

@@ -1,0 +1,74 @@
+"""A chat model as the answerer sees it: text for a prompt, and one kind of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+
+from agent_knowledge.errors import AgentKnowledgeError, EndpointError
+
+Prompt = Sequence[BaseMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A chat model with a name for the record; whatever it raises becomes an `EndpointError`."""
+
+    model: BaseChatModel
+    name: str
+
+    def reply(self, prompt: Prompt) -> str:
+        """The whole answer.
+
+        Raises:
+            EndpointError: The model failed, or said nothing.
+        """
+        try:
+            text = self.model.invoke(list(prompt)).text
+        except Exception as error:
+            raise self._explain(error) from error
+        return self._checked(text)
+
+    async def areply(self, prompt: Prompt) -> str:
+        """`reply`, awaited."""
+        try:
+            text = (await self.model.ainvoke(list(prompt))).text
+        except Exception as error:
+            raise self._explain(error) from error
+        return self._checked(text)
+
+    def stream(self, prompt: Prompt) -> Iterator[str]:
+        """The answer piece by piece; a break midway raises.
+
+        Raises:
+            EndpointError: The model failed, or said nothing.
+        """
+        said = False
+        try:
+            for chunk in self.model.stream(list(prompt)):
+                if chunk.text:
+                    said = True
+                    yield chunk.text
+        except Exception as error:
+            raise self._explain(error) from error
+        if not said:
+            self._checked("")
+
+    def _checked(self, text: str) -> str:
+        if not text.strip():
+            msg = f"model {self.name!r} gave an empty answer"
+            raise EndpointError(msg)
+        return text
+
+    def _explain(self, error: Exception) -> AgentKnowledgeError:
+        """Say what failed by kind and status alone: a provider's own text may hold a key."""
+        if isinstance(error, AgentKnowledgeError):
+            return error
+        status = getattr(error, "status_code", None)
+        what = f"{type(error).__name__}, status {status}" if status else type(error).__name__
+        return EndpointError(f"model {self.name!r} failed ({what}); check its URL, key and limits")
+
+

@@ -1,0 +1,154 @@
+"""The router: the stages in order, on ports alone.
+
+    route:    task -> signals -> decision
+    prepare:  task -> signals -> decision -> knowledge
+
+Neither calls a model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.decision.policy import decide
+from agent_knowledge.decision.step_down import step_down
+from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.ports import Embedder, ExampleSet, PassageIndex, Retriever
+from agent_knowledge.signals.calibration import load_calibration
+from agent_knowledge.signals.need import NeedHeads
+from agent_knowledge.signals.pattern import PatternMatcher
+from agent_knowledge.signals.reader import SignalReader
+from agent_knowledge.strategies.gather import Shelf, gather
+from agent_knowledge.types import Decision, Knowledge, Reading, Task
+
+
+class KnowledgeRouter:
+    """Chooses what to give one agent's model, task by task. Safe to share between threads.
+
+    `load_router` makes one from a configuration; this constructor takes objects of your own.
+    """
+
+    def __init__(
+        self,
+        agent: AgentProfile,
+        *,
+        embedder: Embedder,
+        index: PassageIndex | None = None,
+        examples: Mapping[str, ExampleSet] | None = None,
+        retrievers: Mapping[str, Retriever] | None = None,
+        head_embedder: Embedder | None = None,
+    ) -> None:
+        """Put a router together.
+
+        Args:
+            agent: What the agent has at hand, and its policy.
+            embedder: What the index was built with.
+            index: The indexed sources; needed when the agent has one that is not external.
+            examples: The agent's example sets, by name.
+            retrievers: For external sources, by name.
+            head_embedder: MiniLM, which the need heads are fitted to; default: `embedder`.
+
+        Raises:
+            ConfigError: Something that the agent names is not given.
+        """
+        sets = examples or {}
+        indexed = tuple(name for name, spec in agent.sources.items() if not spec.external)
+        if indexed and index is None:
+            msg = f"agent {agent.name!r} has the sources {', '.join(indexed)}; give their index"
+            raise ConfigError(msg)
+        for name in agent.examples:
+            if name not in sets:
+                msg = f"agent {agent.name!r}: example set {name!r} is not given; "
+                raise ConfigError(msg + nearest(name, sets))
+        self.agent = agent
+        self._shelf = Shelf(index=index, external=retrievers or {}, examples=sets)
+        pattern = load_calibration("pattern", embedder.name)
+        self._reader = SignalReader(
+            heads=NeedHeads.load(),
+            head_embedder=head_embedder or embedder,
+            embedder=embedder,
+            index=index,
+            sources=indexed,
+            external=tuple(name for name, spec in agent.sources.items() if spec.external),
+            matchers={name: PatternMatcher.of(sets[name], pattern) for name in agent.examples},
+            coverage=load_calibration("coverage", embedder.name),
+        )
+
+    def route(self, task: Task | str) -> Decision:
+        """Decide what to give the model. Calls none.
+
+        Raises:
+            InputError: The task is empty.
+            SourceError: A source is not indexed, or its index cannot serve.
+        """
+        return self.route_many([task])[0]
+
+    def route_many(self, tasks: Sequence[Task | str]) -> list[Decision]:
+        """Decide for many tasks at once, in order; their texts are embedded together.
+
+        `elapsed_ms` of each is its share of the whole.
+        """
+        started = time.perf_counter()
+        readings = self.read(tasks)
+        decisions = [self.decide(reading) for reading in readings]
+        share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
+        return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
+
+    async def aroute(self, task: Task | str) -> Decision:
+        """`route` in a thread: it computes, and waits for nothing."""
+        return await asyncio.to_thread(self.route, task)
+
+    async def aroute_many(self, tasks: Sequence[Task | str]) -> list[Decision]:
+        """`route_many` in a thread."""
+        return await asyncio.to_thread(self.route_many, tasks)
+
+    def prepare(self, task: Task | str) -> Knowledge:
+        """Decide, and gather what the decision names.
+
+        Raises:
+            InputError: The task is empty.
+            SourceError: A source is not indexed, or every source of the plan failed.
+        """
+        started = time.perf_counter()
+        reading = self.read([task])[0]
+        decision = self.decide(reading)
+        elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
+        return self.gather(replace(decision, elapsed_ms=elapsed_ms), reading)
+
+    async def aprepare(self, task: Task | str) -> Knowledge:
+        """`prepare` in a thread."""
+        return await asyncio.to_thread(self.prepare, task)
+
+    def step_down(self, task: Task | str, knowledge: Knowledge, why: str) -> Knowledge:
+        """Gather the next rung down after a fine-tuned endpoint failed.
+
+        Args:
+            task: The task.
+            knowledge: What was prepared for the endpoint.
+            why: What went wrong, for the record.
+        """
+        return self.gather(step_down(knowledge.decision, why), self.read([task])[0])
+
+    def read(self, tasks: Sequence[Task | str]) -> list[Reading]:
+        """Measure the signals of tasks; the first stage alone."""
+        return self._reader.read([_as_task(task) for task in tasks])
+
+    def decide(self, reading: Reading) -> Decision:
+        """Decide on measured signals; the second stage alone."""
+        return decide(reading.task, reading.signals, reading.query.text, self.agent)
+
+    def gather(self, decision: Decision, reading: Reading) -> Knowledge:
+        """Gather what a decision names; the third stage alone."""
+        return gather(decision, reading, self.agent, self._shelf)
+
+
+def _as_task(task: Task | str) -> Task:
+    made = Task(task) if isinstance(task, str) else task
+    if not made.text.strip():
+        msg = f"the task is empty ({made.text!r}); give the request as text"
+        raise InputError(msg)
+    return made

@@ -1,0 +1,77 @@
+"""Keeping passages and examples to the policy's `context_tokens`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent_knowledge.text import count_tokens
+from agent_knowledge.types import Example, Passage
+
+_EXAMPLES_SHARE = 1 / 3
+"""What examples may take of the budget when passages want it too."""
+_PASSAGE_OVERHEAD_TOKENS = 30
+"""Fence, number, title and uri around a passage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What fits, and what was left out, a line each."""
+
+    passages: tuple[Passage, ...]
+    examples: tuple[Example, ...]
+    left_out: tuple[str, ...]
+
+
+def fit(passages: Sequence[Passage], examples: Sequence[Example], tokens: int) -> Fitted:
+    """Keep the best passages and examples that fit, in their order.
+
+    The first passage is always kept, cut to its beginning if it must be: an answer on the best
+    passage's start beats one on none.
+
+    Args:
+        passages: Best first.
+        examples: Best first.
+        tokens: The budget for both together.
+    """
+    share = int(tokens * _EXAMPLES_SHARE) if passages else tokens
+    kept_examples: list[Example] = []
+    for example in examples:
+        cost = count_tokens(example.input) + count_tokens(example.output)
+        if cost > share:
+            break
+        kept_examples.append(example)
+        share -= cost
+        tokens -= cost
+    kept: list[Passage] = []
+    for passage in passages:
+        cost = count_tokens(passage.text) + _PASSAGE_OVERHEAD_TOKENS
+        if cost > tokens:
+            if not kept:
+                kept.append(_cut(passage, max(tokens - _PASSAGE_OVERHEAD_TOKENS, 16)))
+            break
+        kept.append(passage)
+        tokens -= cost
+    left_out = [
+        *_say("passage", len(passages) - len(kept)),
+        *_say("example", len(examples) - len(kept_examples)),
+    ]
+    if kept and kept[0].end < passages[0].end:
+        left_out.insert(0, "the end of the first passage did not fit context_tokens")
+    return Fitted(passages=tuple(kept), examples=tuple(kept_examples), left_out=tuple(left_out))
+
+
+def _cut(passage: Passage, tokens: int) -> Passage:
+    """The beginning of a passage, which is still a span of its document."""
+    size = len(passage.text)
+    while size > 1 and count_tokens(passage.text[:size]) > tokens:
+        size = size * tokens // max(count_tokens(passage.text[:size]), 1) or 1
+    word_end = passage.text.rfind(" ", 0, size)
+    size = word_end if word_end > size // 2 else size
+    return replace(passage, text=passage.text[:size], end=passage.start + size)
+
+
+def _say(what: str, count: int) -> tuple[str, ...]:
+    if count <= 0:
+        return ()
+    return (f"{count} {what}{'s' if count > 1 else ''} did not fit context_tokens",)

@@ -1,0 +1,84 @@
+"""From a decision to the knowledge that a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.context import (
+    ANSWER_RULES,
+    CITE_RULES,
+    EXAMPLES_RULE,
+    GAP_RULE,
+    STYLE_RULE,
+    fence_for,
+    render_prompt,
+)
+from agent_knowledge.ports import ExampleSet, PassageIndex, Retriever
+from agent_knowledge.strategies.budget import fit
+from agent_knowledge.strategies.few_shot import choose_examples
+from agent_knowledge.strategies.retrieval import retrieve
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where knowledge is taken from.
+
+    Attributes:
+        index: The indexed sources, if any.
+        external: Retrievers of external sources, by name.
+        examples: Example sets, by name.
+    """
+
+    index: PassageIndex | None = None
+    external: Mapping[str, Retriever] = field(default_factory=dict[str, Retriever])
+    examples: Mapping[str, ExampleSet] = field(default_factory=dict[str, ExampleSet])
+
+
+def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: Shelf) -> Knowledge:
+    """Gather what a decision's plan names, within the policy's `context_tokens`.
+
+    A fine-tuned endpoint gets the system prompt and the task alone: it was trained not to need
+    more.
+
+    Raises:
+        SourceError: Every source of the plan failed.
+    """
+    plan = decision.plan
+    passages: tuple[Passage, ...] = ()
+    examples: tuple[Example, ...] = ()
+    failed: tuple[str, ...] = ()
+    if plan.sources:
+        passages, failed = retrieve(plan, reading.probes, shelf.index, shelf.external)
+    if plan.examples and not plan.endpoint:
+        k = agent.examples[plan.examples].k
+        examples = choose_examples(shelf.examples[plan.examples], reading.query.vector, k)
+    fitted = fit(passages, examples, agent.policy.context_tokens)
+    return Knowledge(
+        decision=decision,
+        passages=fitted.passages,
+        examples=fitted.examples,
+        system=_system(decision, fitted.passages, fitted.examples, agent),
+        prompt=render_prompt(reading.task.text, fitted.passages, fence_for(fitted.passages)),
+        left_out=(*failed, *fitted.left_out),
+    )
+
+
+def _system(
+    decision: Decision,
+    passages: tuple[Passage, ...],
+    examples: tuple[Example, ...],
+    agent: AgentProfile,
+) -> str:
+    """The agent's system prompt, then the rules for what this task is given."""
+    parts = [agent.system_prompt]
+    if passages:
+        parts.append(ANSWER_RULES if decision.plan.citations == "never" else CITE_RULES)
+    if decision.gap:
+        parts.append(GAP_RULE)
+    if examples and decision.plan.examples:
+        style = agent.examples[decision.plan.examples].kind == "style"
+        parts.append(STYLE_RULE if style else EXAMPLES_RULE)
+    return "\n\n".join(part for part in parts if part)
