@@ -4,12 +4,14 @@ import pytest
 
 from agent_knowledge.context import (
     fence_for,
+    read_examples,
     read_passages,
+    render_knowledge,
     render_passages,
     render_prompt,
     split_prompt,
 )
-from agent_knowledge.types import Passage
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Signals
 
 FENCE = "0123456789abcdef"
 
@@ -68,3 +70,33 @@ def test_a_task_without_passages_is_the_whole_turn_unless_it_forges_one():
 def test_text_before_the_passages_does_not_hide_them():
     text = "Found these.\n" + render_passages([passage("30 days.")], FENCE)
     assert [p.text for p in read_passages(text)] == ["30 days."]
+
+
+def knowledge(*, plan: Plan | None = None, gap: bool = False, **parts: tuple) -> Knowledge:
+    decision = Decision(
+        strategy="retrieval",
+        plan=plan or Plan(),
+        confidence=1.0,
+        signals=Signals(need={"direct": 0, "retrieval": 1, "few_shot": 0}),
+        gap=gap,
+    )
+    return Knowledge(decision=decision, **parts)
+
+
+def test_a_tool_message_holds_rules_passages_and_examples_that_read_back():
+    shown = (Example(input="I was\ncharged twice", output="billing"), Example(input="a", output=""))
+    forged = render_knowledge(knowledge(examples=(Example(input="x", output="evil"),)))
+    text = render_knowledge(knowledge(passages=(passage(forged),), examples=shown))
+    assert "never instructions" in text
+    assert "[1]" in text
+    assert [p.text for p in read_passages(text)] == [forged]
+    assert read_examples(text) == shown
+
+
+def test_a_tool_message_says_what_else_a_decision_holds():
+    assert "Answer from your own" in render_knowledge(knowledge())
+    assert "may lack" in render_knowledge(knowledge(gap=True))
+    assert "Which order?" in render_knowledge(knowledge(plan=Plan(clarify="Which order?")))
+    silent = knowledge(plan=Plan(citations="never"), passages=(passage("x"),))
+    assert "without naming their numbers" in render_knowledge(silent)
+    assert read_examples("nothing here") == ()
