@@ -1,0 +1,85 @@
+"""A document as read from a source, before it is split, and what could not be read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+FORMAT = 1
+"""Raise it when reading or splitting yields something else: re-indexing then renews everything."""
+_KEYWORD_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document of a source.
+
+    Attributes:
+        id: Its id in the source: a row's own id, or a file's path relative to the source.
+        origin: The file that it came from, relative to the source.
+        title: May be empty.
+        uri: Where a person finds it.
+        text: The stored text, which all offsets count in.
+        date: ISO date of its last change, when known.
+        metadata: What else a row says, strings only. Part of the content: a change is a change.
+        where: The file, with the line or row where there is one, as a person would look it up.
+        row: It is a row of a table, kept whole when it is short.
+    """
+
+    id: str
+    origin: str
+    title: str
+    uri: str
+    text: str
+    date: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    where: str = ""
+    row: bool = False
+
+    @property
+    def keywords(self) -> str:
+        """Short metadata, such as a name or a category, that a search should find it by."""
+        return " ".join(
+            value
+            for key, value in self.metadata.items()
+            if key != "date" and 0 < len(value) <= _KEYWORD_CHARACTERS
+        )
+
+    @property
+    def content_hash(self) -> str:
+        """Sha256 of all that a re-index compares; a file's time is no content and left out."""
+        content = [FORMAT, self.title, self.uri, self.text, dict(self.metadata)]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A document that could not be read. What an earlier run stored of it is kept.
+
+    Attributes:
+        where: The file, with the line or row where there is one, as a person would look it up.
+        reason: What is wrong and, where it helps, what is accepted.
+        origin: The file or folder, relative to the source.
+        id: The document's id, when it could be read.
+    """
+
+    where: str
+    reason: str
+    origin: str
+    id: str | None = None
+
+
+class UnreadableError(Exception):
+    """Raised inside the readers for one file or row; `reading` turns it into a `Failure`."""
+
+
+def surrogate_fault(text: str) -> str | None:
+    """Say where a text has a lone surrogate, which no UTF-8 text can carry; None if nowhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        return f"has a lone surrogate (U+{code:04X}) at character {error.start}"
+    return None

@@ -1,0 +1,275 @@
+"""Indexing a source: read it, embed what is new, then change over in one step.
+
+The order makes a run safe to kill at any moment. Vectors are written first, under keys that
+nothing names yet; one SQLite transaction then shows the new state of the source; vectors that it
+no longer names are removed last. A run that was cut short has changed nothing that a reader can
+see, and the next one finds the vectors that were already made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
+
+from chromadb.errors import InvalidArgumentError, InvalidDimensionException
+
+from agent_knowledge.errors import ConfigError, SourceError, nearest
+from agent_knowledge.ports import Embedder
+from agent_knowledge.sources.documents import Document, Failure
+from agent_knowledge.sources.layout import check_embedding, clear_lexical, lexical_folder
+from agent_knowledge.sources.lexical import LexicalIndex
+from agent_knowledge.sources.lock import writing
+from agent_knowledge.sources.reading import read_source
+from agent_knowledge.sources.splitting import split
+from agent_knowledge.sources.store import PassageStore, StoredDocument, StoredSource
+from agent_knowledge.sources.vectors import VectorStore
+
+_BATCH = 256
+"""Passages embedded and written at a time."""
+
+Progress = Callable[[int, int], None]
+"""Told how many passages are embedded, and of how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """What an index run did.
+
+    Attributes:
+        source: The source.
+        added: Documents that are new.
+        updated: Documents whose content changed.
+        unchanged: Documents that are as they were.
+        deleted: Documents that are no longer there.
+        failed: Documents that could not be read, with the reason; what was indexed of them before
+            is kept.
+        passages: How many passages the source now holds.
+        embedded: How many of them had to be embedded in this run.
+        elapsed_s: Seconds it took.
+    """
+
+    source: str
+    added: int
+    updated: int
+    unchanged: int
+    deleted: int
+    failed: tuple[tuple[str, str], ...]
+    passages: int
+    embedded: int
+    elapsed_s: float
+
+
+@dataclass(slots=True)
+class _Tally:
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failures: list[Failure] = field(default_factory=list[Failure])
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.added or self.updated or self.deleted)
+
+
+class Indexer:
+    """The one writer of a store: holds its lock from entry to exit.
+
+    Example:
+        with Indexer(config.store_path, embedder) as indexer:
+            report = indexer.index("handbook", path)
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        """Prepare; nothing is opened or created before entry."""
+        self._folder = folder
+        self._embedder = embedder
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Take the lock and open the store.
+
+        Raises:
+            StoreLockedError: Another process is writing.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(writing(self._folder))
+            self._store = PassageStore(self._folder, writable=True)
+            stack.callback(self._store.close)
+            self._vectors = VectorStore(self._folder)
+            stack.callback(self._vectors.close)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the store and free the lock."""
+        self._open.__exit__(kind, error, trace)
+
+    def index(
+        self,
+        name: str,
+        path: Path,
+        *,
+        rebuild: bool = False,
+        progress: Progress | None = None,
+    ) -> IndexReport:
+        """Bring a source's index up to date.
+
+        Args:
+            name: The source.
+            path: File, folder or glob that it is read from.
+            rebuild: Start anew, whatever embedding built the index that exists.
+            progress: Told after each batch of embeddings.
+
+        Raises:
+            SourceError: Nothing can be read; the index that exists is left as it is.
+            ConfigError: The index was built with another embedding.
+        """
+        started = time.perf_counter()
+        old = self._store.sources().get(name)
+        if old and not rebuild:
+            check_embedding(old, self._embedder.name)
+        with self._store.transaction():
+            source, tally = self._read(name, path, None if rebuild else old)
+            keys = {key for _, key in self._store.keys(source)}
+            stored = self._vectors.keys(source)
+            missing = keys - stored
+            self._embed(source, missing, progress or _silent)
+            if tally.changed or missing:
+                self._store.raise_generation(source)
+        self._vectors.remove(source, stored - keys)
+        self._vectors.keep_only(self._store.sources().values())
+        self._save_lexical()
+        return IndexReport(
+            source=name,
+            added=tally.added,
+            updated=tally.updated,
+            unchanged=tally.unchanged,
+            deleted=tally.deleted,
+            failed=tuple((f.where, f.reason) for f in tally.failures),
+            passages=len(self._store.keys(source)),
+            embedded=len(missing),
+            elapsed_s=time.perf_counter() - started,
+        )
+
+    def remove(self, name: str) -> int:
+        """Drop a source's index; its files are not touched.
+
+        Returns:
+            How many documents it held.
+
+        Raises:
+            SourceError: It is not indexed.
+        """
+        sources = self._store.sources()
+        if name not in sources:
+            msg = f"source {name!r} is not indexed; {nearest(name, sources)}"
+            raise SourceError(msg)
+        documents = len(self._store.documents(sources[name]))
+        with self._store.transaction():
+            self._store.remove_source(sources[name])
+        self._vectors.keep_only(self._store.sources().values())
+        self._save_lexical()
+        return documents
+
+    def _read(self, name: str, path: Path, old: StoredSource | None) -> tuple[StoredSource, _Tally]:
+        """Write the source's new state into the open transaction."""
+        if old is None:
+            replaced = self._store.sources().get(name)
+            if replaced:
+                self._store.remove_source(replaced)
+        source = old or self._store.add_source(name, self._embedder.name)
+        stored = self._store.documents(source)
+        seen: set[str] = set()
+        tally = _Tally()
+        for item in read_source(name, path):
+            if isinstance(item, Failure):
+                tally.failures.append(item)
+            else:
+                seen.add(item.id)
+                self._put(source, item, stored.get(item.id), tally)
+        for document in _lost(stored.values(), seen, tally.failures):
+            self._store.remove_document(document)
+            tally.deleted += 1
+        return source, tally
+
+    def _put(
+        self, source: StoredSource, document: Document, old: StoredDocument | None, tally: _Tally
+    ) -> None:
+        if old and old.hash == document.content_hash:
+            tally.unchanged += 1
+            return
+        if old:
+            self._store.remove_document(old)
+            tally.updated += 1
+        else:
+            tally.added += 1
+        self._store.add_document(source, document, split(document))
+
+    def _embed(self, source: StoredSource, missing: set[str], progress: Progress) -> None:
+        if not missing:
+            return
+        texts = self._texts(source, missing)
+        done = 0
+        progress(done, len(missing))
+        while batch := list(islice(texts, _BATCH)):
+            vectors = self._embedder.embed([text for _, text in batch])
+            try:
+                self._vectors.put(source, [key for key, _ in batch], vectors)
+            except (InvalidDimensionException, InvalidArgumentError) as error:
+                raise ConfigError(_other_dimensions(source, error)) from error
+            done += len(batch)
+            progress(done, len(missing))
+
+    def _texts(self, source: StoredSource, missing: set[str]) -> Iterator[tuple[str, str]]:
+        """Key and search text of each missing vector, once."""
+        left = set(missing)
+        for _, key, text in self._store.search_texts(source):
+            if key in left:
+                left.discard(key)
+                yield key, text
+
+    def _save_lexical(self) -> None:
+        """Write the word statistics of every source that has none of its generation."""
+        sources = self._store.sources().values()
+        for source in sources:
+            place = lexical_folder(self._folder, source)
+            if not place.is_dir():
+                texts = ((number, text) for number, _, text in self._store.search_texts(source))
+                LexicalIndex.build(texts).save(place)
+        clear_lexical(self._folder, keep=sources)
+
+
+def _silent(_done: int, _total: int) -> None:
+    pass
+
+
+def _lost(
+    stored: Iterable[StoredDocument], seen: Set[str], failures: Sequence[Failure]
+) -> Iterator[StoredDocument]:
+    """Documents that are gone, and not only because they, their file or folder failed to read."""
+    failed = {f.id for f in failures}
+    places = {f.origin for f in failures if f.id is None}
+    for document in stored:
+        around = {document.origin, *map(str, PurePosixPath(document.origin).parents)}
+        if document.name not in seen and document.name not in failed and not places & around:
+            yield document
+
+
+def _other_dimensions(source: StoredSource, error: Exception) -> str:
+    return (
+        f"source {source.name!r}: embedding {source.embedding!r} now gives vectors of another "
+        f"size than its index has ({error}); rebuild it: "
+        f"agent-knowledge index {source.name} --rebuild"
+    )

@@ -1,0 +1,60 @@
+"""One writer at a time: a file lock, and who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from agent_knowledge.errors import StoreLockedError
+
+_LOCK = "write.lock"
+_HOLDER = "write.lock.holder"
+
+
+@contextmanager
+def writing(folder: Path) -> Generator[None]:
+    """Hold the store's write lock; the operating system frees it if the process dies.
+
+    Args:
+        folder: The store's folder; created if it does not exist.
+
+    Raises:
+        StoreLockedError: Another process, or another part of this one, holds it; names the holder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        msg = (
+            f"the index in {str(folder)!r} is being written by {_holder(folder)}; "
+            "wait until it is done, or stop it, and run this again"
+        )
+        raise StoreLockedError(msg) from error
+    holder = folder / _HOLDER
+    try:
+        holder.write_text(json.dumps(_ourselves()), encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _ourselves() -> dict[str, str | int]:
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
+
+
+def _holder(folder: Path) -> str:
+    try:
+        found = json.loads((folder / _HOLDER).read_text(encoding="utf-8"))
+        return f"process {found['pid']} on {found['host']} since {found['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,167 @@
+"""Files as documents: text, Markdown, HTML and PDF, one document a file."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pypdf
+from lxml import etree as _etree  # pyright: ignore - compiled, has no stubs
+from lxml import html
+
+from agent_knowledge.sources.documents import UnreadableError, surrogate_fault
+from agent_knowledge.sources.headings import headings
+
+_PARSE_ERROR = cast("type[Exception]", _etree.LxmlError)
+_SKIPPED = frozenset(
+    {"script", "style", "head", "nav", "template", "noscript", "svg", "iframe", "form", "button"}
+)
+_HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
+_BLOCKS = frozenset(
+    {
+        *("address", "article", "aside", "blockquote", "body", "br", "dd", "details", "div", "dl"),
+        *("dt", "figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "ol", "p"),
+        *("pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
+    }
+).union(_HEADINGS)
+
+
+def read_text(data: bytes) -> str:
+    """Decode a text file: UTF-8, line ends as LF, without a byte order mark.
+
+    Raises:
+        UnreadableError: It is no UTF-8, or binary.
+    """
+    if b"\0" in data:
+        msg = "is binary (it has NUL bytes), expected UTF-8 text"
+        raise UnreadableError(msg)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        msg = f"is not UTF-8 (byte {error.start}); save it as UTF-8"
+        raise UnreadableError(msg) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def markdown_title(text: str) -> str:
+    """The first heading, or nothing."""
+    first = next(headings(text), None)
+    return first.title if first else ""
+
+
+def read_html(data: bytes) -> tuple[str, str]:
+    """Turn an HTML page into Markdown-like text with its headings, lists and table rows.
+
+    An article extractor was tried instead: it drops the headings and lists of short pages, which
+    in a knowledge base are content.
+
+    Returns:
+        Title and text.
+
+    Raises:
+        UnreadableError: It cannot be parsed.
+    """
+    # The HTML standard's default: a page that declares nothing is read as UTF-8 when it can be.
+    encoding = "utf-8" if _is_utf8(data) else None
+    parser = html.HTMLParser(encoding=encoding, remove_comments=True, huge_tree=True)
+    try:
+        root = cast("Any", html.document_fromstring(data, parser=parser))
+    except (_PARSE_ERROR, ValueError) as error:
+        msg = f"is no readable HTML ({error})"
+        raise UnreadableError(msg) from error
+    title = " ".join((root.findtext(".//title") or "").split())
+    body = root.find("body")
+    text = _tidy("".join(_walk(body if body is not None else root)))
+    return title or markdown_title(text), text
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _walk(root: Any) -> Iterator[str]:
+    """Yield the text of a tree, iteratively: a hostile page may nest deeper than Python's stack."""
+    stack: list[Any] = [root]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+            continue
+        tag = item.tag if isinstance(item.tag, str) else ""
+        parts: list[Any] = [*_opening(tag)]
+        if tag not in _SKIPPED and tag:
+            parts.append(_words(item.text, tag))
+            for child in item:
+                parts += [child, _words(child.tail, tag)]
+        parts += _closing(tag)
+        stack.extend(reversed(parts))
+
+
+def _opening(tag: str) -> list[str]:
+    if tag in _HEADINGS:
+        return ["\n\n", _HEADINGS[tag]]
+    if tag == "li":
+        return ["\n- "]
+    if tag in {"td", "th"}:
+        return [" | "]
+    if tag in {"br", "tr", "dd", "dt"}:
+        return ["\n"]
+    return ["\n\n"] if tag in _BLOCKS else []
+
+
+def _closing(tag: str) -> list[str]:
+    if tag in {"td", "th", "li", "br", "tr", "dd", "dt"}:
+        return []
+    return ["\n\n"] if tag in _BLOCKS else []
+
+
+def _words(text: str | None, tag: str) -> str:
+    if not text or tag == "pre":
+        return text or ""
+    return re.sub(r"\s+", " ", text)
+
+
+def _tidy(text: str) -> str:
+    text = re.sub(r"[ \t]*\n[ \t]*", "\n", text.replace("\xa0", " "))
+    text = re.sub(r"\n- \n+", "\n- ", re.sub(r"(?m)^\| ", "", text))
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def read_pdf(data: bytes) -> tuple[str, str]:
+    """Read the text of a PDF, its pages joined by blank lines.
+
+    Returns:
+        Title and text.
+
+    Raises:
+        UnreadableError: It is broken, encrypted, or holds no text (a scan).
+    """
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(data))
+        pages = [page.extract_text().strip() for page in reader.pages]
+        title = str((reader.metadata and reader.metadata.title) or "").strip()
+    except Exception as error:  # pypdf raises whatever a broken file provokes
+        msg = f"is no readable PDF ({type(error).__name__}: {error})"
+        raise UnreadableError(msg) from error
+    text = "\n\n".join(page for page in pages if page)
+    if not text:
+        msg = "holds no text; if it is a scan, run it through OCR first"
+        raise UnreadableError(msg)
+    return title, text if surrogate_fault(text) is None else _without_surrogates(text)
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def file_title(path: Path, text: str) -> str:
+    """The first heading of a Markdown file, else the file's name without its suffix."""
+    found = markdown_title(text) if path.suffix.lower() in {".md", ".markdown", ".mdx"} else ""
+    return found or path.stem

@@ -1,0 +1,116 @@
+"""Passage vectors in embedded Chroma: cosine space, our own vectors, no embedding function.
+
+Two processes that write one Chroma folder corrupt it silently, so only a holder of the store's
+lock may write (see `lock`). Chroma's server is never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import chromadb
+from chromadb.api.models.Collection import Collection
+from chromadb.config import Settings
+from chromadb.errors import NotFoundError
+
+from agent_knowledge.sources.store import StoredSource
+
+if TYPE_CHECKING:
+    from agent_knowledge.types import Matrix, Vector
+
+FOLDER = "chroma"
+_BATCH = 1000
+_COSINE: Any = {"hnsw": {"space": "cosine"}}
+_spelling = itertools.count()
+
+
+class VectorStore:
+    """The Chroma folder of a store. Queries are safe to share between threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open it, creating it when there is none: a reader looks first whether it `exists`."""
+        path = _own_spelling(folder / FOLDER)
+        settings = Settings(anonymized_telemetry=False)
+        # Its declared type lacks `close`.
+        self._client: Any = chromadb.PersistentClient(path=path, settings=settings)
+        self._collections: dict[str, Collection] = {}
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether a store's folder has vectors."""
+        return (folder / FOLDER / "chroma.sqlite3").is_file()
+
+    def close(self) -> None:
+        """Release the files."""
+        self._collections.clear()
+        self._client.close()
+
+    def query(self, source: StoredSource, vector: Vector, n: int) -> list[tuple[str, float]]:
+        """The nearest vectors: key and cosine with the query, best first.
+
+        Raises:
+            chromadb.errors.ChromaError: Among others when another process changed the files.
+        """
+        found = self._collection(source).query(
+            query_embeddings=vector[None, :], n_results=n, include=["distances"]
+        )
+        distances = cast("list[list[float]]", found["distances"])
+        return [(k, 1.0 - d) for k, d in zip(found["ids"][0], distances[0], strict=True)]
+
+    def keys(self, source: StoredSource) -> set[str]:
+        """Every key of a source."""
+        collection = self._collection(source, create=True)
+        return set(collection.get(include=[])["ids"])
+
+    def put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
+        """Write vectors; writing one twice changes nothing."""
+        self._collection(source, create=True).upsert(ids=list(keys), embeddings=vectors)
+
+    def remove(self, source: StoredSource, keys: Iterable[str]) -> None:
+        """Forget vectors."""
+        ordered = sorted(keys)
+        for i in range(0, len(ordered), _BATCH):
+            self._collection(source).delete(ids=ordered[i : i + _BATCH])
+
+    def keep_only(self, sources: Iterable[StoredSource]) -> None:
+        """Forget the collections of all other sources, also of runs that were cut short."""
+        kept = {_collection_name(source) for source in sources}
+        for collection in self._client.list_collections():
+            if collection.name not in kept:
+                self._client.delete_collection(collection.name)
+
+    def _collection(self, source: StoredSource, *, create: bool = False) -> Collection:
+        name = _collection_name(source)
+        collection = self._collections.get(name)
+        if collection is None:
+            try:
+                collection = self._client.get_collection(name, embedding_function=None)
+            except NotFoundError:
+                if not create:
+                    raise
+                collection = self._client.create_collection(
+                    name, embedding_function=None, configuration=_COSINE
+                )
+            self._collections[name] = collection
+        return collection
+
+
+def _collection_name(source: StoredSource) -> str:
+    """Its number, and its embedding: a run that was cut short may have used the same number."""
+    embedding = hashlib.sha256(source.embedding.encode()).hexdigest()[:8]
+    return f"source-{source.id}-{embedding}"
+
+
+def _own_spelling(path: Path) -> str:
+    """Spell a path as no other client of this process does.
+
+    Chroma shares one open system between all clients whose paths are spelled alike, and such a
+    system never sees what another process wrote until its last client closes. `a/.` and `a//`
+    name the same folder as `a`.
+    """
+    bits = f"{next(_spelling):b}"
+    return str(path) + "".join("/." if bit == "1" else "//" for bit in bits) + "/"
