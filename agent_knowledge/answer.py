@@ -6,7 +6,7 @@ The one place that owns a model call; command line, chatbot and pages use it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from agent_knowledge.assembly import ConfigLike, load_endpoint, load_model, load_router, read_config

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.config import AgentProfile, KnowledgeConfig
+from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.ports import Embedder, Retriever
 from agent_knowledge.router import KnowledgeRouter
@@ -74,8 +74,6 @@ def packaged_embedder() -> MiniLM:
 
 def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> Embedder:
     """The embedder that a configuration names, or an object given instead."""
-    from agent_knowledge.config import expand
-
     if embedding is None:
         spec = expand(config.embedding, "embedding")
         if spec == "minilm":
@@ -130,19 +128,18 @@ def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
         config: The configuration.
         model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
     """
-    from agent_knowledge.config import expand
     from agent_knowledge.models.chat import Chat
 
     chosen = model if model is not None else expand(config.models.default, "models.default")
     if chosen == "extractive":
         from agent_knowledge.models.extractive import ExtractiveChatModel
 
-        return Chat(ExtractiveChatModel(embedder=packaged_embedder()), name="extractive")
+        return Chat(model=ExtractiveChatModel(embedder=packaged_embedder()), name="extractive")
     if isinstance(chosen, str):
         from agent_knowledge.models.endpoint import open_model
 
-        return Chat(open_model(chosen), name=chosen)
-    return Chat(cast("Any", chosen))
+        return Chat(model=open_model(chosen), name=chosen)
+    return Chat(model=cast("Any", chosen), name=type(chosen).__name__)
 
 
 def load_endpoint(agent: AgentProfile) -> Chat:
@@ -158,7 +155,7 @@ def load_endpoint(agent: AgentProfile) -> Chat:
     from agent_knowledge.models.endpoint import open_endpoint
 
     name = agent.endpoint_name or "endpoint"
-    return Chat(open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
+    return Chat(model=open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
 
 
 def _has_indexed_sources(profile: AgentProfile) -> bool:
@@ -177,7 +174,7 @@ def _adapt_retrievers(
         if hasattr(given, "retrieve"):
             adapted[name] = cast("Retriever", given)
         else:
-            from agent_knowledge.sources.external import LangChainRetriever
+            from agent_knowledge.sources.external import ExternalSource
 
-            adapted[name] = LangChainRetriever(name, cast("Any", given))
+            adapted[name] = ExternalSource(name, cast("Any", given))
     return adapted

@@ -22,8 +22,10 @@ from agent_knowledge.signals.calibration import load_calibration
 from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
+from agent_knowledge.strategies.few_shot import choose_examples
 from agent_knowledge.strategies.gather import Shelf, gather
-from agent_knowledge.types import Decision, Knowledge, Reading, Task
+from agent_knowledge.strategies.retrieval import retrieve
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Reading, Task
 
 
 class KnowledgeRouter:
@@ -122,6 +124,35 @@ class KnowledgeRouter:
     async def aprepare(self, task: Task | str) -> Knowledge:
         """`prepare` in a thread."""
         return await asyncio.to_thread(self.prepare, task)
+
+    def retrieve(self, task: Task | str, k: int | None = None) -> tuple[Passage, ...]:
+        """Search all of the agent's sources, whatever the router would decide.
+
+        Args:
+            task: What to look for; a history is heeded.
+            k: How many passages at most; None for the policy's `k`.
+
+        Returns:
+            Passages, best first.
+        """
+        reading = self.read([task])[0]
+        wanted = k or self.agent.policy.k
+        plan = Plan(sources=tuple(self.agent.sources), query=reading.query.text, k=wanted)
+        return retrieve(plan, reading.probes, self._shelf.index, self._shelf.external)[0]
+
+    def few_shot(self, task: Task | str) -> tuple[str | None, tuple[Example, ...]]:
+        """The example set nearest to a task and what it would show, whatever the router decides.
+
+        Returns:
+            The set's name and its examples, best first; None and nothing for an agent without.
+        """
+        reading = self.read([task])[0]
+        match = reading.signals.pattern
+        if not match:
+            return None, ()
+        name = max(match, key=lambda candidate: match[candidate])
+        k = self.agent.examples[name].k
+        return name, choose_examples(self._shelf.examples[name], reading.query.vector, k)
 
     def step_down(self, task: Task | str, knowledge: Knowledge, why: str) -> Knowledge:
         """Gather the next rung down after a fine-tuned endpoint failed.

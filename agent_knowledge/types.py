@@ -10,16 +10,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Vector = NDArray[np.float32]
-    """Shape (dimensions,), length 1."""
-    Matrix = NDArray[np.float32]
-    """Shape (texts, dimensions), each row of length 1."""
+Vector: TypeAlias = "NDArray[np.float32]"
+"""Shape (dimensions,), length 1."""
+Matrix: TypeAlias = "NDArray[np.float32]"
+"""Shape (texts, dimensions), each row of length 1."""
 
 Strategy = Literal["direct", "retrieval", "few_shot", "fine_tuned"]
 """What a model is given; see GUIDE rules in `decision.rules`."""
@@ -257,7 +257,7 @@ class Knowledge:
     Attributes:
         decision: The decision that asked for it.
         passages: Numbered from 1 in this order wherever they are cited.
-        examples: Worked examples, the nearest last, where a model heeds them most.
+        examples: Worked examples, best first.
         system: The system prompt with the rules for using what follows.
         prompt: The user's turn: the fenced passages, then the task.
         left_out: What the token budget kept out, one line each.

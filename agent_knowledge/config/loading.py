@@ -62,9 +62,11 @@ def parse_config(text: str, *, name: str = "configuration") -> KnowledgeConfig:
     """
     try:
         loader = _Loader(text)
+        raw: object = {}
         try:
             root = loader.get_single_node()
-            raw: object = loader.construct_document(root) if root is not None else {}
+            if root:
+                raw = cast("object", loader.construct_document(root))
         finally:
             loader.dispose()
     except (yaml.YAMLError, RecursionError, ValueError) as error:

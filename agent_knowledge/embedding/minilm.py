@@ -84,7 +84,7 @@ class MiniLM:
         return tokenizer
 
     def _load_session(self) -> InferenceSession:
-        options: Any = onnxruntime.SessionOptions()
+        options = cast("Any", onnxruntime.SessionOptions())
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3

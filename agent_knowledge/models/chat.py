@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 
 from agent_knowledge.errors import AgentKnowledgeError, EndpointError
 
-Prompt = Sequence[BaseMessage]
+Prompt = LanguageModelInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,7 @@ class Chat:
             EndpointError: The model failed, or said nothing.
         """
         try:
-            text = self.model.invoke(list(prompt)).text
+            text = self.model.invoke(prompt).text
         except Exception as error:
             raise self._explain(error) from error
         return self._checked(text)
@@ -35,7 +34,7 @@ class Chat:
     async def areply(self, prompt: Prompt) -> str:
         """`reply`, awaited."""
         try:
-            text = (await self.model.ainvoke(list(prompt))).text
+            text = (await self.model.ainvoke(prompt)).text
         except Exception as error:
             raise self._explain(error) from error
         return self._checked(text)
@@ -48,7 +47,7 @@ class Chat:
         """
         said = False
         try:
-            for chunk in self.model.stream(list(prompt)):
+            for chunk in self.model.stream(prompt):
                 if chunk.text:
                     said = True
                     yield chunk.text

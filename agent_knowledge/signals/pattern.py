@@ -49,14 +49,20 @@ class PatternMatcher:
             calibration=calibration,
         )
 
-    def match(self, vectors: Sequence[Vector]) -> float:
-        """Probability that a task is an instance of the set.
+    def measure(self, vectors: Sequence[Vector]) -> dict[str, float]:
+        """How near a task comes to the set.
 
         Args:
             vectors: The task as a whole and, where it has parts, its parts (a message to classify
                 often follows an instruction); the nearest counts.
+
+        Returns:
+            `cosine` with the nearest example, -1..1; `relative`: the same in standard deviations
+            of what the set's own members have with theirs.
         """
         cosine = max(float((self.examples.vectors @ vector).max()) for vector in vectors)
-        return self.calibration.probability(
-            {"cosine": cosine, "relative": (cosine - self.near) / self.spread}
-        )
+        return {"cosine": cosine, "relative": (cosine - self.near) / self.spread}
+
+    def match(self, vectors: Sequence[Vector]) -> float:
+        """Probability that a task is an instance of the set; see `measure`."""
+        return self.calibration.probability(self.measure(vectors))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.context import (
-    ANSWER_RULES,
-    CITE_RULES,
+    CITE_RULE,
     EXAMPLES_RULE,
     GAP_RULE,
+    NO_CITE_RULE,
+    PASSAGE_RULE,
     STYLE_RULE,
-    fence_for,
     render_prompt,
 )
 from agent_knowledge.ports import ExampleSet, PassageIndex, Retriever
@@ -61,7 +61,7 @@ def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: She
         passages=fitted.passages,
         examples=fitted.examples,
         system=_system(decision, fitted.passages, fitted.examples, agent),
-        prompt=render_prompt(reading.task.text, fitted.passages, fence_for(fitted.passages)),
+        prompt=render_prompt(fitted.passages, reading.task.text),
         left_out=(*failed, *fitted.left_out),
     )
 
@@ -75,7 +75,8 @@ def _system(
     """The agent's system prompt, then the rules for what this task is given."""
     parts = [agent.system_prompt]
     if passages:
-        parts.append(ANSWER_RULES if decision.plan.citations == "never" else CITE_RULES)
+        parts.append(PASSAGE_RULE)
+        parts.append(NO_CITE_RULE if decision.plan.citations == "never" else CITE_RULE)
     if decision.gap:
         parts.append(GAP_RULE)
     if examples and decision.plan.examples:

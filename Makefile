@@ -1,0 +1,51 @@
+# Everything runs in one virtual environment, .venv, made and filled on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check fix bench test-floor clean
+
+demo: .venv/package  ## six tasks routed and answered on a sample shop, offline
+	@$(BIN)/agent-knowledge demo
+
+test: .venv/dev  ## the tests
+	$(BIN)/python -m pytest
+
+check: .venv/bench  ## lint, types, floors, the docs' examples
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest docs README.md
+
+fix: .venv/dev  ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/bench  ## the published figures; DATA=../shared/data
+	$(BIN)/python -m tools.bench --data $(or $(DATA),../shared/data)
+
+test-floor:  ## the tests on the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-floor
+	.venv-floor/bin/python tools/floors.py > .venv-floor/floors.txt
+	.venv-floor/bin/pip install --quiet -c .venv-floor/floors.txt -e ".[dev]"
+	.venv-floor/bin/python -m pytest
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; set PYTHON=python3.x"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/package: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@ .venv/package
+
+.venv/bench: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
+	@touch $@ .venv/dev .venv/package
+
+clean:
+	rm -rf .venv .venv-floor

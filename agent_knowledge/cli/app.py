@@ -1,0 +1,45 @@
+"""The commands, and how an error leaves: one message on standard error, exit status 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from agent_knowledge.cli import asking, demo, doctor, indexing, routing, starting
+from agent_knowledge.errors import AgentKnowledgeError
+
+app = typer.Typer(
+    name="agent-knowledge",
+    help="Choose, task by task, what to give an agent's model, and say why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("init")(starting.init)
+app.command("index")(indexing.index)
+app.command("route")(routing.route)
+app.command("retrieve")(routing.retrieve)
+app.command("few-shot")(routing.few_shot)
+app.command("ask")(asking.ask)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+def run() -> None:
+    """Run the command that the arguments name; what it raises on purpose becomes a message."""
+    # Whatever embedding or model is in use, none of our parts reports home.
+    os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+    try:
+        app()
+    except AgentKnowledgeError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away, as `head` does: nothing is wrong. Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

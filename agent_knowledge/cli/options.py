@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+Agent = Annotated[
+    str | None, typer.Option("--agent", "-a", help="The agent; default: the only one.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Input = Annotated[
+    str | None, typer.Option("--input", help="JSON lines to work through; - for standard input.")
+]
+Output = Annotated[
+    str, typer.Option("--output", help="Where JSON lines go; - for standard output.")
+]
+CONFIG = Path("agent-knowledge.yaml")

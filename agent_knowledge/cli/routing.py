@@ -1,0 +1,96 @@
+"""`route`, `retrieve` and `few-shot`: what the router sees, finds and would show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent_knowledge.cli import show
+from agent_knowledge.cli.batch import Row, run_batch, task_of
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Input, Json, Output
+from agent_knowledge.errors import InputError
+from agent_knowledge.types import Task, to_dict
+
+if TYPE_CHECKING:
+    from agent_knowledge.router import KnowledgeRouter
+
+
+def route(
+    task: Annotated[str | None, typer.Argument(help="The task.")] = None,
+    *,
+    config: Config = CONFIG,
+    agent: Agent = None,
+    citations: Annotated[bool, typer.Option("--citations", help="Ask for sources.")] = False,
+    as_json: Json = False,
+    source: Input = None,
+    target: Output = "-",
+) -> None:
+    """Decide what a task needs, and say why. Calls no model."""
+    router = _router(config, agent, task, source)
+    if source is not None:
+        run_batch(
+            source,
+            target,
+            lambda rows: [to_dict(d) for d in router.route_many([task_of(row) for row in rows])],
+        )
+        return
+    decision = router.route(Task(task or "", citations=citations))
+    show.output(to_dict(decision), show.decision(decision), as_json=as_json)
+
+
+def retrieve(
+    query: Annotated[str | None, typer.Argument(help="What to look for.")] = None,
+    *,
+    config: Config = CONFIG,
+    agent: Agent = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many passages at most.")] = 5,
+    as_json: Json = False,
+    source: Input = None,
+    target: Output = "-",
+) -> None:
+    """Search the agent's sources, whatever the router would decide."""
+    router = _router(config, agent, query, source)
+
+    def row_of(asked: Task) -> Row:
+        return {"passages": [to_dict(passage) for passage in router.retrieve(asked, k=k)]}
+
+    if source is not None:
+        run_batch(source, target, lambda rows: [row_of(task_of(row, "query")) for row in rows])
+        return
+    row = row_of(Task(query or ""))
+    show.output(row, show.passages(row["passages"]), as_json=as_json)
+
+
+def few_shot(
+    task: Annotated[str | None, typer.Argument(help="The task.")] = None,
+    *,
+    config: Config = CONFIG,
+    agent: Agent = None,
+    as_json: Json = False,
+    source: Input = None,
+    target: Output = "-",
+) -> None:
+    """Show the examples that a task would be given, whatever the router would decide."""
+    router = _router(config, agent, task, source)
+
+    def row_of(asked: Task) -> Row:
+        name, examples = router.few_shot(asked)
+        return {"set": name, "examples": [to_dict(example) for example in examples]}
+
+    if source is not None:
+        run_batch(source, target, lambda rows: [row_of(task_of(row)) for row in rows])
+        return
+    row = row_of(Task(task or ""))
+    show.output(row, show.examples(row["set"], row["examples"]), as_json=as_json)
+
+
+def _router(
+    config: Config, agent: str | None, given: str | None, source: str | None
+) -> KnowledgeRouter:
+    if (given is None) == (source is None):
+        msg = "give either a text or --input FILE (JSON lines; - for standard input)"
+        raise InputError(msg)
+    from agent_knowledge.assembly import load_router
+
+    return load_router(config, agent)

@@ -1,0 +1,112 @@
+"""What a person reads in a terminal; plain text when it is piped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from agent_knowledge.types import Answer, Decision
+
+_EXCERPT_CHARACTERS = 280
+
+
+def output(row: Mapping[str, Any], text: Text, *, as_json: bool) -> None:
+    """Print a row as JSON, or its readable form."""
+    if as_json:
+        typer.echo(json.dumps(row))
+    else:
+        console().print(text, highlight=False)
+
+
+def console() -> Console:
+    """A console that wraps to the terminal, and to no width at all when it is piped."""
+    made = Console(soft_wrap=False)
+    return made if made.is_terminal else Console(width=100, color_system=None)
+
+
+def decision(made: Decision) -> Text:
+    """A decision as a short story: the route, why, and what was rejected."""
+    text = Text()
+    text.append(made.strategy, style="bold green")
+    text.append(f"  confidence {made.confidence:.2f}", style="dim")
+    flags = [flag for flag, on in (("gap", made.gap), ("unsure", made.unsure)) if on]
+    text.append(f"  ({', '.join(flags)})" if flags else "", style="yellow")
+    text.append("\n" + _plan(made))
+    for reason in made.reasons:
+        text.append("\n  because   ", style="dim")
+        text.append(f"{reason.rule}: ", style="cyan")
+        text.append(reason.text)
+    for row in made.rejected:
+        text.append("\n  rejected  ", style="dim")
+        text.append(f"{row.strategy}: ", style="magenta")
+        text.append(f"{row.rule}: {row.text}", style="dim")
+    return text
+
+
+def _plan(made: Decision) -> str:
+    plan = made.plan
+    parts: list[str] = []
+    if plan.sources:
+        parts.append(f"{plan.k} passages of {', '.join(plan.sources)}")
+    if plan.endpoint:
+        parts.append(f"endpoint {plan.endpoint} (examples of {plan.examples} if it fails)")
+    elif plan.examples:
+        parts.append(f"examples of {plan.examples}")
+    if plan.clarify:
+        parts.append(f"a question back: {plan.clarify}")
+    return "  plan      " + ("; ".join(parts) or "the system prompt alone")
+
+
+def passages(rows: Sequence[Mapping[str, Any]]) -> Text:
+    """Passages, best first."""
+    if not rows:
+        return Text("no passage found")
+    text = Text()
+    for number, row in enumerate(rows, start=1):
+        text.append("\n" if number > 1 else "")
+        text.append(f"[{number}] ", style="bold")
+        text.append(row["title"] or row["document"], style="cyan")
+        text.append(f"  {row['source']}: {row['uri']}  {row['score']:.2f}\n", style="dim")
+        text.append(_excerpt(row["text"]) + "\n")
+    return text
+
+
+def examples(name: str | None, rows: Sequence[Mapping[str, Any]]) -> Text:
+    """Worked examples, best first."""
+    if name is None:
+        return Text("the agent has no example set")
+    text = Text(f"examples of {name}", style="bold")
+    for row in rows:
+        text.append(f"\n  {row['score']:.2f}  ", style="dim")
+        text.append(f"{_excerpt(row['input'])} -> ")
+        text.append(_excerpt(row["output"]), style="green")
+    return text
+
+
+def answer(made: Answer) -> Text:
+    """An answer with its sources."""
+    text = Text(made.text)
+    used = {citation.number: citation.passage for citation in made.citations}
+    doubtful = {c.number for c in made.citations if not c.supported}
+    for number, passage in sorted(used.items()):
+        text.append(f"\n  [{number}] ", style="bold")
+        text.append(passage.title or passage.document, style="cyan")
+        text.append(f"  {passage.source}: {passage.uri}", style="dim")
+        if number in doubtful:
+            text.append("  (not found to say this)", style="yellow")
+    if made.fabricated:
+        markers = ", ".join(made.fabricated)
+        text.append(f"\n  removed markers that name no passage: {markers}", style="yellow")
+    for line in (*made.fallbacks, *made.knowledge.left_out):
+        text.append(f"\n  note: {line}", style="yellow")
+    return text
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _EXCERPT_CHARACTERS else f"{line[: _EXCERPT_CHARACTERS - 1]}…"

@@ -1,0 +1,32 @@
+"""The sources of an agent as a LangChain retriever: always retrieves, decides nothing."""
+
+from __future__ import annotations
+
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict, Field, SkipValidation
+
+from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.types import to_dict
+
+
+class KnowledgeRetriever(BaseRetriever):
+    """Searches the indexed sources of an agent.
+
+    Each document's metadata has the passage's `source`, `document`, `title`, `uri`, `start`,
+    `end` (characters in the stored document), `score` and `date`.
+    """
+
+    router: SkipValidation[KnowledgeRouter] = Field(exclude=True, repr=False)
+    k: int | None = None
+    """How many passages at most; None for the policy's `k`."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        passages = self.router.retrieve(query, k=self.k)
+        rows = [to_dict(passage) for passage in passages]
+        return [Document(page_content=row.pop("text"), metadata=row) for row in rows]
