@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent_knowledge.citations.verify import CitationVerifier as CitationVerifier
     from agent_knowledge.config import KnowledgeConfig as KnowledgeConfig
     from agent_knowledge.errors import AgentKnowledgeError as AgentKnowledgeError
+    from agent_knowledge.indexing import index_sources as index_sources
     from agent_knowledge.router import KnowledgeRouter as KnowledgeRouter
     from agent_knowledge.types import Answer as Answer
     from agent_knowledge.types import Citation as Citation
@@ -42,6 +43,7 @@ _HOMES = {
     "Message": "types",
     "Passage": "types",
     "Task": "types",
+    "index_sources": "indexing",
     "load_answerer": "answer",
     "load_router": "assembly",
 }
@@ -60,6 +62,7 @@ __all__ = [
     "Message",
     "Passage",
     "Task",
+    "index_sources",
     "load_answerer",
     "load_router",
 ]

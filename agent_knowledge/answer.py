@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from agent_knowledge.assembly import ConfigLike, load_endpoint, load_model, load_router, read_config
 from agent_knowledge.citations.finish import finish
 from agent_knowledge.config import Policy
-from agent_knowledge.errors import EndpointError
+from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.models.chat import Chat, Prompt
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.strategies.messages import to_messages
@@ -118,8 +118,14 @@ class Answerer:
     def _begin(self, task: Task | str) -> _Turn:
         task = Task(task) if isinstance(task, str) else task
         knowledge = self.router.prepare(task)
-        chat = self._open_endpoint() if knowledge.decision.plan.endpoint else self.model
-        return _Turn(task=task, knowledge=knowledge, chat=chat, policy=self.router.agent.policy)
+        policy = self.router.agent.policy
+        turn = _Turn(task=task, knowledge=knowledge, chat=self.model, policy=policy)
+        if knowledge.decision.plan.endpoint is None:
+            return turn
+        try:
+            return replace(turn, chat=self._open_endpoint())
+        except ConfigError as error:  # such as a variable that is not set
+            return self._next_rung(turn, EndpointError(str(error)))
 
     def _next_rung(self, turn: _Turn, error: EndpointError) -> _Turn:
         """The rung below an endpoint that failed; below the model itself there is none."""

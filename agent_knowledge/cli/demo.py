@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib import resources
-from pathlib import Path
-from shutil import copytree
 
 from rich.console import Console
 from rich.text import Text
 
 from agent_knowledge.cli import show
-from agent_knowledge.cli.indexing import index_all
 from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.demo.sample import open_sample
 from agent_knowledge.types import Task
 
 _BASE_URL = "DEMO_BASE_URL"
@@ -24,47 +20,38 @@ _BASE_URL = "DEMO_BASE_URL"
 
 def demo() -> None:
     """Route and answer six tasks of a fictional shop, and show why each went where it went."""
+    from agent_knowledge.indexing import index_sources
+
     console = show.console()
     console.print(
         "Lumen & Pine is a fiction. Its handbook, FAQ and triage examples come with the package.",
         style="dim",
     )
-    with _sample() as folder:
-        config = KnowledgeConfig.from_yaml(folder / "agent-knowledge.yaml")
-        summary = index_all(config, None)
-        counts = ", ".join(f"{row['source']} {row['passages']}" for row in summary["sources"])
+    with open_sample() as config:
+        reports = index_sources(config).reports
+        counts = ", ".join(f"{report.source} {report.passages}" for report in reports)
         console.print(f"Indexed with {config.embedding}: passages of {counts}.\n", style="dim")
         with _endpoint(config):
-            _run(config, folder, console)
+            _run(config, console)
 
 
-def _run(config: KnowledgeConfig, folder: Path, console: Console) -> None:
+def _run(config: KnowledgeConfig, console: Console) -> None:
     from agent_knowledge.answer import load_answerer
 
     answerers = {}
-    lines = (folder / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (config.folder / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, start=1):
         row = json.loads(line)
         agent = row.get("agent", "support")
         if agent not in answerers:
             answerers[agent] = load_answerer(config, agent)
         answer = answerers[agent].answer(Task(row["task"]))
-        heading = Text(f"{number}. ", style="bold").append(row["task"], style="bold")
-        console.print(heading, Text("   ").append_text(Text()), sep="", highlight=False)
+        console.print(Text(f"{number}. {row['task']}", style="bold"))
         console.print(show.decision(answer.decision), highlight=False)
         console.print(Text("  answer").append(f" ({answer.model})", style="dim"))
         for part in show.answer(answer).split("\n"):
             console.print(Text("    ").append_text(part), highlight=False)
         console.print()
-
-
-@contextmanager
-def _sample() -> Generator[Path]:
-    """A copy of the packaged sample: its store must not grow inside the package."""
-    with tempfile.TemporaryDirectory(prefix="agent-knowledge-demo-") as folder:
-        with resources.as_file(resources.files("agent_knowledge.demo")) as packaged:
-            copytree(packaged, folder, dirs_exist_ok=True)
-        yield Path(folder)
 
 
 @contextmanager

@@ -1,0 +1,54 @@
+"""A chatbot in the terminal: offline at once, any chat model by one option.
+
+    python examples/chatbot.py                                  # the packaged sample shop
+    python examples/chatbot.py --config agent-knowledge.yaml --model openai:NAME
+
+Type `/agent NAME` to talk to another agent, `/quit` or an empty line to leave.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+
+from agent_knowledge import Answerer, KnowledgeConfig, Message, Task, index_sources, load_answerer
+from agent_knowledge.demo.sample import open_sample
+
+
+def main() -> None:
+    """Talk until the user leaves."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", help="a configuration; default: the sample shop")
+    parser.add_argument("--model", help="any init_chat_model string; default: the configuration's")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        config = KnowledgeConfig.from_yaml(options.config) if options.config else None
+        config = config or stack.enter_context(open_sample())
+        index_sources(config)
+        agents = {name: load_answerer(config, name, model=options.model) for name in config.agents}
+        print(f"Agents: {', '.join(agents)}. Ask away; /agent NAME changes, /quit leaves.")
+        talk(agents)
+
+
+def talk(agents: dict[str, Answerer]) -> None:
+    """Read a line, answer it, remember both."""
+    name, history = next(iter(agents)), list[Message]()
+    while (line := input(f"\n{name}> ").strip()) not in {"", "/quit"}:
+        if line.startswith("/agent"):
+            wanted = line.removeprefix("/agent").strip()
+            name, history = (wanted, []) if wanted in agents else (name, history)
+            continue
+        answer = agents[name].answer(Task(line, history=tuple(history)))
+        history += [Message("user", line), Message("assistant", answer.text)]
+        decision = answer.decision
+        print(f"({decision.strategy}: {decision.reasons[0].text})")
+        print(answer.text)
+        for number, passage in sorted({c.number: c.passage for c in answer.citations}.items()):
+            print(f"  [{number}] {passage.title} ({passage.uri})")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (EOFError, KeyboardInterrupt):
+        print()
