@@ -6,6 +6,7 @@ Lù, "BM25S: orders of magnitude faster lexical search via eager sparse scoring"
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 import tempfile
@@ -21,6 +22,9 @@ from bm25s.stopwords import STOPWORDS_EN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# It sets itself to DEBUG, and would tell every host's log about each index that it builds.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 _WORD = re.compile(r"\w\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)

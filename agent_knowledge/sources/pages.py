@@ -16,6 +16,8 @@ from agent_knowledge.sources.documents import UnreadableError, surrogate_fault
 from agent_knowledge.sources.headings import headings
 
 _PARSE_ERROR = cast("type[Exception]", _etree.LxmlError)
+_KEPT_SPACE = "\0"
+"""Stands for a space of preformatted text until all others are collapsed; HTML text has no NUL."""
 _SKIPPED = frozenset(
     {"script", "style", "head", "nav", "template", "noscript", "svg", "iframe", "form", "button"}
 )
@@ -95,13 +97,19 @@ def _walk(root: Any) -> Iterator[str]:
             yield item
             continue
         tag = item.tag if isinstance(item.tag, str) else ""
-        parts: list[Any] = [*_opening(tag)]
-        if tag not in _SKIPPED and tag:
-            parts.append(_words(item.text, tag))
-            for child in item:
-                parts += [child, _words(child.tail, tag)]
-        parts += _closing(tag)
-        stack.extend(reversed(parts))
+        if not tag or tag in _SKIPPED:
+            continue
+        stack.extend(reversed([*_opening(tag), *_inside(item, tag), *_closing(tag)]))
+
+
+def _inside(element: Any, tag: str) -> Iterator[Any]:
+    if tag == "pre":
+        yield element.text_content().replace(" ", _KEPT_SPACE)
+        return
+    yield _collapsed(element.text)
+    for child in element:
+        yield child
+        yield _collapsed(child.tail)
 
 
 def _opening(tag: str) -> list[str]:
@@ -122,16 +130,14 @@ def _closing(tag: str) -> list[str]:
     return ["\n\n"] if tag in _BLOCKS else []
 
 
-def _words(text: str | None, tag: str) -> str:
-    if not text or tag == "pre":
-        return text or ""
-    return re.sub(r"\s+", " ", text)
+def _collapsed(text: str | None) -> str:
+    return re.sub(r"\s+", " ", text or "")
 
 
 def _tidy(text: str) -> str:
     text = re.sub(r"[ \t]*\n[ \t]*", "\n", text.replace("\xa0", " "))
-    text = re.sub(r"\n- \n+", "\n- ", re.sub(r"(?m)^\| ", "", text))
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    text = re.sub(r"\n- *\n+", "\n- ", re.sub(r"(?m)^\| ", "", text))
+    return re.sub(r"\n{3,}", "\n\n", text).strip().replace(_KEPT_SPACE, " ")
 
 
 def read_pdf(data: bytes) -> tuple[str, str]:

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hashed_words import HashedWords
+
+from agent_knowledge.embedding.minilm import MiniLM
+from agent_knowledge.errors import SourceError
+from agent_knowledge.sources.fusion import fuse
+from agent_knowledge.sources.index import SourceIndex
+from agent_knowledge.sources.indexing import Indexer
+from agent_knowledge.types import Hit, Query
+
+SCRIPT = str(Path(__file__).with_name("hashed_words.py"))
+EMBEDDER = HashedWords()
+
+
+def write(path: Path, count: int, word: str) -> Path:
+    rows = [{"id": f"r{n}", "title": f"Row {n}", "text": f"{word}{n} shared"} for n in range(count)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+def index(store: Path, name: str, path: Path) -> None:
+    with Indexer(store, EMBEDDER) as indexer:
+        indexer.index(name, path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    index(folder, "s", write(tmp_path / "rows.jsonl", 120, "apple"))
+    return folder
+
+
+def best(opened: SourceIndex, text: str, *sources: str) -> str:
+    hits = fuse(opened.probe(EMBEDDER.query(text), sources or ("s",)).values())
+    return opened.passages(hits[:1])[0].text
+
+
+def test_a_probe_gives_candidates_of_both_searches(store: Path):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        probe = opened.probe(EMBEDDER.query("apple7 zebra"), ["s"])["s"]
+    assert probe.passages == 120
+    assert 50 <= len(probe.hits) <= 100
+    lexical = [hit for hit in probe.hits if hit.lexical > 0]
+    assert len(lexical) == 1
+    assert all(hit.dense is None or -1 <= hit.dense <= 1.001 for hit in probe.hits)
+
+
+def test_terms_found_is_the_share_of_the_querys_words_by_rarity(store: Path):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+
+        def share(text: str) -> float:
+            return opened.probe(EMBEDDER.query(text), ["s"])["s"].terms_found
+
+        assert share("apple7 shared") == pytest.approx(1)
+        assert share("apple7 zebra") == pytest.approx(0.5)
+        assert share("shared zebra") < 0.01
+        assert share("zebra") == 0
+        assert share("the of") == 0
+        assert share("") == 0
+
+
+def test_passages_come_in_the_order_of_the_hits_and_carry_where_they_stand(store: Path):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        first, second = fuse(opened.probe(EMBEDDER.query("apple7 apple9"), ["s"]).values())[:2]
+        gone = Hit(source="s", passage=10_000, dense=None, lexical=0)
+        passages = opened.passages([second, gone, first])
+    assert {p.document for p in passages} == {"r7", "r9"}
+    assert [p.score for p in passages] == [second.score, first.score]
+    one = passages[0]
+    assert (one.start, one.end, one.source, one.title) == (
+        0,
+        len(one.text),
+        "s",
+        f"Row {one.document[1:]}",
+    )
+
+
+def test_a_title_is_searched_too(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": "a", "title": "Parking", "text": "Yes."}', encoding="utf-8")
+    index(tmp_path / "store", "s", path)
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
+        assert opened.probe(EMBEDDER.query("parking"), ["s"])["s"].terms_found == 1
+
+
+def test_reading_creates_nothing(tmp_path: Path):
+    with (
+        SourceIndex(tmp_path / "store", EMBEDDER.name) as opened,
+        pytest.raises(SourceError, match=r"no index in .*; run: agent-knowledge index"),
+    ):
+        opened.probe(EMBEDDER.query("x"), ["s"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_that_is_not_indexed_is_named(store: Path):
+    with (
+        SourceIndex(store, EMBEDDER.name) as opened,
+        pytest.raises(SourceError, match="source 'other' is not indexed; run"),
+    ):
+        opened.probe(EMBEDDER.query("x"), ["other"])
+
+
+def test_stale_or_broken_word_statistics_are_counted_anew(store: Path):
+    (folder,) = (store / "lexical").iterdir()
+    (folder / "passages.npy").write_bytes(b"broken")
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert best(opened, "apple7") == "apple7 shared"
+    shutil.rmtree(store / "lexical")
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert best(opened, "apple7") == "apple7 shared"
+
+
+def test_lost_vectors_are_an_error_that_says_what_to_do(store: Path):
+    shutil.rmtree(store / "chroma")
+    with (
+        SourceIndex(store, EMBEDDER.name) as opened,
+        pytest.raises(SourceError, match="run: agent-knowledge index"),
+    ):
+        opened.probe(EMBEDDER.query("x"), ["s"])
+
+
+def test_an_open_reader_sees_what_another_process_indexed(store: Path, tmp_path: Path):
+    with (
+        SourceIndex(store, EMBEDDER.name) as opened,
+        SourceIndex(store, EMBEDDER.name) as other,
+    ):
+        assert best(opened, "apple7") == best(other, "apple7") == "apple7 shared"
+        for word in ("pear", "quince"):
+            path = write(tmp_path / "rows.jsonl", 150, word)
+            subprocess.run([sys.executable, SCRIPT, str(store), "s", str(path)], check=True)
+            for reader in (opened, other):
+                probe = reader.probe(EMBEDDER.query(f"{word}149"), ["s"])["s"]
+                assert probe.passages == 150
+                assert sum(hit.dense is not None for hit in probe.hits) == 50
+                assert best(reader, f"{word}149") == f"{word}149 shared"
+
+
+def test_an_open_reader_sees_a_store_that_was_deleted_and_made_again(store: Path, tmp_path: Path):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert best(opened, "apple7") == "apple7 shared"
+        shutil.rmtree(store)
+        with pytest.raises(SourceError, match="no index in"):
+            best(opened, "apple7")
+        index(store, "s", write(tmp_path / "rows.jsonl", 10, "pear"))
+        assert best(opened, "pear7") == "pear7 shared"
+
+
+def test_threads_share_an_index_while_it_is_written(store: Path, tmp_path: Path):
+    path = write(tmp_path / "rows.jsonl", 120, "apple")
+    with SourceIndex(store, EMBEDDER.name) as opened, ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(best, opened, f"apple{n % 120}") for n in range(200)]
+        for extra in range(3):
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f'\n{{"id": "x{extra}", "text": "extra{extra}"}}')
+            index(store, "s", path)
+        found = [answer.result() for answer in answers]
+    assert found == [f"apple{n % 120} shared" for n in range(200)]
+
+
+def test_sources_are_ranked_together(store: Path, tmp_path: Path):
+    index(store, "t", write(tmp_path / "other.jsonl", 60, "pear"))
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert best(opened, "pear7", "s", "t") == "pear7 shared"
+        assert best(opened, "apple7", "s", "t") == "apple7 shared"
+
+
+def test_with_minilm_a_paraphrase_is_found(tmp_path: Path):
+    page = tmp_path / "handbook.md"
+    page.write_text(
+        "# Handbook\n\n## Refunds\n\nYou get your money back within 30 days.\n\n"
+        "## Shipping\n\nParcels leave on Mondays.\n\n## Warranty\n\nTwo years on lamps.\n",
+        encoding="utf-8",
+    )
+    embedder = MiniLM()
+    with Indexer(tmp_path / "store", embedder) as indexer:
+        indexer.index("handbook", page)
+    text = "How can I be reimbursed for a purchase?"
+    query = Query(text=text, vector=embedder.embed([text])[0])
+    with SourceIndex(tmp_path / "store", "minilm") as opened:
+        hits = fuse(opened.probe(query, ["handbook"]).values())
+        passage = opened.passages(hits)[0]
+    assert passage.title == "Handbook > Refunds"
+    assert page.read_text(encoding="utf-8")[passage.start : passage.end] == passage.text

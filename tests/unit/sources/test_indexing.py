@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hashed_words import HashedWords
+
+from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError
+from agent_knowledge.sources.fusion import fuse
+from agent_knowledge.sources.index import SourceIndex
+from agent_knowledge.sources.indexing import Indexer, IndexReport
+
+SCRIPT = str(Path(__file__).with_name("hashed_words.py"))
+
+
+def write(path: Path, *rows: tuple[str, str]) -> Path:
+    lines = [json.dumps({"id": number, "text": text}) for number, text in rows]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def index(store: Path, path: Path, embedder: HashedWords | None = None) -> IndexReport:
+    with Indexer(store, embedder or HashedWords()) as indexer:
+        return indexer.index("s", path)
+
+
+def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
+    return (report.added, report.updated, report.unchanged, report.deleted, len(report.failed))
+
+
+def found(store: Path, text: str, embedder: HashedWords | None = None) -> list[tuple[str, str]]:
+    embedder = embedder or HashedWords()
+    with SourceIndex(store, embedder.name) as opened:
+        hits = fuse(opened.probe(embedder.query(text), ["s"]).values())
+        return [(passage.document, passage.text) for passage in opened.passages(hits)]
+
+
+def test_a_re_index_does_only_what_changed_and_says_so(tmp_path: Path):
+    store, rows = tmp_path / "store", tmp_path / "rows.jsonl"
+    write(rows, ("a", "apples"), ("b", "bananas"), ("c", "cherries"))
+    first = index(store, rows)
+    assert counts(first) == (3, 0, 0, 0, 0)
+    assert (first.passages, first.embedded) == (3, 3)
+
+    write(rows, ("a", "apples"), ("b", "bananas and more"), ("d", "dates"))
+    embedder = HashedWords()
+    assert counts(index(store, rows, embedder)) == (1, 1, 1, 1, 0)
+    assert sorted(embedder.embedded) == ["bananas and more", "dates"]
+    assert sorted(found(store, "apples bananas cherries dates")) == [
+        ("a", "apples"),
+        ("b", "bananas and more"),
+        ("d", "dates"),
+    ]
+
+    again = index(store, rows)
+    assert counts(again) == (0, 0, 3, 0, 0)
+    assert again.embedded == 0
+
+
+def test_a_touched_file_is_unchanged(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("text", encoding="utf-8")
+    index(tmp_path / "store", page)
+    page.touch()
+    assert counts(index(tmp_path / "store", page)) == (0, 0, 1, 0, 0)
+
+
+def test_a_changed_document_embeds_only_its_changed_passages(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("# A\n\none\n\n# B\n\ntwo\n", encoding="utf-8")
+    index(tmp_path / "store", page)
+    page.write_text("# A\n\none\n\n# B\n\nthree\n", encoding="utf-8")
+    embedder = HashedWords()
+    index(tmp_path / "store", page, embedder)
+    (embedded,) = embedder.embedded
+    assert "three" in embedded
+
+
+def test_a_document_that_fails_keeps_its_old_entry(tmp_path: Path):
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("apples", encoding="utf-8")
+    write(folder / "rows.jsonl", ("r1", "cherries"), ("r2", "dates"))
+    index(tmp_path / "store", folder)
+    (folder / "a.md").write_bytes(b"\0\0")
+    (folder / "rows.jsonl").write_text('{"id": "r1", "text": "figs"}\n{"id": "r2", "te')
+    report = index(tmp_path / "store", folder)
+    assert counts(report) == (0, 1, 0, 0, 2)
+    assert [where for where, _ in report.failed] == ["a.md", "rows.jsonl line 2"]
+    assert sorted(found(tmp_path / "store", "apples figs dates")) == [
+        ("a.md", "apples"),
+        ("r1", "figs"),
+        ("r2", "dates"),
+    ]
+
+
+def test_a_row_that_fails_by_id_protects_only_itself(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"), ("b", "bananas"), ("c", "cherries"))
+    index(tmp_path / "store", rows)
+    rows.write_text('{"id": "a", "text": ""}\n{"id": "c", "text": "cherries"}')
+    assert counts(index(tmp_path / "store", rows)) == (0, 0, 1, 1, 1)
+    assert sorted(d for d, _ in found(tmp_path / "store", "apples bananas")) == ["a", "c"]
+
+
+def test_a_source_that_vanished_keeps_its_index(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(tmp_path / "store", rows)
+    rows.unlink()
+    with pytest.raises(SourceError, match="agent-knowledge index --remove s"):
+        index(tmp_path / "store", rows)
+    assert found(tmp_path / "store", "apples") == [("a", "apples")]
+
+
+def test_a_source_is_removed_on_purpose(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(tmp_path / "store", rows)
+    with Indexer(tmp_path / "store", HashedWords()) as indexer:
+        assert indexer.remove("s") == 1
+        with pytest.raises(SourceError, match="source 's' is not indexed"):
+            indexer.remove("s")
+    with pytest.raises(SourceError, match="run: agent-knowledge index s"):
+        found(tmp_path / "store", "apples")
+
+
+def test_an_index_of_another_embedding_is_refused_by_name(tmp_path: Path):
+    store, rows = tmp_path / "store", write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(store, rows, HashedWords("one"))
+    expected = "indexed with embedding 'one', the configuration says 'two'.*index s --rebuild"
+    with pytest.raises(ConfigError, match=expected):
+        index(store, rows, HashedWords("two"))
+    with pytest.raises(ConfigError, match=expected):
+        found(store, "apples", HashedWords("two"))
+    assert found(store, "apples", HashedWords("one")) == [("a", "apples")]
+
+
+def test_a_rebuild_takes_another_embedding(tmp_path: Path):
+    store, rows = tmp_path / "store", write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(store, rows, HashedWords("one"))
+    two = HashedWords("two", dimensions=32)
+    with Indexer(store, two) as indexer:
+        report = indexer.index("s", rows, rebuild=True)
+    assert (counts(report), report.embedded) == ((1, 0, 0, 0, 0), 1)
+    assert found(store, "apples", HashedWords("two", dimensions=32)) == [("a", "apples")]
+
+
+def test_a_rebuild_that_fails_leaves_the_old_index(tmp_path: Path):
+    store, rows = tmp_path / "store", write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(store, rows)
+    rows.unlink()
+    with Indexer(store, HashedWords()) as indexer, pytest.raises(SourceError):
+        indexer.index("s", rows, rebuild=True)
+    assert found(store, "apples") == [("a", "apples")]
+
+
+def test_an_embedding_that_changed_its_size_is_refused(tmp_path: Path):
+    store, rows = tmp_path / "store", write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(store, rows)
+    write(rows, ("a", "apples"), ("b", "bananas"))
+    with pytest.raises(ConfigError, match=r"vectors of another size.*--rebuild"):
+        index(store, rows, HashedWords(dimensions=32))
+    assert found(store, "apples") == [("a", "apples")]
+
+
+def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    with Indexer(tmp_path / "store", HashedWords()):
+        second = subprocess.run(
+            [sys.executable, SCRIPT, str(tmp_path / "store"), "s", str(rows)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        with pytest.raises(StoreLockedError):
+            index(tmp_path / "store", rows)
+    assert "StoreLockedError" in second.stderr
+    assert f"is being written by process {os.getpid()} on {socket.gethostname()}" in (second.stderr)
+    assert counts(index(tmp_path / "store", rows)) == (1, 0, 0, 0, 0)
+
+
+def test_a_run_that_was_killed_shows_nothing_and_the_next_one_loses_no_work(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", *((f"r{n}", f"word{n} common") for n in range(600)))
+    store = str(tmp_path / "store")
+    killed = subprocess.run(
+        [sys.executable, SCRIPT, store, "s", str(rows), "300"], capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with pytest.raises(SourceError, match="'s' is not indexed"):
+        found(tmp_path / "store", "word7")
+
+    report = index(tmp_path / "store", rows)
+    assert (counts(report), report.passages) == ((600, 0, 0, 0, 0), 600)
+    assert report.embedded == 600 - 256
+    assert found(tmp_path / "store", "word7")[0] == ("r7", "word7 common")
+
+
+def test_a_re_index_that_was_killed_leaves_the_old_state_searchable(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("old", "apples"))
+    index(tmp_path / "store", rows)
+    write(rows, *((f"r{n}", f"word{n}") for n in range(300)))
+    subprocess.run(
+        [sys.executable, SCRIPT, str(tmp_path / "store"), "s", str(rows), "256"],
+        capture_output=True,
+        check=False,
+    )
+    assert found(tmp_path / "store", "apples word3") == [("old", "apples")]
+    write(rows, ("old", "apples"), ("new", "pears"))
+    assert counts(index(tmp_path / "store", rows)) == (1, 0, 1, 0, 0)
+    assert sorted(d for d, _ in found(tmp_path / "store", "pears")) == ["new", "old"]
+
+
+def test_lost_vectors_are_made_again(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(tmp_path / "store", rows)
+    shutil.rmtree(tmp_path / "store" / "chroma")
+    report = index(tmp_path / "store", rows)
+    assert (counts(report), report.embedded) == ((0, 0, 1, 0, 0), 1)
+    assert found(tmp_path / "store", "apples") == [("a", "apples")]
+
+
+def test_progress_counts_passages(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", *((f"r{n}", f"word{n}") for n in range(300)))
+    seen: list[tuple[int, int]] = []
+    with Indexer(tmp_path / "store", HashedWords()) as indexer:
+        indexer.index("s", rows, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 300), (256, 300), (300, 300)]
+
+
+def test_any_name_that_a_configuration_allows_can_be_indexed(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    with Indexer(tmp_path / "store", HashedWords()) as indexer:
+        for name in ("a", "A", "a..b.", "x" * 63):
+            assert indexer.index(name, rows).added == 1
+    with SourceIndex(tmp_path / "store", "hashed-words") as opened:
+        probes = opened.probe(HashedWords().query("apples"), ["a", "A", "a..b.", "x" * 63])
+    assert all(len(probe.hits) == 1 for probe in probes.values())

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from pypdf import PdfWriter
+
+from agent_knowledge.errors import SourceError
+from agent_knowledge.sources.documents import Document, Failure
+from agent_knowledge.sources.reading import read_source
+
+
+def read(path: Path) -> tuple[list[Document], list[Failure]]:
+    items = list(read_source("s", path))
+    documents = [item for item in items if isinstance(item, Document)]
+    return documents, [item for item in items if isinstance(item, Failure)]
+
+
+def jsonl(folder: Path, *lines: object) -> Path:
+    path = folder / "rows.jsonl"
+    text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def pdf(text: str) -> bytes:
+    """A one-page PDF, written by hand: pypdf itself writes no text."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 612 792] >>",
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    out = b"%PDF-1.4\n"
+    offsets = []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = len(out)
+    out += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    return out + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table
+
+
+# What is read
+
+
+def test_json_lines_keep_their_ids_titles_texts_and_metadata(tmp_path: Path):
+    path = jsonl(
+        tmp_path,
+        {"id": "a", "title": "Pets", "text": "No pets.", "entity": "Inn", "date": "2026-01-02"},
+        "",
+        {"id": 7, "text": "Yes."},
+        {"text": "No id.", "url": "https://example.org/x"},
+    )
+    (a, seven, none), failures = read(path)
+    assert failures == []
+    assert (a.id, a.title, a.text, a.keywords, a.date) == (
+        "a",
+        "Pets",
+        "No pets.",
+        "Inn",
+        "2026-01-02",
+    )
+    assert (seven.id, seven.title) == ("7", "")
+    assert (none.id, none.uri) == ("rows.jsonl#4", "https://example.org/x")
+    assert a.uri == f"{path.as_uri()}#a"
+
+
+def test_a_csv_with_a_text_column_gives_that_text(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        'id,title,text,tag\nr1,Hours,"Open 9 to 5,\nevery day",info\n', encoding="utf-8"
+    )
+    (row,), failures = read(path)
+    assert failures == []
+    assert (row.id, row.title, row.text, row.keywords) == (
+        "r1",
+        "Hours",
+        "Open 9 to 5,\nevery day",
+        "info",
+    )
+
+
+def test_a_csv_without_one_gives_every_column_by_name(tmp_path: Path):
+    path = tmp_path / "prices.csv"
+    path.write_text("product;price\nLamp;30\nDesk;200\n", encoding="utf-8")
+    (lamp, desk), _ = read(path)
+    assert (lamp.id, lamp.text) == ("prices.csv#1", "product: Lamp\nprice: 30")
+    assert (desk.id, desk.text) == ("prices.csv#2", "product: Desk\nprice: 200")
+
+
+def test_a_folder_gives_one_document_a_file_by_relative_path(tmp_path: Path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "guide.md").write_text("# The guide\r\n\r\nRead it.\r\n", encoding="utf-8-sig")
+    (tmp_path / "sub" / "notes.txt").write_text("Some notes", encoding="utf-8")
+    (tmp_path / "LICENCE").write_text("Do as you like", encoding="utf-8")
+    documents, failures = read(tmp_path)
+    assert failures == []
+    assert [(d.id, d.title, d.text) for d in documents] == [
+        ("LICENCE", "LICENCE", "Do as you like"),
+        ("guide.md", "The guide", "# The guide\n\nRead it.\n"),
+        ("sub/notes.txt", "notes", "Some notes"),
+    ]
+
+
+def test_html_keeps_headings_lists_and_tables_and_drops_scripts(tmp_path: Path):
+    path = tmp_path / "page.html"
+    path.write_text(
+        "<html><head><title>Acme</title><style>p{}</style></head><body><nav>Home</nav>"
+        "<h1>Refunds</h1><p>Within\n 30 <b>days</b>.</p><script>alert(1)</script>"
+        "<h2>How long</h2><ul><li>cards: 5 days</li><li><p>cash: now</p></li></ul>"
+        "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
+        "<pre><code>if a:\n    b</code></pre></body></html>",
+        encoding="utf-8",
+    )
+    (page,), failures = read(path)
+    assert failures == []
+    assert page.title == "Acme"
+    assert page.text == (
+        "# Refunds\n\nWithin 30 days.\n\n## How long\n\n- cards: 5 days\n- cash: now\n\n"
+        "a | b\n1 | 2\n\nif a:\n    b"
+    )
+
+
+def test_deeply_nested_html_is_read(tmp_path: Path):
+    path = tmp_path / "deep.html"
+    path.write_text("<div>" * 1500 + "deep" + "</div>" * 1500, encoding="utf-8")
+    (page,), _ = read(path)
+    assert page.text == "deep"
+
+
+def test_pdf_text_is_read(tmp_path: Path):
+    (tmp_path / "paper.pdf").write_bytes(pdf("Warranty lasts two years"))
+    (paper,), failures = read(tmp_path)
+    assert failures == []
+    assert (paper.id, paper.title, paper.text) == ("paper.pdf", "paper", "Warranty lasts two years")
+
+
+def test_a_glob_names_files_from_its_fixed_part(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.md").write_text("x", encoding="utf-8")
+    (tmp_path / "a" / "y.txt").write_text("y", encoding="utf-8")
+    documents, _ = read(tmp_path / "**" / "*.md")
+    assert [d.id for d in documents] == ["a/x.md"]
+
+
+def test_a_folder_whose_name_looks_like_a_glob_is_a_folder(tmp_path: Path):
+    folder = tmp_path / "docs [old]"
+    folder.mkdir()
+    (folder / "x.md").write_text("x", encoding="utf-8")
+    assert [d.id for d in read(folder)[0]] == ["x.md"]
+
+
+def test_hidden_files_and_symlinks_that_leave_the_folder_are_skipped(tmp_path: Path):
+    folder = tmp_path / "docs"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config.txt").write_text("hidden", encoding="utf-8")
+    (folder / ".secret.txt").write_text("hidden", encoding="utf-8")
+    (folder / "open.txt").write_text("open", encoding="utf-8")
+    (tmp_path / "outside.txt").write_text("outside", encoding="utf-8")
+    (folder / "link.txt").symlink_to(tmp_path / "outside.txt")
+    (folder / "alias.txt").symlink_to(folder / "open.txt")
+    documents, failures = read(folder)
+    assert [d.id for d in documents] == ["alias.txt", "open.txt"]
+    assert failures == []
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{broken", "is not JSON"),
+        ('["a", "list"]', "is a JSON list, expected an object"),
+        ('{"id": "b", "title": "T"}', "has no \"text\" (its keys: 'id', 'title')"),
+        ('{"id": "b", "text": 5}', "\"text\" is int '5', expected a string"),
+        ('{"id": "b", "text": "  "}', '"text" is empty'),
+        ('{"id": ["b"], "text": "x"}', "\"id\" is ['b'], expected a string or a whole number"),
+        ('{"id": "b", "text": "ab\\ud83d"}', '"text" has a lone surrogate (U+D83D) at character'),
+        ("[" * 100_000, "is not JSON"),
+    ],
+)
+def test_a_bad_json_line_is_reported_with_its_number_and_the_rest_is_read(
+    tmp_path: Path, line: str, reason: str
+):
+    path = jsonl(tmp_path, {"id": "a", "text": "x"}, line, {"id": "c", "text": "y"})
+    documents, (failure,) = read(path)
+    assert [d.id for d in documents] == ["a", "c"]
+    assert failure.where == "rows.jsonl line 2"
+    assert reason in failure.reason
+
+
+def test_a_line_that_is_no_utf8_is_reported(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"text": "x"}\n{"text": "\xff"}\n')
+    documents, (failure,) = read(path)
+    assert len(documents) == 1
+    assert failure.where == "rows.jsonl line 2"
+    assert failure.reason == "is not UTF-8 (byte 10 of the line)"
+
+
+def test_a_duplicate_id_is_reported_with_both_places_and_the_first_is_kept(tmp_path: Path):
+    path = jsonl(tmp_path, {"id": "a", "text": "first"}, {"id": "a", "text": "second"})
+    (document,), (failure,) = read(path)
+    assert document.text == "first"
+    assert failure.where == "rows.jsonl line 2"
+    assert "'a' was given by rows.jsonl line 1 already" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("image.png", b"\x89PNG\0\0", "is binary"),
+        ("latin.txt", "caf\xe9".encode("latin-1"), "is not UTF-8 (byte 3)"),
+        ("empty.md", b" \n", "is empty"),
+        ("broken.pdf", b"%PDF-1.7 nothing more", "is no readable PDF"),
+        ("empty.html", b"", "is no readable HTML"),
+        ("latin.csv", b"a,b\n\xff,1\n", "is not UTF-8"),
+        ("twice.csv", b"a,a\n1,2\n", "every column needs a name of its own"),
+        ("quote.csv", b'a,b\n"1,2\n', "is no CSV"),
+        ("short.csv", b"a,b\n1\n", "does not have the 2 cells of the header"),
+        ("long.csv", b"a,b\n1,2,3\n", "does not have the 2 cells of the header"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_bad_file_is_reported_and_the_rest_is_read(
+    tmp_path: Path, name: str, data: bytes, reason: str
+):
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "good.md").write_text("good", encoding="utf-8")
+    documents, (failure,) = read(tmp_path)
+    assert [d.id for d in documents] == ["good.md"]
+    assert failure.where.startswith(name)
+    assert reason in failure.reason
+
+
+def test_a_pdf_without_text_is_reported(tmp_path: Path):
+    writer = PdfWriter()
+    writer.add_blank_page(width=72, height=72)
+    with (tmp_path / "scan.pdf").open("wb") as file:
+        writer.write(file)
+    (tmp_path / "good.md").write_text("good", encoding="utf-8")
+    _, (failure,) = read(tmp_path)
+    assert failure.reason == "holds no text; if it is a scan, run it through OCR first"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission_is_reported(tmp_path: Path):
+    (tmp_path / "locked.md").write_text("x", encoding="utf-8")
+    (tmp_path / "locked.md").chmod(0)
+    (tmp_path / "good.md").write_text("good", encoding="utf-8")
+    _, (failure,) = read(tmp_path)
+    assert failure.reason == "cannot be read (Permission denied)"
+
+
+def test_a_path_with_nothing_at_it_says_what_to_do(tmp_path: Path):
+    with pytest.raises(SourceError, match=r"nothing is at '.*gone'.*--remove s"):
+        read(tmp_path / "gone")
+
+
+def test_a_folder_without_a_readable_document_says_why(tmp_path: Path):
+    (tmp_path / "image.png").write_bytes(b"\0")
+    with pytest.raises(SourceError, match=r"no readable document in .*image\.png: is binary"):
+        read(tmp_path)
+
+
+def test_a_glob_that_matches_nothing_is_an_error(tmp_path: Path):
+    with pytest.raises(SourceError, match="no readable document"):
+        read(tmp_path / "*.md")
