@@ -42,10 +42,13 @@ def without_surrogates(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One earlier turn of a conversation."""
+    """One earlier turn of a conversation; lone surrogates in it are replaced by U+FFFD."""
 
     role: Role
     content: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", without_surrogates(self.content))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -16,7 +16,13 @@ from agent_knowledge.config.schema import KnowledgeConfig
 from agent_knowledge.errors import ConfigError, nearest
 
 _SECRET_KEYS = {"api_key", "url", "base_url"}
-Place = tuple[str | int, ...]
+_SHAPES = {
+    "model_type": "keys and values",
+    "dict_type": "keys and values",
+    "tuple_type": "a list, as in [first, second]",
+}
+Place = tuple[str, ...]
+"""A key path; the place in a list is a number from 0, written out."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,25 +67,18 @@ def parse_config(text: str, *, name: str = "configuration") -> KnowledgeConfig:
         ConfigError: With every fault at once.
     """
     try:
-        loader = _Loader(text)
-        raw: object = {}
-        try:
-            root = loader.get_single_node()
-            if root:
-                raw = cast("object", loader.construct_document(root))
-        finally:
-            loader.dispose()
+        raw, root = _read_yaml(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         place = getattr(error, "problem_mark", None)
         at = f", line {place.line + 1}, column {place.column + 1}" if place else ""
         what = getattr(error, "problem", None) or str(error) or type(error).__name__
         msg = f"{name}{at}: this is not valid YAML ({what}); mend that line"
-        raise ConfigError(msg) from error
-    lines = _line_numbers(root) if root is not None else {}
-    faults = [Fault(_dotted(place), text, lines.get(place)) for place, text in loader.repeated]
-    faults += _faults_of(raw, lines)
-    if not faults:
+        raise ConfigError(msg) from None  # the cause quotes the line, which may hold a secret
+    lines, repeated = _places(root)
+    found = [*repeated, *_shape_faults(raw), *_reference_faults(raw)]
+    if not found:
         return KnowledgeConfig.model_validate(raw)
+    faults = [Fault(".".join(place), text, _line(place, lines)) for place, text in found]
     raise ConfigError(_report(name, faults))
 
 
@@ -89,45 +88,49 @@ def _report(name: str, faults: Iterable[Fault]) -> str:
     return "\n".join([head, *(f"  {fault}" for fault in listed)])
 
 
-def _faults_of(raw: object, lines: Mapping[Place, int]) -> list[Fault]:
+def _shape_faults(raw: object) -> list[tuple[Place, str]]:
+    """What the schema does not accept."""
     if not isinstance(raw, dict):
-        return [Fault("", f"expected keys such as 'agents:', found {type(raw).__name__}")]
-    raw = cast("dict[str, Any]", raw)
-    faults: list[Fault] = []
+        return [((), f"expected keys such as 'agents:', found a {type(raw).__name__}")]
     try:
         KnowledgeConfig.model_validate(raw)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            place = tuple(p for p in detail["loc"] if p != "[key]")
-            line = next(
-                (lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), None
-            )
-            faults.append(
-                Fault(_dotted(place), _explain(detail, place, _value_at(raw, place)), line)
-            )
-    for place, text in _semantic_faults(raw):
-        faults.append(Fault(_dotted(place), text, lines.get(place)))
-    return faults
+        details = error.errors(include_url=False)
+        return [
+            (tuple(str(p) for p in detail["loc"] if p != "[key]"), _explain(detail))
+            for detail in details
+        ]
+    return []
 
 
-def _explain(detail: ErrorDetails, place: Place, value: object) -> str:
-    """Say a validation error as value, what is accepted, nearest known name."""
-    shown = "(hidden)" if place and place[-1] in _SECRET_KEYS else _short(value)
-    context = detail.get("ctx") or {}
-    if detail["type"] == "extra_forbidden":
-        return f"unknown key; {nearest(str(place[-1]), _known_keys(place[:-1]))}"
-    if detail["type"] == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        return f"{shown} is not accepted; {nearest(str(value), allowed)} ({', '.join(allowed)})"
-    if detail["type"] == "missing":
+def _explain(detail: ErrorDetails) -> str:
+    """Say a validation error as value, what is accepted, nearest known name.
+
+    A value is shown only where the schema has a plain one that is no secret: whatever stands in
+    the place of a section may hold one.
+    """
+    kind, value, key = detail["type"], detail["input"], str(detail["loc"][-1])
+    if key == "[key]" or kind == "string_pattern_mismatch":
+        return f"{value!r} is no name; use letters, digits, '.', '_' and '-', at most 63" + (
+            "" if isinstance(value, str) else ", in quotes where YAML would read something else"
+        )
+    if kind == "extra_forbidden":
+        return f"unknown key; {nearest(key, _known_keys(detail['loc'][:-1]))}"
+    if kind == "missing":
         return "is required and missing"
-    if detail["type"] == "string_pattern_mismatch":
-        bad = value if isinstance(value, str) else place[-1]
-        return f"{bad!r} is no name; use letters, digits, '.', '_' and '-', at most 63"
+    shown = "(hidden)" if key in _SECRET_KEYS else _short(value)
+    if kind in _SHAPES:
+        what = shown if kind == "tuple_type" else f"a {type(value).__name__}"
+        return f"expected {_SHAPES[kind]}, found {what}"
+    if kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", str((detail.get("ctx") or {}).get("expected", "")))
+        meant = nearest(str(value), allowed)
+        accepted = f" Accepted: {', '.join(allowed)}" if meant.startswith("did") else ""
+        return f"{shown} is not accepted; {meant}{accepted}"
     return f"{shown} is not accepted: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
-def _known_keys(place: Place) -> list[str]:
+def _known_keys(place: Sequence[str | int]) -> list[str]:
     """The keys that a section accepts: walk the schema along a key path."""
     model: Any = KnowledgeConfig
     for step in place:
@@ -141,10 +144,11 @@ def _known_keys(place: Place) -> list[str]:
     return []
 
 
-def _semantic_faults(raw: Mapping[str, Any]) -> list[tuple[Place, str]]:
+def _reference_faults(raw: object) -> list[tuple[Place, str]]:
     """What no single key shows: names that point nowhere, and keys that exclude each other."""
+    top = _mapping(raw)
     known = {
-        kind: _mapping(raw.get(kind)) for kind in ("sources", "examples", "endpoints", "agents")
+        kind: _mapping(top.get(kind)) for kind in ("sources", "examples", "endpoints", "agents")
     }
     faults: list[tuple[Place, str]] = []
     for name, source in known["sources"].items():
@@ -174,7 +178,7 @@ def _agent_faults(
             if isinstance(item, str) and item not in known[kind]:
                 what = "source" if kind == "sources" else "example set"
                 text = f"no {what} {item!r}; {nearest(item, known[kind])}"
-                faults.append((("agents", name, kind, i), text))
+                faults.append((("agents", name, kind, str(i)), text))
     endpoint = agent.get("endpoint")
     if isinstance(endpoint, str):
         place = ("agents", name, "endpoint")
@@ -184,37 +188,39 @@ def _agent_faults(
             )
         else:
             serves = _mapping(known["endpoints"][endpoint]).get("serves")
-            if isinstance(serves, str) and serves not in (agent.get("examples") or []):
+            listed: object = agent.get("examples") or []
+            if isinstance(serves, str) and isinstance(listed, list) and serves not in listed:
                 text = f"it serves {serves!r}, which is not among this agent's examples; add it"
                 faults.append((place, text))
     return faults
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _value_at(raw: object, place: Place) -> object:
-    for step in place:
-        try:
-            raw = cast("Any", raw)[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return raw
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(str(p) for p in place)
+    """A section with its keys as text, such as the `no` that YAML reads as false; else nothing."""
+    section = cast("dict[object, Any]", value) if isinstance(value, dict) else {}
+    return {str(key): content for key, content in section.items()}
 
 
 def _short(value: object) -> str:
+    if isinstance(value, dict | list):
+        return f"a {type(cast('object', value)).__name__}"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _line_numbers(root: yaml.Node) -> dict[Place, int]:
-    """The line of each key path, counted from 1; an alias is not followed into itself."""
+def _line(place: Place, lines: Mapping[Place, int]) -> int | None:
+    """The line of a key, or of the nearest section around it that the file has."""
+    around = (place[:depth] for depth in range(len(place), 0, -1))
+    return next((lines[part] for part in around if part in lines), None)
+
+
+def _places(root: yaml.Node | None) -> tuple[dict[Place, int], list[tuple[Place, str]]]:
+    """The line of each key, counted from 1, and the keys given twice, which YAML lets pass.
+
+    An alias is not followed into what it names: that was seen where it was written.
+    """
     lines: dict[Place, int] = {}
+    repeated: list[tuple[Place, str]] = []
     seen: set[int] = set()
 
     def visit(node: yaml.Node, place: Place) -> None:
@@ -223,31 +229,37 @@ def _line_numbers(root: yaml.Node) -> dict[Place, int]:
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                here = (*place, str(key.value))
-                lines[here] = key.start_mark.line + 1
+                here, line = (*place, str(key.value)), key.start_mark.line + 1
+                if here in lines:
+                    repeated.append((here, f"is given twice, again on line {line}"))
+                lines.setdefault(here, line)
                 visit(value, here)
         elif isinstance(node, yaml.SequenceNode):
             for i, value in enumerate(node.value):
-                here = (*place, i)
+                here = (*place, str(i))
                 lines[here] = value.start_mark.line + 1
                 visit(value, here)
 
-    visit(root, ())
-    return lines
+    if root is not None:
+        visit(root, ())
+    return lines, repeated
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that reports a key given twice, which YAML itself lets pass in silence."""
+    """A safe loader that leaves dates as text: the schema reads them and says where one is bad."""
 
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self.repeated: list[tuple[Place, str]] = []
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the base class's signature
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                line = key.start_mark.line + 1
-                self.repeated.append(((str(key.value),), f"is given twice, again on line {line}"))
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _read_yaml(text: str) -> tuple[object, yaml.Node | None]:
+    """What the YAML holds, and its nodes, which know their lines."""
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        return cast("object", loader.construct_document(root)) if root else {}, root
+    finally:
+        loader.dispose()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -30,7 +31,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,6
 Text = Annotated[str, StringConstraints(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
 
 def expand(text: str, key: str) -> str:
@@ -60,8 +61,16 @@ class _Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_means_defaults(cls, value: object) -> object:
-        """A section with no body, such as `agents: {support: }`, takes every default."""
-        return {} if value is None else value
+        """A section or known key with nothing behind it, such as `sources:`, takes its default."""
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            return value
+        given = cast("dict[str, object]", value)
+        return {k: v for k, v in given.items() if v is not None or k not in cls.model_fields}
+
+
+_S = TypeVar("_S", bound=_Section)
 
 
 class StoreConfig(_Section):
@@ -213,7 +222,8 @@ class KnowledgeConfig(_Section):
             name: The agent; None for the only one.
 
         Raises:
-            ConfigError: The agent is unknown, or none is named and there is not just one.
+            ConfigError: The agent is unknown, or none is named and there is not just one; or it
+                names what is not defined, or a system prompt that cannot be read.
         """
         if name is None:
             if len(self.agents) != 1:
@@ -224,14 +234,15 @@ class KnowledgeConfig(_Section):
         if name not in self.agents:
             msg = f"agents: {name!r} is unknown; {nearest(name, self.agents)}"
             raise ConfigError(msg)
-        agent = self.agents[name]
+        agent, key = self.agents[name], f"agents.{name}"
+        endpoint = agent.endpoint
         return AgentProfile(
             name=name,
             description=agent.description,
-            sources={s: self.sources[s] for s in agent.sources},
-            examples={e: self.examples[e] for e in agent.examples},
-            endpoint_name=agent.endpoint,
-            endpoint=self.endpoints[agent.endpoint] if agent.endpoint else None,
+            sources={s: _pick(self.sources, s, f"{key}.sources") for s in agent.sources},
+            examples={e: _pick(self.examples, e, f"{key}.examples") for e in agent.examples},
+            endpoint_name=endpoint,
+            endpoint=_pick(self.endpoints, endpoint, f"{key}.endpoint") if endpoint else None,
             system_prompt=self._prompt(name, agent.system_prompt),
             policy=agent.policy,
         )
@@ -246,6 +257,14 @@ class KnowledgeConfig(_Section):
         except (OSError, UnicodeDecodeError) as error:
             msg = f"{key}: cannot read {str(file)!r} ({error}); give the path of a UTF-8 text file"
             raise ConfigError(msg) from error
+
+
+def _pick(known: Mapping[str, _S], name: str, key: str) -> _S:
+    """What a name stands for; a configuration built in Python was not checked for this before."""
+    if name not in known:
+        msg = f"{key}: {name!r} is not defined; {nearest(name, known)}"
+        raise ConfigError(msg)
+    return known[name]
 
 
 class AgentProfile(_Section):
