@@ -27,7 +27,10 @@ class Case:
 
     @cached_property
     def asked(self) -> str:
-        """Who asks for sources; empty when nobody does, or the policy forbids citations."""
+        """Who asks for sources; empty when nobody does.
+
+        Under `citations: never` a task that asks is still grounded, only its answer cites nothing.
+        """
         policy = self.agent.policy.citations
         if policy == "always":
             return "the policy says citations: always"

@@ -48,7 +48,7 @@ def check_gate(agent: AgentProfile, facts: TaskFacts) -> Verdict:
     """Check every rule for the agent's endpoint and one task.
 
     Args:
-        agent: Must have an endpoint.
+        agent: One without an endpoint breaks `ladder-tried`.
         facts: What is known about the task.
     """
     endpoint, name = agent.endpoint, agent.endpoint_name or ""

@@ -27,7 +27,7 @@ def explain_rejections(
         "direct": _not_direct(reasons),
         "retrieval": _not_retrieval(case),
         "few_shot": _not_few_shot(case, chosen),
-        "fine_tuned": case.gate.broken,
+        "fine_tuned": case.gate.broken or _too_weak(case, "fits-the-case"),
     }
     first: list[Rejection] = []
     others: list[Rejection] = []
@@ -46,14 +46,19 @@ def _place(row: Rejection) -> int:
 
 def _not_direct(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """A plain prompt breaks the very rule that carries the choice."""
-    return (Reason(rule=reasons[0].rule, text=f"a prompt alone is not enough: {reasons[0].text}"),)
+    carries = next((r for r in reasons if r.rule != "prompt-first"), reasons[0])
+    return (Reason(rule=carries.rule, text=f"a prompt alone is not enough: {carries.text}"),)
 
 
 def _not_retrieval(case: Case) -> tuple[Reason, ...]:
-    if case.needs_facts:
+    if not (case.asked or case.why_facts):
+        text = f"no facts from outside are needed ({case.evidence.need['retrieval']:.2f})"
+    elif not case.signals.coverage:
         text = "facts are needed, but there is no source to take them from"
-        return (Reason(rule="facts-need-retrieval", text=text),)
-    text = f"no facts from outside are needed ({case.evidence.need['retrieval']:.2f})"
+    elif not case.able:
+        text = "facts are needed, but no source seems to hold them"
+    else:
+        text = f"not surely needed ({case.evidence.need['retrieval']:.2f})"
     return (Reason(rule="facts-need-retrieval", text=text),)
 
 
@@ -64,7 +69,17 @@ def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
     if case.matched_set and chosen == "retrieval":
         text = f"examples hold no facts; {case.matched_set} is shown on top of what is retrieved"
         return (Reason(rule="facts-need-retrieval", text=text),)
+    if case.matched_set and (case.asked or case.why_facts):
+        return (Reason(rule="facts-need-retrieval", text="examples hold no facts"),)
+    if case.matched_set:
+        return _too_weak(case, "pattern-wants-examples")
     best = case.evidence.best_set
     nearest = "nearest {} {:.2f}".format(*best) if best else "the agent has none"
     text = f"the task is no instance of an example set ({nearest})"
     return (Reason(rule="pattern-wants-examples", text=text),)
+
+
+def _too_weak(case: Case, rule: str) -> tuple[Reason, ...]:
+    """It matches, and yet the match does not carry the choice."""
+    match = "{} {:.2f}".format(*(case.evidence.best_set or ("none", 0.0)))
+    return (Reason(rule=rule, text=f"the match ({match}) does not clearly carry it"),)

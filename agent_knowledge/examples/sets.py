@@ -48,13 +48,13 @@ def read_examples(name: str, file: Path) -> tuple[Example, ...]:
         InputError: The file cannot be read, is empty, or has bad lines (all listed, by number).
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"examples.{name}: cannot read {str(file)!r} ({error}); give a UTF-8 JSON lines file"
         raise InputError(msg) from error
     examples: list[Example] = []
     faults: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # U+2028 may stand inside a line
         if not line.strip():
             continue
         fault, example = _read_line(line)
@@ -65,7 +65,8 @@ def read_examples(name: str, file: Path) -> tuple[Example, ...]:
     if faults:
         shown = "\n  ".join(faults[:_SHOWN_FAULTS])
         more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-        msg = f"examples.{name}: {str(file)!r} has {len(faults)} bad lines\n  {shown}{more}"
+        lines = "1 bad line" if len(faults) == 1 else f"{len(faults)} bad lines"
+        msg = f"examples.{name}: {str(file)!r} has {lines}\n  {shown}{more}"
         raise InputError(msg)
     if not examples:
         msg = f'examples.{name}: {str(file)!r} holds no example; add lines {{"input", "output"}}'
@@ -76,7 +77,7 @@ def read_examples(name: str, file: Path) -> tuple[Example, ...]:
 def _read_line(line: str) -> tuple[str, Example | None]:
     try:
         row: object = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"not JSON ({error})", None
     if not isinstance(row, dict):
         return f"a {type(row).__name__}, not an object", None
@@ -145,4 +146,3 @@ def _write_vectors(cache: Path, stamp: str, vectors: Matrix) -> None:
         Path(beside).replace(cache)
     finally:
         Path(beside).unlink(missing_ok=True)
-

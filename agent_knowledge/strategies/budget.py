@@ -10,8 +10,8 @@ from agent_knowledge.types import Example, Passage
 
 _EXAMPLES_SHARE = 1 / 3
 """What examples may take of the budget when passages want it too."""
-_PASSAGE_OVERHEAD_TOKENS = 30
-"""Fence, number, title and uri around a passage."""
+_FENCE_TOKENS = 24
+"""The fence around a passage, with its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +45,13 @@ def fit(passages: Sequence[Passage], examples: Sequence[Example], tokens: int) -
         tokens -= cost
     kept: list[Passage] = []
     for passage in passages:
-        cost = count_tokens(passage.text) + _PASSAGE_OVERHEAD_TOKENS
-        if cost > tokens:
+        around = _FENCE_TOKENS + count_tokens(passage.title) + count_tokens(passage.uri)
+        if around + count_tokens(passage.text) > tokens:
             if not kept:
-                kept.append(_cut(passage, max(tokens - _PASSAGE_OVERHEAD_TOKENS, 16)))
+                kept.append(_cut(passage, max(tokens - around, 1)))
             break
         kept.append(passage)
-        tokens -= cost
+        tokens -= around + count_tokens(passage.text)
     left_out = [
         *_say("passage", len(passages) - len(kept)),
         *_say("example", len(examples) - len(kept_examples)),

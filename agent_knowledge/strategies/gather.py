@@ -77,7 +77,9 @@ def _system(
     if passages:
         parts.append(PASSAGE_RULE)
         parts.append(NO_CITE_RULE if decision.plan.citations == "never" else CITE_RULE)
-    if decision.gap:
+    if decision.gap or (  # an external source may turn out to hold nothing
+        decision.plan.sources and not passages
+    ):
         parts.append(GAP_RULE)
     if examples and decision.plan.examples:
         style = agent.examples[decision.plan.examples].kind == "style"
