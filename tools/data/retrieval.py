@@ -1,0 +1,70 @@
+"""The retrieval sets: a corpus of documents, questions, and which documents answer them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SETS = ("docs_rag", "hotpot", "musique")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question and the ids of the documents that answer it."""
+
+    id: str
+    text: str
+    relevant: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalSet:
+    """One set; the corpus is JSON lines that a source can be indexed from."""
+
+    name: str
+    corpus: Path
+    questions: tuple[Question, ...]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines."""
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def read_retrieval_sets(data: Path, names: Sequence[str] = SETS) -> list[RetrievalSet]:
+    """Read sets of `retrieval/`; those that are absent are left out."""
+    found: list[RetrievalSet] = []
+    for name in names:
+        folder = data / "retrieval" / name
+        if (folder / "queries.jsonl").is_file():
+            questions = tuple(
+                Question(id=row["id"], text=row["query"], relevant=frozenset(row["relevant"]))
+                for row in read_rows(folder / "queries.jsonl")
+            )
+            corpus = folder / "corpus.jsonl"
+            found.append(RetrievalSet(name=name, corpus=corpus, questions=questions))
+    return found
+
+
+def read_dialogue(data: Path, *, characters: int = 600) -> RetrievalSet | None:
+    """Read the dialogues whose turn needs the FAQ, asked by their last characters.
+
+    Args:
+        data: The data folder.
+        characters: How much of the dialogue's end is the question.
+    """
+    folder = data / "dialogue"
+    if not (folder / "turns.jsonl").is_file():
+        return None
+    questions: list[Question] = []
+    for row in read_rows(folder / "turns.jsonl"):
+        if row["relevant"]:
+            turns = [turn["content"] for turn in row["history"]] + [row["task"]]
+            text = "\n".join(turns)[-characters:]
+            relevant = frozenset(map(str, row["relevant"]))
+            questions.append(Question(id=row["id"], text=text, relevant=relevant))
+    return RetrievalSet(name="dialogue", corpus=folder / "faq.jsonl", questions=tuple(questions))
