@@ -67,14 +67,13 @@ def parse_config(text: str, *, name: str = "configuration") -> KnowledgeConfig:
         ConfigError: With every fault at once.
     """
     try:
-        raw, root = _read_yaml(text)
+        raw, lines, repeated = _read_yaml(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         place = getattr(error, "problem_mark", None)
         at = f", line {place.line + 1}, column {place.column + 1}" if place else ""
         what = getattr(error, "problem", None) or str(error) or type(error).__name__
         msg = f"{name}{at}: this is not valid YAML ({what}); mend that line"
         raise ConfigError(msg) from None  # the cause quotes the line, which may hold a secret
-    lines, repeated = _places(root)
     found = [*repeated, *_shape_faults(raw), *_reference_faults(raw)]
     if not found:
         return KnowledgeConfig.model_validate(raw)
@@ -255,11 +254,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _read_yaml(text: str) -> tuple[object, yaml.Node | None]:
-    """What the YAML holds, and its nodes, which know their lines."""
+def _read_yaml(text: str) -> tuple[object, dict[Place, int], list[tuple[Place, str]]]:
+    """What the YAML holds, the line of each key, and the keys given twice."""
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
-        return cast("object", loader.construct_document(root)) if root else {}, root
+        lines, repeated = _places(root)  # first: building what it holds merges `<<` into the nodes
+        raw = cast("object", loader.construct_document(root) if root else {})
     finally:
         loader.dispose()
+    return raw, lines, repeated

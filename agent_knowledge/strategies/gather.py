@@ -77,9 +77,8 @@ def _system(
     if passages:
         parts.append(PASSAGE_RULE)
         parts.append(NO_CITE_RULE if decision.plan.citations == "never" else CITE_RULE)
-    if decision.gap or (  # an external source may turn out to hold nothing
-        decision.plan.sources and not passages
-    ):
+    nothing_found = decision.plan.sources and not passages  # as an external source may
+    if decision.gap or nothing_found:
         parts.append(GAP_RULE)
     if examples and decision.plan.examples:
         style = agent.examples[decision.plan.examples].kind == "style"

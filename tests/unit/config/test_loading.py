@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_knowledge.config import KnowledgeConfig, load_config, parse_config
+from agent_knowledge.errors import ConfigError
+
+DESIGN = """\
+# agent-knowledge.yaml
+embedding: minilm                     # packaged, offline
+store: {kind: chroma, path: .agent-knowledge}   # or {kind: pgvector, url: "${DATABASE_URL}"}
+models:
+  default: extractive                 # offline
+sources:
+  handbook: {path: docs/, description: "Policies on refunds and warranty", changes: weekly}
+  faq: {path: faq.jsonl}              # {"id","title","text",...}; the rest is metadata
+  web: {external: true, description: general web search}   # the host passes a retriever
+examples:
+  ticket-triage: {file: triage.jsonl, description: Put a support ticket into its queue, k: 4}
+  brand-voice: {file: voice.jsonl, description: Answer in our voice, kind: style}
+endpoints:
+  triage-ft: {model: "openai:ft:...", base_url: null, api_key: "${FT_KEY}", serves: ticket-triage,
+              training: {examples: 2400, data_as_of: 2026-06-01}, timeout_s: 10}
+agents:
+  support:
+    description: Answers customers of Acme
+    system_prompt: prompts/support.md
+    sources: [handbook, faq]
+    examples: [ticket-triage, brand-voice]
+    endpoint: triage-ft
+    policy:
+      citations: when_retrieved        # default; always: every task is grounded and cited; never
+      unsupported: annotate            # default; strip | repair | refuse
+      when_unsure: retrieve            # default; direct | ask
+      on_failure: next_rung            # default; raise
+      context_tokens: 2000             # budget for passages and examples
+      latency_budget_ms: null
+"""
+
+BROKEN = """\
+embeding: minilm
+store:
+  kind: postgres
+sources:
+  handbook: {path: docs/, external: true}
+  two words: {path: faq.jsonl}
+endpoints:
+  ft: {model: openai:x, serves: triag}
+examples:
+  triage: {file: triage.jsonl, k: 0}
+agents:
+  support:
+    sources: [handbok]
+    examples: triage
+    endpoint: ft2
+    policy:
+      when_unsure: retreive
+      k: many
+"""
+
+
+SET = "examples: {s: {file: f}}\n"
+ENDPOINT = "endpoints: {e: {model: m, serves: s}}\n"
+FAULTS = """
+embeding (line 1): unknown key; did you mean 'embedding'?
+store.kind (line 3): 'postgres' is not accepted; known: chroma, pgvector, qdrant
+sources.handbook (line 5): give either a path (file, folder or glob) or external: true
+sources.two words (line 6): 'two words' is no name; use letters, digits, '.', '_' and '-',\
+ at most 63
+endpoints.ft.serves (line 8): no example set 'triag'; did you mean 'triage'?
+examples.triage.k (line 10): 0 is not accepted: input should be greater than or equal to 1
+agents.support.sources.0 (line 13): no source 'handbok'; did you mean 'handbook'?
+agents.support.examples (line 14): expected a list, as in [first, second], found 'triage'
+agents.support.endpoint (line 15): no endpoint 'ft2'; did you mean 'ft'?
+agents.support.policy.when_unsure (line 17): 'retreive' is not accepted; did you mean 'retrieve'?\
+ Accepted: retrieve, direct, ask
+agents.support.policy.k (line 18): 'many' is not accepted: input should be a valid integer,\
+ unable to parse string as an integer
+"""
+
+
+def faults_of(text: str) -> list[str]:
+    """The lines of the error, without the first one."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def message_of(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    return str(caught.value)
+
+
+def test_the_configuration_of_the_design_loads_as_shown():
+    config = parse_config(DESIGN)
+    assert list(config.sources) == ["handbook", "faq", "web"]
+    assert config.sources["web"].external
+    assert config.examples["brand-voice"].kind == "style"
+    assert str(config.endpoints["triage-ft"].training.data_as_of) == "2026-06-01"
+    support = config.agents["support"]
+    assert support.sources == ("handbook", "faq")
+    assert support.endpoint == "triage-ft"
+    assert support.policy.latency_budget_ms is None
+
+
+def test_the_defaults_are_those_that_the_design_names():
+    policy = parse_config("agents: {x: {}}").agent("x").policy
+    chosen = policy.citations, policy.unsupported, policy.when_unsure, policy.on_failure
+    assert chosen == ("when_retrieved", "annotate", "retrieve", "next_rung")
+    assert policy.context_tokens == 2000
+
+
+def test_every_fault_is_reported_at_once_in_the_order_of_the_file():
+    assert "\n".join(faults_of(BROKEN)) == FAULTS.strip()
+
+
+def test_the_first_line_names_the_file_and_counts_the_faults(tmp_path: Path):
+    file = tmp_path / "bad.yaml"
+    file.write_text(BROKEN)
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    assert str(caught.value).startswith(f"{file}: 11 faults\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("sources:\n  a: {path: x}\n  a: {path: y}", "sources.a (line 2): is given twice"),
+        ("sources: {a: {path: x,\n path: y}}", "sources.a.path (line 1): is given twice"),
+        ("endpoints: {e: {serves: s}}", "endpoints.e.model (line 1): is required and missing"),
+        ("sources: {no: {path: x}}", "(line 1): False is no name;"),
+        ("sources: {1: {path: x}}", "sources.1 (line 1): 1 is no name;"),
+        ("sources: docs/", "sources (line 1): expected keys and values, found a str"),
+        ("sources: {a: {path: [x]}}", "a list is not accepted"),
+        ("agents: {x: {policy: {k: .nan}}}", "agents.x.policy.k (line 1): nan"),
+        ("agents: {x: {policy: {thresholds: {fresh: .inf}}}}", "thresholds.fresh (line 1): inf"),
+        ("agents: {x: {policy: {thresholds: {fresh: .nan}}}}", "thresholds.fresh (line 1): nan"),
+        (
+            SET + "endpoints: {e: {model: m, serves: s,\n training: {data_as_of: 2026-13-45}}}",
+            "endpoints.e.training.data_as_of (line 3): '2026-13-45' is not accepted",
+        ),
+        (
+            SET + ENDPOINT + "agents: {x: {endpoint: e}}",
+            "agents.x.endpoint (line 3): it serves 's', which is not among this agent's examples",
+        ),
+        ("agents: {x: {sources: [a]}}", "agents.x.sources.0 (line 1): no source 'a'; none is"),
+        (
+            "sources: {1: {path: a}, b: {path: c}}\nagents: {x: {sources: [d]}}",
+            "agents.x.sources.0 (line 2): no source 'd'; known: 1, b",
+        ),
+        (
+            SET + ENDPOINT + "agents: {x: {endpoint: e, examples: 5}}",
+            "agents.x.examples (line 3): expected a list",
+        ),
+        ("agents: {x: {endpoints: e}}", "agents.x.endpoints (line 1): unknown key; did you mean"),
+        ("agents: {x: {policy: {zzz: null}}}", "agents.x.policy.zzz (line 1): unknown key; known:"),
+        ("1: 2", "1 (line 1): 1 is not accepted: keys should be strings"),
+    ],
+)
+def test_a_fault_is_named_with_its_place_and_value(text: str, fault: str):
+    assert fault in "\n".join(faults_of(text))
+
+
+@pytest.mark.parametrize("text", ["- a\n- b", "just words", "42"])
+def test_something_else_than_keys_is_refused_at_the_top(text: str):
+    assert "the file: expected keys such as 'agents:'" in message_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("agents:\n  x: y: z", "line 2, column 7"),
+        ("agents: [", "line 1, column 10"),
+        ("a: 1\n---\nb: 2", "line 2"),
+        ("? [a]\n: b", "line 1"),
+        ("a: \x00", "not valid YAML"),
+        ("[" * 100_000, "not valid YAML"),
+    ],
+)
+def test_what_is_no_yaml_is_refused_with_its_place(text: str, place: str):
+    message = message_of(text)
+    assert place in message
+    assert "not valid YAML" in message
+
+
+@pytest.mark.parametrize(
+    "tag", ["!!python/object/apply:os.system", "!!python/name:os.system", "!mine"]
+)
+def test_tags_make_no_objects(tag: str):
+    assert "could not determine a constructor" in message_of(f"embedding: {tag} [echo]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "agents: &a {x: *a}",
+        "agents: &a {x: {sources: [*a]}}",
+        "sources: &a [*a]",
+        "a: &a {<<: *a}",
+        "agents: {x: &x {policy: *x}}",
+    ],
+)
+def test_an_alias_of_itself_is_refused(text: str):
+    assert message_of(text)
+
+
+def test_anchors_and_merges_serve_to_share_a_policy():
+    config = parse_config(
+        "agents:\n  a: {policy: &careful {when_unsure: ask, k: 3}}\n"
+        "  b: {policy: *careful}\n  c: {policy: {<<: *careful, k: 4}}\n"
+    )
+    policies = [config.agents[name].policy for name in "abc"]
+    assert [(p.when_unsure, p.k) for p in policies] == [("ask", 3), ("ask", 3), ("ask", 4)]
+
+
+def test_a_key_without_a_value_takes_its_default():
+    config = parse_config("store:\nsources:\nagents:\n  x:\n  y:\n    sources:\n    policy:\n")
+    assert config.agent("x").sources == config.agent("y").sources == {}
+    assert config.store.kind == "chroma"
+
+
+def test_an_empty_file_defines_no_agent():
+    with pytest.raises(ConfigError, match="none is defined"):
+        parse_config("").agent()
+
+
+def test_a_missing_file_says_what_writes_one(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"no configuration at .*nowhere\.yaml.* init' writes"):
+        load_config(tmp_path / "nowhere.yaml")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
+    file = tmp_path / "agent-knowledge.yaml"
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="must be a UTF-8 text file"):
+        load_config(file)
+    with pytest.raises(ConfigError, match="cannot read the configuration"):
+        load_config(tmp_path)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path):
+    file = tmp_path / "agent-knowledge.yaml"
+    file.write_bytes(b"\xef\xbb\xbfagents:\r\n  x: {}\r\n")
+    assert list(KnowledgeConfig.from_yaml(file).agents) == ["x"]
+
+
+_KEYS = st.sampled_from(
+    ["sources", "examples", "endpoints", "agents", "policy", "store", "path", "serves", "x", "é"]
+)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_VALUES)
+def test_whatever_is_given_loads_or_is_refused_as_a_fault(value: object):
+
+    with contextlib.suppress(ConfigError):
+        parse_config(json.dumps(value))

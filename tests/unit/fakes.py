@@ -1,0 +1,87 @@
+"""Small stand-ins for the parts behind `agent_knowledge.ports`, and short ways to make values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agent_knowledge.types import Example, Hit, Matrix, Passage, Probe, Query, Vector
+
+
+def unit(*values: float) -> Vector:
+    """A vector of length 1 in the direction of the values."""
+    vector = np.array(values, dtype=np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def passage(text: str, *, source: str = "handbook", start: int = 0, title: str = "") -> Passage:
+    end = start + len(text)
+    return Passage(
+        source=source, document="d", title=title, uri="", text=text, start=start, end=end
+    )
+
+
+@dataclass
+class CountingEmbedder:
+    """Embeds a text as its length and its number of spaces; counts the calls."""
+
+    name: str = "counting"
+    calls: int = 0
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        self.calls += 1
+        rows = [unit(len(text), text.count(" ") + 1) for text in texts]
+        return np.array(rows, dtype=np.float32).reshape(len(rows), 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """An example set in memory."""
+
+    examples: tuple[Example, ...]
+    vectors: Matrix
+
+    @classmethod
+    def of(cls, *rows: tuple[str, str, Vector]) -> Examples:
+        """From (input, output, vector) each."""
+        made = tuple(Example(input=given, output=output) for given, output, _ in rows)
+        return cls(examples=made, vectors=np.array([vector for *_, vector in rows]))
+
+
+@dataclass(frozen=True)
+class Index:
+    """Holds passages by number."""
+
+    held: Sequence[Passage]
+
+    def probe(self, query: Query, sources: Sequence[str]) -> Mapping[str, Probe]:
+        return {name: self.probe_of(name) for name in sources}
+
+    def probe_of(self, source: str) -> Probe:
+        """Every passage of a source, better the further to the front."""
+        hits = tuple(
+            Hit(source=source, passage=n, dense=1 - n / 100, lexical=10 - n)
+            for n, held in enumerate(self.held)
+            if held.source == source
+        )
+        return Probe(hits=hits, passages=len(hits))
+
+    def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+        return tuple(self.held[hit.passage] for hit in hits)
+
+
+@dataclass
+class WebSearch:
+    """An external source; raises what it is told to raise."""
+
+    found: Sequence[Passage] = ()
+    fails_with: Exception | None = None
+    asked: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+    def retrieve(self, query: str, k: int) -> Sequence[Passage]:
+        self.asked.append((query, k))
+        if self.fails_with:
+            raise self.fails_with
+        return self.found
