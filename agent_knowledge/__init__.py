@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from agent_knowledge.answer import Answerer as Answerer
     from agent_knowledge.answer import load_answerer as load_answerer
     from agent_knowledge.assembly import load_router as load_router
-    from agent_knowledge.citations.verify import CitationVerifier as CitationVerifier
     from agent_knowledge.config import KnowledgeConfig as KnowledgeConfig
     from agent_knowledge.errors import AgentKnowledgeError as AgentKnowledgeError
     from agent_knowledge.indexing import index_sources as index_sources
@@ -34,7 +33,6 @@ _HOMES = {
     "Answer": "types",
     "Answerer": "answer",
     "Citation": "types",
-    "CitationVerifier": "citations.verify",
     "Decision": "types",
     "Example": "types",
     "Knowledge": "types",
@@ -53,7 +51,6 @@ __all__ = [
     "Answer",
     "Answerer",
     "Citation",
-    "CitationVerifier",
     "Decision",
     "Example",
     "Knowledge",

@@ -71,6 +71,23 @@ def index_sources(
     return IndexSummary(reports=tuple(reports), errors=errors, examples=examples)
 
 
+def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
+    """Drop the indexes of sources, also of those that the configuration no longer names.
+
+    Their files are not touched.
+
+    Returns:
+        How many documents each held.
+
+    Raises:
+        SourceError: One is not indexed.
+        StoreLockedError: Another process is writing the store.
+    """
+    config = read_config(config)
+    with Indexer(config.store_path, load_embedder(config)) as indexer:
+        return {name: indexer.remove(name) for name in names}
+
+
 def _of(name: str, progress: Progress | None) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(name, done, total)
 

@@ -30,11 +30,18 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start anew, as after a change of embedding.")
     ] = False,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help="Drop this source's index instead.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Index what changed in the sources, and embed the example sets."""
-    from agent_knowledge.indexing import index_sources
+    from agent_knowledge.indexing import index_sources, remove_sources
 
+    if remove:
+        removed = remove_sources(config, remove)
+        typer.echo(json.dumps({"removed": removed}))
+        return
     on_terminal = sys.stdout.isatty() and not as_json
     with _bars(shown=on_terminal) as told:
         summary = index_sources(config, names or (), rebuild=rebuild, progress=told)

@@ -131,7 +131,8 @@ class Thresholds(_Section):
     """Where a probability begins to count. The one home of every threshold of the policy.
 
     Attributes:
-        retrieval: A task needs facts when this probability is reached.
+        retrieval: A task needs facts when all evidence together reaches this.
+        gap: It needs facts that no source seems to hold when the text alone reaches this.
         fresh: A task's answer changes with time from here on.
         coverage: A source is able to serve from here on.
         pattern: A task is an instance of an example set from here on.
@@ -140,10 +141,11 @@ class Thresholds(_Section):
     """
 
     retrieval: Probability = 0.5
+    gap: Probability = 0.6
     fresh: Probability = 0.5
     coverage: Probability = 0.5
     pattern: Probability = 0.5
-    clear_pattern: Probability = 0.8
+    clear_pattern: Probability = 0.7
     confidence: Probability = 0.5
 
 

@@ -40,8 +40,8 @@ class Case:
 
     @cached_property
     def fresh(self) -> bool:
-        """Whether the answer changes with time."""
-        return self.signals.fresh >= self.limits.fresh
+        """Whether the answer changes with time; the text alone says so, so a clear match outweighs."""
+        return self.signals.fresh >= self.limits.fresh and not self.clear_set
 
     @cached_property
     def needs_facts(self) -> bool:
@@ -52,7 +52,7 @@ class Case:
         """
         if self.evidence.need["retrieval"] >= self.limits.retrieval:
             return True
-        return self.needs("retrieval") >= self.limits.retrieval and not self.clear_set
+        return self.needs("retrieval") >= self.limits.gap and not self.clear_set
 
     @cached_property
     def able(self) -> tuple[str, ...]:

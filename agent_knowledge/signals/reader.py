@@ -1,8 +1,8 @@
 """All signals of a task, measured in one pass.
 
 Each distinct text is embedded once, for all tasks of a batch together: the need heads' views (by
-MiniLM, which they were fitted to) and the standalone query, which probe, example match and
-retrieval share.
+MiniLM, which they were fitted to), the standalone query, which probe, example match and retrieval
+share, and, for an agent with example sets, the text that a task was given to work on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from agent_knowledge.signals.calibration import Calibration
 from agent_knowledge.signals.coverage import coverage
 from agent_knowledge.signals.need import NeedHeads, NeedReading
 from agent_knowledge.signals.pattern import PatternMatcher
+from agent_knowledge.signals.payload import payload
 from agent_knowledge.signals.query import standalone_query
 from agent_knowledge.types import Probe, Query, Reading, Signals, Task, Vector
 
@@ -54,19 +55,23 @@ class SignalReader:
         texts = [task.text for task in tasks]
         queries = [standalone_query(task) for task in tasks]
         views = [text for whole in texts for text in self.heads.views(whole)]
+        payloads = [payload(text) if self.matchers else None for text in texts]
+        asked = [*queries, *filter(None, payloads)]
         if self.embedder is self.head_embedder:
-            in_heads = in_index = embed_distinct(self.embedder, [*views, *queries])
+            in_heads = in_index = embed_distinct(self.embedder, [*views, *asked])
         else:
             in_heads = embed_distinct(self.head_embedder, views)
-            in_index = embed_distinct(self.embedder, queries)
+            in_index = embed_distinct(self.embedder, asked)
         needs = self.heads.read_many(texts, in_heads)
-        return [
-            self._reading(task, Query(text=query, vector=in_index[query]), need, in_index)
-            for task, query, need in zip(tasks, queries, needs, strict=True)
-        ]
+        readings: list[Reading] = []
+        for task, query, part, need in zip(tasks, queries, payloads, needs, strict=True):
+            vectors = [in_index[text] for text in (query, part) if text]
+            made = Query(text=query, vector=in_index[query])
+            readings.append(self._reading(task, made, need, vectors))
+        return readings
 
     def _reading(
-        self, task: Task, query: Query, need: NeedReading, vectors: Mapping[str, Vector]
+        self, task: Task, query: Query, need: NeedReading, vectors: Sequence[Vector]
     ) -> Reading:
         probes: Mapping[str, Probe] = {}
         if self.index is not None and self.sources:
@@ -75,14 +80,13 @@ class SignalReader:
             name: coverage(probe, self.coverage) for name, probe in probes.items()
         }
         covered |= dict.fromkeys(self.external)
-        views = [vectors[text] for text in self.heads.views(task.text) if text in vectors]
         signals = Signals(
             need=need.need,
             fresh=need.fresh,
             multi_hop=need.multi_hop,
             asks_sources=asks_for_sources(task.text),
             coverage=covered,
-            pattern={n: m.match([*views, query.vector]) for n, m in self.matchers.items()},
+            pattern={n: m.match(vectors) for n, m in self.matchers.items()},
         )
         return Reading(task=task, signals=signals, query=query, probes=probes)
 

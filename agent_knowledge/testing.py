@@ -1,0 +1,89 @@
+"""Fakes for tests, ours and yours: small, deterministic, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from agent_knowledge.text import words
+from agent_knowledge.types import Hit, Matrix, Passage, Probe, Query
+
+
+class HashEmbedder:
+    """Embeds a text by its words alone: texts that share words are near, no model is loaded."""
+
+    def __init__(self, dimensions: int = 256) -> None:
+        """Make one.
+
+        Args:
+            dimensions: Length of the vectors.
+        """
+        self.dimensions = dimensions
+
+    @property
+    def name(self) -> str:
+        """Its identity in an index."""
+        return f"hash-{self.dimensions}"
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        """See `ports.Embedder`."""
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in words(text) or ["\0"]:
+                digest = hashlib.sha256(word.encode()).digest()
+                place = int.from_bytes(digest[:4], "big") % self.dimensions
+                vectors[row, place] += 1.0 if digest[4] % 2 else -1.0
+            if not vectors[row].any():
+                vectors[row, 0] = 1.0
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class MemoryIndex:
+    """An index of passages in memory; satisfies `ports.PassageIndex`.
+
+    Cosines are exact; the lexical score is the sum of the rarities (IDF) of the shared words.
+    """
+
+    def __init__(self, passages: Sequence[Passage], embedder: HashEmbedder) -> None:
+        """Index passages.
+
+        Args:
+            passages: Of any sources.
+            embedder: What queries will be embedded with, too.
+        """
+        self._passages = tuple(passages)
+        self._vectors = embedder.embed([passage.text for passage in passages])
+        self._words = [set(words(f"{passage.title} {passage.text}")) for passage in passages]
+        found_in = Counter(word for found in self._words for word in found)
+        self._rarity = {w: math.log(1 + len(self._words) / n) for w, n in found_in.items()}
+
+    def probe(self, query: Query, sources: Sequence[str]) -> Mapping[str, Probe]:
+        """See `ports.PassageIndex`."""
+        return {source: self._probe(query, source) for source in sources}
+
+    def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+        """See `ports.PassageIndex`."""
+        return tuple(replace(self._passages[hit.passage], score=hit.score) for hit in hits)
+
+    def _probe(self, query: Query, source: str) -> Probe:
+        asked = set(words(query.text))
+        rarest = max(self._rarity.values(), default=1.0)
+        weight = {word: self._rarity.get(word, rarest) for word in asked}
+        hits = tuple(
+            Hit(
+                source=source,
+                passage=place,
+                dense=float(self._vectors[place] @ query.vector),
+                lexical=sum(weight[word] for word in asked & self._words[place]),
+            )
+            for place, passage in enumerate(self._passages)
+            if passage.source == source
+        )
+        best = max((hit.lexical for hit in hits), default=0.0)
+        found = best / (sum(weight.values()) or 1.0)
+        return Probe(hits=hits, terms_found=found, passages=len(hits))

@@ -1,0 +1,24 @@
+"""What several test packages share: the packaged sample shop, indexed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
+from agent_knowledge.demo.sample import open_sample
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[KnowledgeConfig]:
+    """The sample shop's configuration, with everything in it indexed."""
+    with open_sample() as config:
+        index_sources(config)
+        yield config
+
+
+@pytest.fixture(scope="session")
+def support(shop: KnowledgeConfig) -> KnowledgeRouter:
+    """The router of the shop's support agent."""
+    return load_router(shop, "support")

@@ -1,0 +1,62 @@
+"""The tool, called directly and by real agents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage, ToolMessage
+
+from agent_knowledge import KnowledgeRouter
+from agent_knowledge.assembly import load_model
+from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.langchain import KnowledgeTool
+from agent_knowledge.langchain.convert import task_from_messages
+
+REFUND = "How long do I have to send something back?"
+
+
+def test_a_direct_call_gives_the_passages(support: KnowledgeRouter) -> None:
+    content = KnowledgeTool(support).invoke({"query": REFUND})
+    assert "<passage-" in content
+    assert asyncio.run(KnowledgeTool(support).ainvoke({"query": REFUND}))
+
+
+def test_a_tool_call_has_the_artifact(support: KnowledgeRouter) -> None:
+    call = {"name": "knowledge", "args": {"query": REFUND}, "id": "1", "type": "tool_call"}
+    message = KnowledgeTool(support).invoke(call)
+    assert isinstance(message, ToolMessage)
+    assert message.artifact["decision"]["strategy"] == "retrieval"
+    assert message.artifact["passages"][0]["text"]
+    assert message.artifact["citations"][0]["type"] == "citation"
+    assert message.artifact["citations"][0]["extras"]["number"] == 1
+    json.dumps(message.artifact)
+
+
+def test_its_description_tells_a_model_what_is_there(support: KnowledgeRouter) -> None:
+    description = KnowledgeTool(support).description
+    assert "handbook" in description
+    assert "ticket-triage" in description
+    assert KnowledgeTool(support, name="shop").name == "shop"
+
+
+def test_the_offline_model_calls_it_once_and_answers_with_a_source(
+    shop: KnowledgeConfig, support: KnowledgeRouter
+) -> None:
+    agent = create_agent(load_model(shop).model, [KnowledgeTool(support)])
+    messages = agent.invoke({"messages": [HumanMessage(REFUND)]})["messages"]
+    assert [type(m).__name__ for m in messages] == [
+        "HumanMessage",
+        "AIMessage",
+        "ToolMessage",
+        "AIMessage",
+    ]
+    assert messages[1].tool_calls[0]["args"] == {"query": REFUND}
+    assert "30 days" in messages[-1].text
+    assert "[1]" in messages[-1].text or "[2]" in messages[-1].text
+
+
+def test_no_user_turn_is_no_task() -> None:
+    assert task_from_messages([]) is None
+    assert task_from_messages([HumanMessage("")]) is None

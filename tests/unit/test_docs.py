@@ -1,0 +1,22 @@
+"""The docs say what the code says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from agent_knowledge.decision.rules import RULES
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_how_it_works_lists_every_rule_in_its_own_words() -> None:
+    text = (ROOT / "docs/how-it-works.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", text, re.MULTILINE))
+    assert {rule: listed.get(rule) for rule in RULES} == {r.id: r.text for r in RULES.values()}
+
+
+def test_every_link_inside_the_docs_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
