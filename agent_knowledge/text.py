@@ -88,6 +88,11 @@ def words(text: str) -> list[str]:
     return [_normalised(word) for word in _WORD.findall(text)]
 
 
+def written_words(text: str) -> list[tuple[int, str]]:
+    """The same words as they are written, each with the place of its first character."""
+    return [(match.start(), match.group()) for match in _WORD.finditer(text)]
+
+
 def content_words(text: str) -> list[str]:
     """`words` without English stop words."""
     return [word for word in words(text) if word not in STOP_WORDS]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from agent_knowledge.citations.support import overlap_support
+
+PASSAGE = (
+    "Acme was founded by Ada Lopez in Madrid. Shoes can be returned within 30 days of purchase. "
+    "Items on sale are not refundable. Shipping costs $4.50 and 1,200 parcels leave each day. "
+    "Marta Ruiz has led the company since 2019."
+)
+
+
+def test_a_sentence_of_the_passage_is_supported_and_quoted():
+    judged = overlap_support("Shoes can be returned within 30 days of purchase.", PASSAGE)
+    assert judged.supported
+    assert judged.score == 1
+    assert judged.span is not None
+    assert PASSAGE[slice(*judged.span)] == "Shoes can be returned within 30 days of purchase."
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "You can return shoes within thirty days of the purchase.",
+        "Shoes may be returned within 30 days.",
+        "Shipping costs 4.5 dollars.",
+        "Every day 1200 parcels leave.",
+        "Sale items aren't refundable.",
+    ],
+)
+def test_a_fact_in_other_words_is_supported(claim: str):
+    assert overlap_support(claim, PASSAGE).supported
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Shoes can be returned within 60 days of purchase.",
+        "Shoes can be returned within 30 hours of purchase.",
+        "Items on sale are refundable.",
+        "Shoes can not be returned within 30 days of purchase.",
+        "Shipping costs $4.60.",
+        "The shop Acme was founded by Marta Ruiz in Madrid.",
+        "The weather in spring is mild.",
+        "",
+        "It is so.",
+    ],
+)
+def test_a_changed_fact_is_not_supported(claim: str):
+    judged = overlap_support(claim, PASSAGE)
+    assert not judged.supported
+    assert judged.score < 0.5
+
+
+def test_the_title_names_what_the_text_calls_it():
+    claim = "The Zephyr kettle weighs 2 kg."
+    assert not overlap_support(claim, "It weighs 2 kg.").supported
+    assert overlap_support(claim, "It weighs 2 kg.", "Zephyr kettle").supported
+
+
+def test_a_claim_may_take_neighbouring_sentences_together():
+    claim = "The lamp dims at night, and the fan stops at dawn."
+    assert overlap_support(claim, "The lamp dims at night. The fan stops at dawn.").supported
