@@ -21,12 +21,12 @@ from agent_knowledge.sources.vectors import VectorStore
 from agent_knowledge.types import Hit, Passage, Probe, Query
 
 CANDIDATES = 50
-"""Candidates that each of the two searches contributes per source."""
+"""Windows that the dense search, and passages that the lexical one contributes per source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Snapshot:
-    """One generation of a source in memory: word statistics, and which passages share a vector."""
+    """One generation of a source in memory: word statistics, and whose vector is whose."""
 
     source: StoredSource
     lexical: LexicalIndex
@@ -185,25 +185,25 @@ class SourceIndex:
                 raise SourceError(msg)
             check_embedding(source, self._embedding)
             keys = store.keys(source)
+            numbers = list(dict.fromkeys(number for number, _ in keys))
             lexical = LexicalIndex.load(lexical_folder(self._folder, source))
-            if lexical is None or lexical.numbers.tolist() != [number for number, _ in keys]:
-                texts = ((number, text) for number, _, text in store.search_texts(source))
-                lexical = LexicalIndex.build(texts)
+            if lexical is None or lexical.numbers.tolist() != numbers:
+                lexical = LexicalIndex.build(store.searched(source))
+        position = {number: at for at, number in enumerate(numbers)}
         positions: dict[str, list[int]] = {}
-        for position, (_, key) in enumerate(keys):
-            positions.setdefault(key, []).append(position)
+        for number, key in keys:
+            positions.setdefault(key, []).append(position[number])
         return _Snapshot(source=source, lexical=lexical, positions=positions)
 
 
 def _search(query: Query, snapshot: _Snapshot, vectors: VectorStore) -> Probe:
     numbers = snapshot.lexical.numbers
     words = snapshot.lexical.search(query.text, CANDIDATES)
-    dense: dict[int, float | None] = {
-        position: cosine
-        for key, cosine in vectors.query(snapshot.source, query.vector, CANDIDATES)
-        for position in snapshot.positions.get(key, ())  # else of a run that is not yet visible
-    }
-    candidates = dense | {p: None for p in words.best.tolist() if p not in dense}
+    candidates: dict[int, float | None] = {}
+    for key, cosine in vectors.query(snapshot.source, query.vector, CANDIDATES):
+        for position in snapshot.positions.get(key, ()):  # else of a run that is not yet visible
+            candidates.setdefault(position, cosine)  # its nearest window comes first
+    candidates |= {p: None for p in words.best.tolist() if p not in candidates}
     return Probe(
         hits=tuple(
             Hit(

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from chromadb.errors import InvalidArgumentError, InvalidDimensionException
+from chromadb.errors import ChromaError, InvalidArgumentError, InvalidDimensionException
 
 from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.ports import Embedder
@@ -31,10 +31,10 @@ from agent_knowledge.sources.store import PassageStore, StoredDocument, StoredSo
 from agent_knowledge.sources.vectors import VectorStore
 
 _BATCH = 256
-"""Passages embedded and written at a time."""
+"""Windows embedded and written at a time."""
 
 Progress = Callable[[int, int], None]
-"""Told how many passages are embedded, and of how many."""
+"""Told how many windows are embedded, and of how many; a passage has one or a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class IndexReport:
         failed: Documents that could not be read, with the reason; what was indexed of them before
             is kept.
         passages: How many passages the source now holds.
-        embedded: How many of them had to be embedded in this run.
+        embedded: How many windows of them (one or a few each) had to be embedded in this run.
         elapsed_s: Seconds it took.
     """
 
@@ -158,7 +158,7 @@ class Indexer:
             unchanged=tally.unchanged,
             deleted=tally.deleted,
             failed=tuple((f.where, f.reason) for f in tally.failures),
-            passages=len(self._store.keys(source)),
+            passages=self._store.count(source),
             embedded=len(missing),
             elapsed_s=time.perf_counter() - started,
         )
@@ -229,16 +229,20 @@ class Indexer:
                 self._vectors.put(source, [key for key, _ in batch], vectors)
             except (InvalidDimensionException, InvalidArgumentError) as error:
                 raise ConfigError(_other_dimensions(source, error)) from error
+            except ChromaError as error:
+                msg = f"source {source.name!r}: its vectors cannot be written ({error})"
+                raise SourceError(msg) from error
             done += len(batch)
             progress(done, len(missing))
 
     def _texts(self, source: StoredSource, missing: set[str]) -> Iterator[tuple[str, str]]:
-        """Key and search text of each missing vector, once."""
+        """Key and text of each missing vector, once."""
         left = set(missing)
-        for _, key, text in self._store.search_texts(source):
-            if key in left:
-                left.discard(key)
-                yield key, text
+        for passage in self._store.searched(source):
+            for key, text in passage.windows.items() if left else ():
+                if key in left:
+                    left.discard(key)
+                    yield key, text
 
     def _save_lexical(self) -> None:
         """Write the word statistics of every source that has none of its generation."""
@@ -246,8 +250,7 @@ class Indexer:
         for source in sources:
             place = lexical_folder(self._folder, source)
             if not place.is_dir():
-                texts = ((number, text) for number, _, text in self._store.search_texts(source))
-                LexicalIndex.build(texts).save(place)
+                LexicalIndex.build(self._store.searched(source)).save(place)
         clear_lexical(self._folder, keep=sources)
 
 

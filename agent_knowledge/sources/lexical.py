@@ -5,7 +5,6 @@ Lù, "BM25S: orders of magnitude faster lexical search via eager sparse scoring"
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import shutil
@@ -19,6 +18,8 @@ import bm25s
 import numpy as np
 import Stemmer
 from bm25s.stopwords import STOPWORDS_EN
+
+from agent_knowledge.sources.searched import Searched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,14 +69,15 @@ class LexicalIndex:
         self._bm25: Any = bm25
 
     @classmethod
-    def build(cls, passages: Iterable[tuple[int, str]]) -> LexicalIndex:
-        """Count the words of passages, given as number and search text."""
+    def build(cls, passages: Iterable[Searched]) -> LexicalIndex:
+        """Count the words of passages."""
         numbers: list[int] = []
         ids: list[list[int]] = []
         vocabulary: dict[str, int] = {}
-        for number, text in passages:
-            numbers.append(number)
-            ids.append([vocabulary.setdefault(stem, len(vocabulary)) for stem in stems(text)])
+        for passage in passages:
+            words = stems(passage.words)
+            numbers.append(passage.number)
+            ids.append([vocabulary.setdefault(word, len(vocabulary)) for word in words])
         bm25 = None
         if vocabulary:
             bm25 = bm25s.BM25()
@@ -131,7 +133,7 @@ class LexicalIndex:
             bm25 = None
             if (folder / "params.index.json").exists():
                 bm25 = bm25s.BM25.load(folder, load_corpus=False, allow_pickle=False)
-        except (OSError, ValueError, KeyError, json.JSONDecodeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return cls(numbers, bm25)
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -97,11 +98,19 @@ def _row_document(file: File, number: int, where: str, row: Mapping[str, Any]) -
         title=fields["title"],
         uri=uri if isinstance(uri, str) else f"{file.uri}#{fields['id']}",
         text=fields["text"],
-        date=metadata.get("date", file.date),
+        date=_iso_date(metadata.get("date", "")) or file.date,
         metadata=metadata,
         where=where,
         row=True,
     )
+
+
+def _iso_date(text: str) -> str | None:
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+    return text
 
 
 def _string(row: Mapping[str, Any], key: str, default: str | None = None) -> str:

@@ -1,25 +1,21 @@
-"""Splitting a document into passages: along its headings, then into windows."""
+"""Splitting a document into passages: along its headings, then into pieces that fit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from langchain_core.documents import Document as Chunk
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from agent_knowledge.sources.documents import Document
 from agent_knowledge.sources.headings import headings
 
-WINDOW = 800
-"""Characters a passage at most."""
-WHOLE_ROW = 1600
-"""A row of a table up to here stays one passage."""
+PASSAGE = 1600
+"""Characters a passage at most; five of them are the default token budget of an agent. A row of a
+table up to here stays whole, whatever headings are in it."""
 _BLOCK = 100_000
 """Longer sections are cut into blocks first, so that splitting needs memory for one block only."""
-
-_SPLITTER = RecursiveCharacterTextSplitter(
-    chunk_size=WINDOW, chunk_overlap=0, add_start_index=True, keep_separator="end"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,9 @@ def split(document: Document) -> list[Span]:
         character that is neither white space nor part of a heading without a body.
     """
     text = document.text
-    if document.row and len(text) <= WHOLE_ROW:
+    if document.row and len(text) <= PASSAGE:
         return list(_trimmed(text, 0, len(text), document.title))
-    return [span for section in _sections(document) for span in _windows(text, section)]
+    return [span for section in _sections(document) for span in _passages(text, section)]
 
 
 def _sections(document: Document) -> Iterator[Span]:
@@ -71,16 +67,35 @@ def _title(document: str, path: list[str]) -> str:
     return " > ".join(path)
 
 
-def _windows(text: str, section: Span) -> Iterator[Span]:
+def even_pieces(text: str, most: int) -> list[str]:
+    """Cut a text at paragraphs, lines, sentences' spaces, into pieces of about the same length.
+
+    Args:
+        text: Any text.
+        most: Characters a piece at most.
+
+    Returns:
+        The pieces in order, trimmed, so that each is found in `text`; a text that fits is one.
+    """
+    return [chunk.page_content for chunk in _pieces(text, most)]
+
+
+def _pieces(text: str, most: int) -> list[Chunk]:
+    count = -(-len(text) // most)
+    if count <= 1:
+        return [Chunk(text, metadata={"start_index": 0})]
+    # Pieces end where the text lets them, so an even share needs some room.
+    size = min(most, int(len(text) / count * 1.1) + 1)
+    return RecursiveCharacterTextSplitter(
+        chunk_size=size, chunk_overlap=0, add_start_index=True, keep_separator="end"
+    ).create_documents([text])
+
+
+def _passages(text: str, section: Span) -> Iterator[Span]:
     for start, end in _blocks(text, section):
-        block = text[start:end]
-        if len(block) <= WINDOW:
-            yield from _trimmed(text, start, end, section.title)
-            continue
-        for chunk in _SPLITTER.create_documents([block]):
-            found = chunk.metadata["start_index"]
-            at = start + found
-            yield from _trimmed(text, at, at + len(chunk.page_content), section.title)
+        for piece in _pieces(text[start:end], PASSAGE):
+            at = start + piece.metadata["start_index"]
+            yield from _trimmed(text, at, at + len(piece.page_content), section.title)
 
 
 def _blocks(text: str, section: Span) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.sources.documents import Document
-from agent_knowledge.sources.keys import passage_key, search_text
+from agent_knowledge.sources.searched import Searched
 from agent_knowledge.sources.splitting import Span
 from agent_knowledge.types import Passage
 
@@ -49,9 +49,13 @@ CREATE TABLE passages (
   document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
   first INTEGER NOT NULL,
   after INTEGER NOT NULL,
-  title TEXT NOT NULL,
-  key TEXT NOT NULL
+  title TEXT NOT NULL
 );
+CREATE TABLE windows (
+  passage INTEGER NOT NULL REFERENCES passages ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  PRIMARY KEY (passage, key)
+) WITHOUT ROWID;
 CREATE INDEX passages_document ON passages (document);
 PRAGMA user_version = {SCHEMA_VERSION};
 """
@@ -199,20 +203,14 @@ class PassageStore:
         d = document
         row = (d.id, d.origin, d.title, d.uri, d.date, d.keywords, d.content_hash, d.text)
         number = self._db.execute(sql, (source.id, *row)).lastrowid
-        passages = [
-            (
-                number,
-                s.start,
-                s.end,
-                s.title,
-                passage_key(s.title, d.keywords, d.text[s.start : s.end]),
-            )
-            for s in spans
-        ]
-        self._db.executemany(
-            "INSERT INTO passages (document, first, after, title, key) VALUES (?, ?, ?, ?, ?)",
-            passages,
-        )
+        for span in spans:
+            add = "INSERT INTO passages (document, first, after, title) VALUES (?, ?, ?, ?)"
+            values = (number, span.start, span.end, span.title)
+            passage = self._db.execute(add, values).lastrowid or 0
+            text = d.text[span.start : span.end]
+            searched = Searched(number=passage, title=span.title, keywords=d.keywords, text=text)
+            keys = [(passage, key) for key in searched.windows]
+            self._db.executemany("INSERT INTO windows (passage, key) VALUES (?, ?)", keys)
 
     def remove_document(self, document: StoredDocument) -> None:
         """Forget a document with its passages."""
@@ -220,23 +218,32 @@ class PassageStore:
 
     # Passages
 
+    def count(self, source: StoredSource) -> int:
+        """How many passages a source has."""
+        sql = """SELECT count(*) FROM passages p JOIN documents d ON p.document = d.id
+                 WHERE d.source = ?"""
+        return next(self._rows(sql, (source.id,)))[0]
+
     def keys(self, source: StoredSource) -> list[tuple[int, str]]:
-        """Number and key of every passage of a source, in the order of their numbers."""
-        sql = """SELECT p.id, p.key FROM passages p JOIN documents d ON p.document = d.id
-                 WHERE d.source = ? ORDER BY p.id"""
+        """Number and key of every window of a source, in the order of the passages' numbers."""
+        sql = """SELECT w.passage, w.key FROM windows w JOIN passages p ON w.passage = p.id
+                 JOIN documents d ON p.document = d.id
+                 WHERE d.source = ? ORDER BY w.passage"""
         return list(self._rows(sql, (source.id,)))
 
-    def search_texts(self, source: StoredSource) -> Iterator[tuple[int, str, str]]:
-        """Number, key and search text of every passage, in the order of their numbers."""
-        sql = """SELECT p.document, p.id, p.first, p.after, p.title, p.key
+    def searched(self, source: StoredSource) -> Iterator[Searched]:
+        """Every passage of a source, in the order of their numbers."""
+        sql = """SELECT p.document, p.id, p.first, p.after, p.title
                  FROM passages p JOIN documents d ON p.document = d.id
                  WHERE d.source = ? ORDER BY p.id"""
         # A document's passages have consecutive numbers, so its text is read once.
         for document, passages in groupby(self._rows(sql, (source.id,)), key=lambda row: row[0]):
             select = "SELECT keywords, text FROM documents WHERE id = ?"
             keywords, text = next(self._rows(select, (document,)))
-            for _, number, first, after, title, key in passages:
-                yield number, key, search_text(title, keywords, text[first:after])
+            for _, number, first, after, title in passages:
+                yield Searched(
+                    number=number, title=title, keywords=keywords, text=text[first:after]
+                )
 
     def passages(self, numbers: Sequence[int]) -> Mapping[int, Passage]:
         """Read passages; a number that is gone is left out."""

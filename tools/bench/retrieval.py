@@ -184,7 +184,7 @@ def _ensemble(source: str, store: Path, embedder: Remembering) -> Ranking | None
 
     passages = PassageStore(store)
     stored = passages.sources()[source]
-    texts = {number: text for number, _, text in passages.search_texts(stored)}
+    texts = {passage.number: passage.words for passage in passages.searched(stored)}
     read: Mapping[int, Any] = {}
     for numbers in _batches(list(texts), 500):
         read = {**read, **passages.passages(numbers)}

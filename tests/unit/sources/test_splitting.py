@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_knowledge.sources.documents import Document
-from agent_knowledge.sources.splitting import WHOLE_ROW, WINDOW, split
+from agent_knowledge.sources.splitting import PASSAGE, even_pieces, split
 
 
 def page(text: str, title: str = "") -> Document:
@@ -64,14 +64,14 @@ def test_a_document_of_headings_only_is_still_a_passage():
 def test_a_long_section_is_cut_into_windows_at_sentences_and_words():
     text = "It takes five days. " * 200
     spans = split(page(text))
-    assert all(0 < span.end - span.start <= WINDOW for span in spans)
+    assert all(0 < span.end - span.start <= PASSAGE for span in spans)
     assert all(text[span.start : span.end].startswith("It takes") for span in spans[:1])
     assert all(not text[span.end : span.end + 1].isalpha() for span in spans)
 
 
 def test_a_short_row_stays_whole_whatever_is_in_it():
     text = "# A\n\nx\n\n# B\n\n" + "word " * 200
-    assert len(text) < WHOLE_ROW
+    assert len(text) < PASSAGE
     (span,) = split(row(text, "Title"))
     assert (span.start, span.end, span.title) == (0, len(text.rstrip()), "Title")
 
@@ -82,6 +82,12 @@ def test_megabytes_without_a_break_are_split_in_bounded_time():
     spans = split(page(text))
     assert sum(span.end - span.start for span in spans) == len(text)
     assert time.perf_counter() - started < 20
+
+
+def test_pieces_have_about_the_same_length():
+    pieces = even_pieces("word " * 350, 1600)
+    assert [len(piece) > 600 for piece in pieces] == [True, True]
+    assert even_pieces("short", 1600) == ["short"]
 
 
 TEXTS = st.text(
@@ -103,7 +109,7 @@ def test_every_passage_is_a_slice_and_together_they_lose_nothing(
         passage = text[span.start : span.end]
         assert passage
         assert passage == passage.strip()
-        assert len(passage) <= (WHOLE_ROW if is_row else WINDOW)
+        assert len(passage) <= PASSAGE
     for one, other in pairwise(spans):
         assert one.end <= other.start
         between = text[one.end : other.start]
