@@ -7,6 +7,7 @@ hash of what they were made from, so a set is embedded again only when it or the
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -130,9 +131,10 @@ def _digest(examples: tuple[Example, ...]) -> str:
 def _read_vectors(cache: Path, stamp: str) -> Matrix | None:
     """The cached vectors, or None when there are none, or they were made from something else."""
     try:
-        with np.load(cache, allow_pickle=False) as data:
+        # From memory: given a path, np.load leaves the file open when it is damaged.
+        with np.load(io.BytesIO(cache.read_bytes()), allow_pickle=False) as data:
             return cast("Matrix", data["vectors"]) if str(data["stamp"]) == stamp else None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
         return None
 
 

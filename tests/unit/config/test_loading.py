@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_knowledge.config import KnowledgeConfig, load_config, parse_config
@@ -261,6 +261,7 @@ _VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_VALUES)
 def test_whatever_is_given_loads_or_is_refused_as_a_fault(value: object):
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -14,6 +14,7 @@ from agent_knowledge.config import (
     ExampleSetConfig,
     Policy,
     SourceConfig,
+    Thresholds,
 )
 from agent_knowledge.decision.policy import decide
 from agent_knowledge.decision.rules import ORDER
@@ -48,7 +49,7 @@ def cases(draw: st.DrawFn) -> tuple[Task, Signals, AgentProfile]:
                 "citations": st.sampled_from(["when_retrieved", "always", "never"]),
                 "when_unsure": st.sampled_from(["retrieve", "direct", "ask"]),
                 "thresholds": st.dictionaries(
-                    st.sampled_from(["retrieval", "fresh", "coverage", "pattern", "confidence"]),
+                    st.sampled_from(sorted(Thresholds.model_fields)),
                     SHARE,
                 ),
             }
@@ -73,6 +74,7 @@ def cases(draw: st.DrawFn) -> tuple[Task, Signals, AgentProfile]:
     return Task("t", citations=draw(st.booleans())), signals, agent
 
 
+@settings(deadline=None)
 @given(cases())
 def test_every_decision_holds_together(case: tuple[Task, Signals, AgentProfile]):
     task, signals, agent = case
@@ -96,6 +98,7 @@ def test_every_decision_holds_together(case: tuple[Task, Signals, AgentProfile])
         assert plan.citations == "never"
 
 
+@settings(deadline=None)
 @given(cases())
 def test_first_broken_rules_come_first_and_both_parts_in_the_guides_order(
     case: tuple[Task, Signals, AgentProfile],
@@ -108,6 +111,7 @@ def test_first_broken_rules_come_first_and_both_parts_in_the_guides_order(
     assert places[3:] == sorted(places[3:])
 
 
+@settings(deadline=None)
 @given(cases())
 def test_the_same_signals_give_the_same_decision_and_its_json_reads_back(
     case: tuple[Task, Signals, AgentProfile],

@@ -233,6 +233,7 @@ def test_a_clear_match_outweighs_what_the_text_alone_suggests():
     doubtful_facts = {"direct": 0.1, "retrieval": 0.6, "few_shot": 0.3}
     assert Setting(need=doubtful_facts, pattern={"triage": 0.95}).decide().strategy == "few_shot"
     assert Setting(need=PLAIN, pattern={"triage": 0.95}).decide().strategy == "few_shot"
+    assert Setting(fresh=0.9, pattern={"triage": 0.95}).decide().strategy == "few_shot"
     weak = Setting(need=doubtful_facts, pattern={"triage": 0.6}).decide()
     assert (weak.strategy, weak.plan.examples) == ("retrieval", "triage")
 
@@ -299,7 +300,7 @@ def test_the_endpoint_serves_its_set_when_every_rule_holds():
         ),
         (served({"training": {"examples": 500}}), "stable-data", "training.data_as_of"),
         (served({}, caller_asks=True), "no-citations", "can't cite"),
-        (served({}, fresh=0.9), "no-new-facts", "changes with time"),
+        (served({}, fresh=0.9, pattern={"triage": 0.6}), "no-new-facts", "changes with time"),
         (
             served({}, need={"direct": 0.0, "retrieval": 0.98, "few_shot": 0.02}, coverage={}),
             "no-new-facts",
@@ -322,9 +323,9 @@ def test_five_hundred_examples_are_enough():
 
 
 def test_rejections_stand_in_the_guides_order_first_broken_rules_first():
-    decision = served(
-        {"allow_unproven": False, "training": {}}, fresh=0.9, caller_asks=True
-    ).decide()
+    setting = served({"allow_unproven": False, "training": {}}, fresh=0.9, caller_asks=True)
+    setting.pattern = {"triage": 0.6}
+    decision = setting.decide()
     assert rejected(decision) == [
         ("few_shot", "facts-need-retrieval"),
         ("direct", "citations-need-retrieval"),
@@ -400,6 +401,16 @@ def test_an_unsure_agent_without_sources_has_nothing_to_retrieve():
     policy = {"thresholds": {"confidence": 1}}
     decision = Setting(need=OPEN, coverage={}, policy=policy).decide()
     assert (decision.strategy, decision.unsure) == ("direct", True)
+
+
+def test_facts_that_no_source_seems_to_hold_take_a_text_that_clearly_needs_them():
+    def decided(retrieval: float) -> Decision:
+        rest = (1 - retrieval) / 2
+        need = {"direct": rest, "retrieval": retrieval, "few_shot": rest}
+        return Setting(need=need, coverage={"faq": 0.1}).decide()
+
+    assert (decided(0.55).strategy, decided(0.55).gap) == ("direct", False)
+    assert (decided(0.65).strategy, decided(0.65).gap) == ("retrieval", True)
 
 
 def test_thresholds_of_the_policy_move_the_lines():
