@@ -10,11 +10,14 @@ from agent_knowledge.config import (
     EndpointConfig,
     ExampleSetConfig,
     KnowledgeConfig,
+    Policy,
     SourceConfig,
     StoreConfig,
+    Thresholds,
     expand,
     parse_config,
 )
+from agent_knowledge.config.schema import ModelsConfig, TrainingConfig
 from agent_knowledge.errors import ConfigError
 
 SECRET = "s3cr3t-value"
@@ -157,3 +160,44 @@ def test_secrets_are_in_no_error_of_a_configuration_built_in_python():
     with pytest.raises(ValidationError) as caught:
         EndpointConfig.model_validate({"model": 5, "serves": "s", "api_key": [SECRET]})
     assert SECRET not in str(caught.value)
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "config.md"
+SECTIONS = {
+    "Top level": KnowledgeConfig,
+    "`store`": StoreConfig,
+    "`models`": ModelsConfig,
+    "`sources.NAME`": SourceConfig,
+    "`examples.NAME`": ExampleSetConfig,
+    "`endpoints.NAME`": EndpointConfig,
+    "`agents.NAME`": AgentConfig,
+    "`agents.NAME.policy`": Policy,
+    "`agents.NAME.policy.thresholds`": Thresholds,
+}
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_the_docs_name_every_key_of_a_section_with_its_default(title: str):
+    section = DOCS.read_text(encoding="utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
+    rows = {
+        cells[1].strip(" `"): section_row
+        for section_row in section.splitlines()
+        if (cells := section_row.split("|"))[0] == "" and len(cells) > 3
+    }
+    fields = dict(SECTIONS[title].model_fields)
+    if title == "`endpoints.NAME`":
+        training = fields.pop("training")
+        assert training.annotation is not None
+        fields |= {f"training.{key}": field for key, field in TrainingConfig.model_fields.items()}
+    assert sorted(list(rows)[2:]) == sorted(fields)
+    for key, field in fields.items():
+        if isinstance(field.default, str | float | int) and field.default != "":
+            shown = str(field.default).lower()
+            assert f"`{shown}`" in rows[key] or f"| {shown.removesuffix('.0')} |" in rows[key]
+        if field.is_required():
+            assert "*required*" in rows[key]
+
+
+def test_the_example_of_the_docs_is_a_whole_configuration():
+    text = DOCS.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert list(parse_config(text).agents) == ["support"]

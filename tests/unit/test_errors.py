@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from agent_knowledge import errors
+from agent_knowledge.errors import (
+    AgentKnowledgeError,
+    CitationError,
+    ConfigError,
+    EndpointError,
+    InputError,
+    MissingExtraError,
+    RunError,
+    SourceError,
+    StoreLockedError,
+    UserError,
+    nearest,
+)
+
+
+def test_errors_can_be_caught_at_the_height_that_is_needed():
+    for kind in (ConfigError, MissingExtraError, InputError):
+        assert issubclass(kind, UserError)
+    for kind in (SourceError, EndpointError, StoreLockedError, CitationError):
+        assert issubclass(kind, RunError)
+    assert UserError.__base__ is RunError.__base__ is AgentKnowledgeError
+
+
+def test_the_tree_in_the_docstring_names_every_error():
+    kinds = {name for name in vars(errors) if name.endswith("Error")}
+    assert set(re.findall(r"\b\w+Error\b", errors.__doc__ or "")) == kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "says"),
+    [
+        ("handbok", ["faq", "handbook"], "did you mean 'handbook'?"),
+        ("zzz", ["b", "a"], "known: a, b"),
+        ("zzz", [], "none is defined"),
+        ("", ["a"], "known: a"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_what_is_known(name: str, known: list[str], says: str):
+    assert nearest(name, known) == says

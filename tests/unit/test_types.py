@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from agent_knowledge import types
+from agent_knowledge.types import (
+    Answer,
+    Decision,
+    Knowledge,
+    Message,
+    Plan,
+    Reason,
+    Signals,
+    Task,
+    to_dict,
+    without_surrogates,
+)
+
+DECISION = Decision(
+    strategy="retrieval",
+    plan=Plan(sources=("faq",), query="q", k=5),
+    confidence=0.9,
+    signals=Signals(
+        need={"direct": 0.1, "retrieval": 0.8, "few_shot": 0.1}, coverage={"faq": 0.9, "web": None}
+    ),
+    reasons=(Reason(rule="facts-need-retrieval", text="needed"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("plain", "plain"),
+        ("a\ud800b\udfff", "a\ufffdb\ufffd"),
+        ("\U0001f600 stays", "\U0001f600 stays"),
+    ],
+)
+def test_lone_surrogates_are_replaced_one_for_one(text: str, clean: str):
+    assert without_surrogates(text) == clean
+    assert Task(text).text == Message("user", text).content == clean
+
+
+def test_a_history_may_be_given_as_a_list_and_is_kept_as_it_was():
+    history = [Message("user", "hello")]
+    task = Task("t", history=history)  # pyright: ignore[reportArgumentType]
+    history.append(Message("assistant", "hi"))
+    assert task.history == (Message("user", "hello"),)
+
+
+def test_every_value_is_frozen_and_slotted():
+    values = [kind for kind in vars(types).values() if dataclasses.is_dataclass(kind)]
+    assert len(values) > 15
+    for kind in values:
+        assert kind.__dataclass_params__.frozen
+        assert "__slots__" in vars(kind)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        DECISION.strategy = "direct"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_decision_is_plain_json_with_the_keys_of_the_command_line():
+    row = json.loads(json.dumps(to_dict(DECISION)))
+    assert row["strategy"] == "retrieval"
+    assert set(row["plan"]) >= {"sources", "query", "k", "examples", "endpoint", "citations"}
+    assert set(row["signals"]) == {
+        "need",
+        "fresh",
+        "multi_hop",
+        "asks_sources",
+        "coverage",
+        "pattern",
+    }
+    assert row["signals"]["coverage"] == {"faq": 0.9, "web": None}
+    assert row["reasons"] == [{"rule": "facts-need-retrieval", "text": "needed"}]
+
+
+def test_an_answer_knows_the_decision_behind_it():
+    assert Answer(text="a", knowledge=Knowledge(decision=DECISION)).decision is DECISION
