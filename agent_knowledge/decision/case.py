@@ -40,7 +40,7 @@ class Case:
 
     @cached_property
     def fresh(self) -> bool:
-        """Whether the answer changes with time; only the text says so, so a clear match outweighs."""
+        """Whether the answer changes with time; a clear match outweighs it, as it is text alone."""
         return self.signals.fresh >= self.limits.fresh and not self.clear_set
 
     @cached_property
