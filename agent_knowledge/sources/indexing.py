@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from chromadb.errors import ChromaError, InvalidArgumentError, InvalidDimensionException
+from chromadb.errors import InvalidArgumentError, InvalidDimensionException
 
 from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.ports import Embedder
@@ -28,7 +28,7 @@ from agent_knowledge.sources.lock import writing
 from agent_knowledge.sources.reading import read_source
 from agent_knowledge.sources.splitting import split
 from agent_knowledge.sources.store import PassageStore, StoredDocument, StoredSource
-from agent_knowledge.sources.vectors import VectorStore
+from agent_knowledge.sources.vectors import VectorStore, explained
 
 _BATCH = 256
 """Windows embedded and written at a time."""
@@ -97,12 +97,15 @@ class Indexer:
 
         Raises:
             StoreLockedError: Another process is writing.
+            ConfigError: The folder cannot be made or written.
+            SourceError: What is in it cannot be used.
         """
         with ExitStack() as stack:
             stack.enter_context(writing(self._folder))
             self._store = PassageStore(self._folder, writable=True)
             stack.callback(self._store.close)
-            self._vectors = VectorStore(self._folder)
+            with explained(self._folder):
+                self._vectors = VectorStore(self._folder)
             stack.callback(self._vectors.close)
             self._open = stack.pop_all()
         return self
@@ -140,17 +143,10 @@ class Indexer:
         old = self._store.sources().get(name)
         if old and not rebuild:
             check_embedding(old, self._embedder.name)
-        with self._store.transaction():
-            source, tally = self._read(name, path, None if rebuild else old)
-            keys = {key for _, key in self._store.keys(source)}
-            stored = self._vectors.keys(source)
-            missing = keys - stored
-            self._embed(source, missing, progress or _silent)
-            if tally.changed or missing:
-                self._store.raise_generation(source)
-        self._vectors.remove(source, stored - keys)
-        self._vectors.keep_only(self._store.sources().values())
-        self._save_lexical()
+        with explained(self._folder):
+            source, tally, embedded = self._change_over(
+                name, path, None if rebuild else old, progress or _silent
+            )
         return IndexReport(
             source=name,
             added=tally.added,
@@ -159,7 +155,7 @@ class Indexer:
             deleted=tally.deleted,
             failed=tuple((f.where, f.reason) for f in tally.failures),
             passages=self._store.count(source),
-            embedded=len(missing),
+            embedded=embedded,
             elapsed_s=time.perf_counter() - started,
         )
 
@@ -179,9 +175,37 @@ class Indexer:
         documents = len(self._store.documents(sources[name]))
         with self._store.transaction():
             self._store.remove_source(sources[name])
-        self._vectors.keep_only(self._store.sources().values())
+        with explained(self._folder):
+            self._vectors.keep_only(self._store.sources().values())
         self._save_lexical()
         return documents
+
+    def _change_over(
+        self, name: str, path: Path, old: StoredSource | None, progress: Progress
+    ) -> tuple[StoredSource, _Tally, int]:
+        """Bring vectors, SQLite and word statistics to the source's new state.
+
+        Args:
+            name: The source.
+            path: Where it is read from.
+            old: What is indexed and to be kept up to date; None to start anew.
+            progress: Told after each batch.
+
+        Returns:
+            The source, what changed, and how many windows were embedded.
+        """
+        with self._store.transaction():
+            source, tally = self._read(name, path, old)
+            keys = {key for _, key in self._store.keys(source)}
+            stored = self._vectors.keys(source)
+            missing = keys - stored
+            self._embed(source, missing, progress)
+            if tally.changed or missing:
+                self._store.raise_generation(source)
+        self._vectors.remove(source, stored - keys)
+        self._vectors.keep_only(self._store.sources().values())
+        self._save_lexical()
+        return source, tally, len(missing)
 
     def _read(self, name: str, path: Path, old: StoredSource | None) -> tuple[StoredSource, _Tally]:
         """Write the source's new state into the open transaction."""
@@ -229,9 +253,6 @@ class Indexer:
                 self._vectors.put(source, [key for key, _ in batch], vectors)
             except (InvalidDimensionException, InvalidArgumentError) as error:
                 raise ConfigError(_other_dimensions(source, error)) from error
-            except ChromaError as error:
-                msg = f"source {source.name!r}: its vectors cannot be written ({error})"
-                raise SourceError(msg) from error
             done += len(batch)
             progress(done, len(missing))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from agent_knowledge.errors import StoreLockedError
+from agent_knowledge.errors import ConfigError, StoreLockedError
 
 _LOCK = "write.lock"
 _HOLDER = "write.lock.holder"
@@ -27,10 +27,11 @@ def writing(folder: Path) -> Generator[None]:
 
     Raises:
         StoreLockedError: Another process, or another part of this one, holds it; names the holder.
+        ConfigError: The folder cannot be made or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK, timeout=0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         msg = (
@@ -38,6 +39,9 @@ def writing(folder: Path) -> Generator[None]:
             "wait until it is done, or stop it, and run this again"
         )
         raise StoreLockedError(msg) from error
+    except OSError as error:
+        msg = f"store.path: {str(folder)!r} cannot be written ({error}); give a folder that can"
+        raise ConfigError(msg) from error
     holder = folder / _HOLDER
     try:
         holder.write_text(json.dumps(_ourselves()), encoding="utf-8")

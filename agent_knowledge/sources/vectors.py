@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import chromadb
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings
-from chromadb.errors import NotFoundError
+from chromadb.errors import ChromaError, NotFoundError
 
+from agent_knowledge.errors import SourceError
 from agent_knowledge.sources.store import StoredSource
 
 if TYPE_CHECKING:
@@ -97,6 +99,23 @@ class VectorStore:
                 )
             self._collections[name] = collection
         return collection
+
+
+@contextmanager
+def explained(folder: Path) -> Generator[None]:
+    """Turn Chroma's errors into ours.
+
+    Raises:
+        SourceError: Says what to do; the vectors can always be made anew.
+    """
+    try:
+        yield
+    except ChromaError as error:
+        msg = (
+            f"the vectors in {str(folder / FOLDER)!r} cannot be used ({error}); delete that "
+            "folder and run: agent-knowledge index"
+        )
+        raise SourceError(msg) from error
 
 
 def _collection_name(source: StoredSource) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,7 @@ def _reciprocal_ranks(hits: Sequence[Hit]) -> list[Hit]:
 
 def _ensemble(source: str, store: Path, embedder: Remembering) -> Ranking | None:
     """EnsembleRetriever(BM25Retriever, Chroma) over the same passages, as its guide sets it up."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning)  # community is being sunset
     try:
         from langchain_chroma import Chroma  # noqa: PLC0415 - extras of the benches
         from langchain_classic.retrievers import EnsembleRetriever  # noqa: PLC0415

@@ -240,3 +240,27 @@ def test_any_name_that_a_configuration_allows_can_be_indexed(tmp_path: Path):
     with SourceIndex(tmp_path / "store", "hashed-words") as opened:
         probes = opened.probe(HashedWords().query("apples"), ["a", "A", "a..b.", "x" * 63])
     assert all(len(probe.hits) == 1 for probe in probes.values())
+
+
+def test_damaged_vectors_are_an_error_that_says_what_to_do(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(tmp_path / "store", rows)
+    (tmp_path / "store" / "chroma" / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
+    with pytest.raises(SourceError, match="delete that folder and run: agent-knowledge index"):
+        index(tmp_path / "store", rows)
+    with pytest.raises(SourceError, match="run: agent-knowledge index"):
+        found(tmp_path / "store", "apples")
+
+
+def test_a_damaged_index_file_is_an_error_that_says_what_to_do(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    index(tmp_path / "store", rows)
+    (tmp_path / "store" / "passages.sqlite3").write_bytes(b"garbage" * 1000)
+    with pytest.raises(SourceError, match="delete its folder and run: agent-knowledge index"):
+        found(tmp_path / "store", "apples")
+
+
+def test_a_store_that_is_a_file_is_a_fault_of_the_configuration(tmp_path: Path):
+    rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
+    with pytest.raises(ConfigError, match=r"store\.path: .* cannot be written"):
+        index(rows, rows)
