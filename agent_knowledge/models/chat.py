@@ -69,5 +69,3 @@ class Chat:
         status = getattr(error, "status_code", None)
         what = f"{type(error).__name__}, status {status}" if status else type(error).__name__
         return EndpointError(f"model {self.name!r} failed ({what}); check its URL, key and limits")
-
-

@@ -1,0 +1,250 @@
+"""The packaged chat model: offline, no key, and no language model at all.
+
+It quotes the sentences of the passages that cover the question, gives the output of the nearest
+worked example, and otherwise says that this takes a real chat model. What it did is in each
+message's `response_metadata["method"]`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+from uuid import uuid4
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+)
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field
+
+from agent_knowledge.context import (
+    ASK_RULE,
+    EXAMPLE_ASSISTANT,
+    EXAMPLE_USER,
+    NO_CITE_RULE,
+    NOTHING_RULE,
+    STYLE_RULE,
+    WrittenPassage,
+    read_examples,
+    read_passages,
+    split_prompt,
+)
+from agent_knowledge.models.extract import answer_sentences, nearest_example
+from agent_knowledge.types import Example
+
+NOT_COVERED = "The passages do not answer this."
+NEEDS_A_MODEL = (
+    "This takes a chat model: the packaged extractive model only quotes passages and labels by "
+    'example. Set one in the configuration (models: {default: "openai:..."}) or pass --model.'
+)
+
+_FEW_WORDS = 2
+_EXAMPLE_SHOWN = 80
+_PIECES = re.compile(r"\S+\s*|\s+")
+
+
+class ExtractiveChatModel(BaseChatModel):
+    """Answers by quoting what it is given; calls a bound tool that takes a `query` once a turn.
+
+    Attributes:
+        embedder: A `ports.Embedder` that adds nearness in meaning to that in words.
+    """
+
+    embedder: Any = Field(default=None, exclude=True, repr=False)
+
+    @property
+    def _llm_type(self) -> str:
+        return "agent-knowledge-extractive"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        return {"model_name": "extractive"}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        name = kwargs.get("model", "extractive")
+        return {**params, "ls_provider": "agent-knowledge", "ls_model_name": name}
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools; one that takes a single required string `query` will be asked."""
+        formatted = [convert_to_openai_tool(tool) for tool in tools]
+        return self.bind(tools=formatted, tool_choice=tool_choice, **kwargs)
+
+    def with_structured_output(self, *_: Any, **__: Any) -> Runnable[LanguageModelInput, Any]:
+        """Refuse: quotes have no schema.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f"Structured output: {NEEDS_A_MODEL}")
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's signature
+        **kwargs: Any,
+    ) -> ChatResult:
+        message = self._reply(messages, kwargs.get("tools") or (), kwargs.get("tool_choice"))
+        for mark in stop or ():
+            message.content = message.text.partition(mark)[0]
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        message = self._generate(messages, stop, **kwargs).generations[0].message
+        calls = [
+            tool_call_chunk(
+                name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=i
+            )
+            for i, call in enumerate(cast("AIMessage", message).tool_calls)
+        ]
+        for piece in _PIECES.findall(message.text):
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
+            if run_manager:
+                run_manager.on_llm_new_token(piece, chunk=chunk)
+            yield chunk
+        last = AIMessageChunk(
+            content="",
+            tool_call_chunks=calls,
+            response_metadata=message.response_metadata,
+            chunk_position="last",
+        )
+        yield ChatGenerationChunk(message=last)
+
+    def _reply(
+        self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]], choice: object
+    ) -> AIMessage:
+        turn = _Turn(messages)
+        passages = turn.passages
+        if passages:
+            return self._quote(turn, passages)
+        if turn.examples:
+            return self._follow(turn.task, turn.examples)
+        tool = _query_tool(tools) if choice != "none" and not turn.results else None
+        if tool and turn.task.strip():
+            call = ToolCall(name=tool, args={"query": turn.task}, id=f"call_{uuid4().hex}")
+            return _said("", "tool_call", tool_calls=[call])
+        return turn.handed_on or _said(NEEDS_A_MODEL, "none")
+
+    def _quote(self, turn: _Turn, passages: Sequence[WrittenPassage]) -> AIMessage:
+        found = answer_sentences(turn.question, passages, self.embedder)
+        if not found:
+            return _said(NOT_COVERED, "none")
+        quotes: list[str] = []
+        for sentence in found:
+            text = sentence.text if sentence.text[-1] in ".!?。！？…" else f"{sentence.text}."
+            quotes.append(f"{text} [{sentence.number}]" if turn.cites and sentence.number else text)
+        return _said(" ".join(quotes), "quoted_passages")
+
+    def _follow(self, task: str, examples: Sequence[Example]) -> AIMessage:
+        example, similarity = nearest_example(task, examples, self.embedder)
+        shown = " ".join(example.input.split())
+        if len(shown) > _EXAMPLE_SHOWN:
+            shown = f"{shown[:_EXAMPLE_SHOWN]}…"
+        text = f"{example.output}\n(taken from the nearest example: {shown!r})"
+        return _said(text, "nearest_example", similarity=round(similarity, 4))
+
+
+class _Turn:
+    """What the messages hold for the last user turn."""
+
+    def __init__(self, messages: Sequence[BaseMessage]) -> None:
+        turns = [i for i, m in enumerate(messages) if isinstance(m, HumanMessage) and not _shown(m)]
+        last = turns[-1] if turns else len(messages)
+        self._before = messages[:last]
+        self._text = messages[last].text if turns else ""
+        self.results = [m.text for m in messages[last:] if isinstance(m, ToolMessage)]
+        self.task = split_prompt(self._text)[1]
+        rules = "\n".join(
+            [*(m.text for m in messages if isinstance(m, SystemMessage)), *self.results]
+        )
+        self.cites = NO_CITE_RULE not in rules
+        self._style_only = STYLE_RULE in rules
+
+    @property
+    def question(self) -> str:
+        """The task; one too short to stand alone takes the user turn before it along."""
+        if len(self.task.split()) > _FEW_WORDS:
+            return self.task
+        said = [m.text for m in self._before if isinstance(m, HumanMessage) and not _shown(m)]
+        return f"{said[-1]} {self.task}" if said else self.task
+
+    @property
+    def passages(self) -> Sequence[WrittenPassage]:
+        """Of the user turn or the newest result that has some; else other results as they are."""
+        for text in (*reversed(self.results), self._text):
+            if found := read_passages(text):
+                return found
+        plain = [t for t in self.results if t.strip() and not _is_ours(t)]
+        return [WrittenPassage(number=0, title="", uri="", text=t) for t in plain]
+
+    @property
+    def examples(self) -> Sequence[Example]:
+        """Those shown as turns, then those of tool results; none where they only show a style."""
+        if self._style_only:
+            return ()
+        pairs = zip(self._before, self._before[1:], strict=False)
+        turns = [
+            Example(input=asked.text, output=answered.text)
+            for asked, answered in pairs
+            if asked.name == EXAMPLE_USER and answered.name == EXAMPLE_ASSISTANT
+        ]
+        return [*turns, *(e for text in self.results for e in read_examples(text))]
+
+    @property
+    def handed_on(self) -> AIMessage | None:
+        """A question that a tool result says to put to the user."""
+        asked = [t.removeprefix(ASK_RULE) for t in self.results if t.startswith(ASK_RULE)]
+        return _said(asked[-1], "question") if asked else None
+
+
+def _shown(message: BaseMessage) -> bool:
+    return message.name == EXAMPLE_USER
+
+
+def _is_ours(text: str) -> bool:
+    """A result that holds rules of ours and nothing to quote."""
+    return text.startswith((ASK_RULE, NOTHING_RULE)) or bool(read_examples(text))
+
+
+def _query_tool(tools: Sequence[dict[str, Any]]) -> str | None:
+    """Name of the first tool whose only required argument is a string called `query`."""
+    for tool in tools:
+        function = tool.get("function", {})
+        parameters = function.get("parameters", {})
+        query = parameters.get("properties", {}).get("query", {})
+        if parameters.get("required") == ["query"] and query.get("type") == "string":
+            return function["name"]
+    return None
+
+
+def _said(text: str, method: str, **more: Any) -> AIMessage:
+    tool_calls = more.pop("tool_calls", [])
+    metadata = {"model_name": "extractive", "method": method, **more}
+    return AIMessage(text, tool_calls=tool_calls, response_metadata=metadata)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
+from langchain_tests.unit_tests import ChatModelUnitTests
+
+from agent_knowledge.context import (
+    EXAMPLE_ASSISTANT,
+    EXAMPLE_USER,
+    NO_CITE_RULE,
+    STYLE_RULE,
+    render_knowledge,
+    render_passages,
+    render_prompt,
+)
+from agent_knowledge.models.extractive import NEEDS_A_MODEL, NOT_COVERED, ExtractiveChatModel
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Signals
+
+
+def passage(text: str) -> Passage:
+    return Passage(source="s", document="d", title="", uri="", text=text, start=0, end=len(text))
+
+
+PASSAGES = (passage("We sell shoes."), passage("Refunds take 30 days. Items on sale stay sold"))
+PROMPT = render_prompt(PASSAGES, "How long do refunds take?")
+EXAMPLES = [
+    HumanMessage("I was charged twice", name=EXAMPLE_USER),
+    AIMessage("billing", name=EXAMPLE_ASSISTANT),
+    HumanMessage("The app crashes", name=EXAMPLE_USER),
+    AIMessage("bug", name=EXAMPLE_ASSISTANT),
+]
+MODEL = ExtractiveChatModel()
+
+
+def reply(*messages: BaseMessage) -> AIMessage:
+    return MODEL.invoke(list(messages))
+
+
+@tool
+def knowledge(query: str) -> str:
+    """Look something up."""
+    return query
+
+
+@tool
+def weather(city: str, day: str) -> str:
+    """Tell the weather."""
+    return city + day
+
+
+def test_it_quotes_the_passage_with_its_number():
+    message = reply(SystemMessage("Be kind."), HumanMessage(PROMPT))
+    assert message.text == "Refunds take 30 days. [2]"
+    assert message.response_metadata["method"] == "quoted_passages"
+
+
+def test_it_gives_no_numbers_where_citations_are_not_wanted():
+    assert reply(SystemMessage(NO_CITE_RULE), HumanMessage(PROMPT)).text == "Refunds take 30 days."
+
+
+def test_a_quote_without_a_full_stop_gets_one():
+    prompt = render_prompt(PASSAGES, "Are items on sale sold?")
+    assert reply(HumanMessage(prompt)).text == "Items on sale stay sold. [2]"
+
+
+def test_it_says_when_the_passages_do_not_answer():
+    assert reply(HumanMessage(render_prompt(PASSAGES, "Who won the cup?"))).text == NOT_COVERED
+
+
+def test_a_short_follow_up_takes_the_turn_before_it_along():
+    prompt = render_prompt(PASSAGES, "And refunds?")
+    history = [HumanMessage("How many days does it take?"), AIMessage("For what?")]
+    assert reply(*history, HumanMessage(prompt)).text == "Refunds take 30 days. [2]"
+
+
+def test_it_gives_the_nearest_examples_output_and_says_so():
+    message = reply(*EXAMPLES, HumanMessage("My card was charged twice"))
+    first, note = message.text.split("\n")
+    assert first == "billing"
+    assert note == "(taken from the nearest example: 'I was charged twice')"
+    assert message.response_metadata["method"] == "nearest_example"
+
+
+def test_without_passages_or_examples_it_says_how_to_set_a_model():
+    for messages in ([HumanMessage("Write a poem")], [SystemMessage("x")]):
+        message = reply(*messages)
+        assert message.text == NEEDS_A_MODEL
+        assert "--model" in message.text
+    style = reply(SystemMessage(STYLE_RULE), *EXAMPLES, HumanMessage("Greet them"))
+    assert style.text == NEEDS_A_MODEL
+
+
+def test_it_asks_a_bound_tool_once_and_answers_from_it():
+    bound = MODEL.bind_tools([weather, knowledge])
+    turn: list[BaseMessage] = [HumanMessage("How long do refunds take?")]
+    asked = bound.invoke(turn)
+    (call,) = asked.tool_calls
+    assert (call["name"], call["args"]) == ("knowledge", {"query": "How long do refunds take?"})
+    content = render_passages(PASSAGES, "0123456789abcdef")
+    turn += [asked, ToolMessage(content, tool_call_id=call["id"])]
+    answered = bound.invoke(turn)
+    assert answered.text == "Refunds take 30 days. [2]"
+    assert not answered.tool_calls
+    turn += [answered, HumanMessage("And what do we sell?")]
+    assert bound.invoke(turn).tool_calls
+
+
+def test_it_calls_no_tool_that_it_cannot_fill_or_may_not_use():
+    turn = [HumanMessage("How long?")]
+    assert not MODEL.bind_tools([weather]).invoke(turn).tool_calls
+    assert not MODEL.bind_tools([knowledge], tool_choice="none").invoke(turn).tool_calls
+    assert not MODEL.bind_tools([knowledge]).invoke([HumanMessage(PROMPT)]).tool_calls
+
+
+def decision(plan: Plan) -> Decision:
+    signals = Signals(need={"direct": 1, "retrieval": 0, "few_shot": 0})
+    return Decision(strategy="direct", plan=plan, confidence=1.0, signals=signals)
+
+
+def result(question: str, content: str) -> str:
+    call: Any = {"name": "knowledge", "args": {"query": question}, "id": "c"}
+    bound = MODEL.bind_tools([knowledge])
+    turn = [HumanMessage(question), AIMessage("", tool_calls=[call])]
+    return bound.invoke([*turn, ToolMessage(content, tool_call_id="c")]).text
+
+
+def test_it_uses_whatever_a_tool_result_holds():
+    shown = (Example(input="I was charged twice", output="billing"),)
+    labelled = render_knowledge(Knowledge(decision=decision(Plan()), examples=shown))
+    assert result("charged twice", labelled).startswith("billing\n")
+    asks = render_knowledge(Knowledge(decision=decision(Plan(clarify="Which order?"))))
+    assert result("Where is it?", asks) == "Which order?"
+    nothing = render_knowledge(Knowledge(decision=decision(Plan())))
+    assert result("Write a poem", nothing) == NEEDS_A_MODEL
+    assert result("How long do refunds take?", "Refunds take 9 days.") == "Refunds take 9 days."
+
+
+def test_streaming_gives_the_same_words_and_calls():
+    messages = [HumanMessage(PROMPT)]
+    chunks = list(MODEL.stream(messages))
+    assert len(chunks) > 3
+    assert "".join(chunk.text for chunk in chunks) == MODEL.invoke(messages).text
+    bound = MODEL.bind_tools([knowledge])
+    whole = None
+    for chunk in bound.stream([HumanMessage("How long?")]):
+        whole = chunk if whole is None else whole + chunk
+    assert whole is not None
+    assert whole.tool_calls[0]["args"] == {"query": "How long?"}
+
+
+def test_async_is_the_same():
+    assert asyncio.run(MODEL.ainvoke([HumanMessage(PROMPT)])).text == "Refunds take 30 days. [2]"
+
+
+def test_structured_output_is_refused_with_the_way_out():
+    with pytest.raises(NotImplementedError, match="--model"):
+        MODEL.with_structured_output({"title": "x", "type": "object"})
+
+
+class TestLangChainStandard(ChatModelUnitTests):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ExtractiveChatModel
+
+    @property
+    def has_structured_output(self) -> bool:
+        return False
