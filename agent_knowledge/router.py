@@ -22,7 +22,7 @@ from agent_knowledge.signals.calibration import load_calibration
 from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
-from agent_knowledge.strategies.few_shot import choose_examples
+from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
 from agent_knowledge.strategies.gather import Shelf, gather
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Reading, Task
@@ -152,7 +152,8 @@ class KnowledgeRouter:
             return None, ()
         name = max(match, key=lambda candidate: match[candidate])
         k = self.agent.examples[name].k
-        return name, choose_examples(self._shelf.examples[name], reading.query.vector, k)
+        shown = self._shelf.examples[name]
+        return name, choose_examples(shown, nearest_view(shown, reading.views), k)
 
     def step_down(self, task: Task | str, knowledge: Knowledge, why: str) -> Knowledge:
         """Gather the next rung down after a fine-tuned endpoint failed.

@@ -176,11 +176,21 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The signals of a task, and what measuring them found, so that nothing is searched twice."""
+    """The signals of a task, and what measuring them found, so that nothing is searched twice.
+
+    Attributes:
+        task: The task.
+        signals: What was measured.
+        query: What the sources were asked.
+        views: Vectors of the query and, where there is one, of the text that the task works on;
+            example sets are compared with the nearer one.
+        probes: What each indexed source answered.
+    """
 
     task: Task
     signals: Signals
     query: Query
+    views: tuple[Vector, ...]
     probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from agent_knowledge.types import Answer, Decision
+from agent_knowledge.types import Answer, Decision, to_dict
 
 _EXCERPT_CHARACTERS = 280
 
@@ -71,7 +71,7 @@ def passages(rows: Sequence[Mapping[str, Any]]) -> Text:
         text.append("\n" if number > 1 else "")
         text.append(f"[{number}] ", style="bold")
         text.append(row["title"] or row["document"], style="cyan")
-        text.append(f"  {row['source']}: {row['uri']}  {row['score']:.2f}\n", style="dim")
+        text.append(f"  {_place(row)}  {row['score']:.2f}\n", style="dim")
         text.append(_excerpt(row["text"]) + "\n")
     return text
 
@@ -96,7 +96,7 @@ def answer(made: Answer) -> Text:
     for number, passage in sorted(used.items()):
         text.append(f"\n  [{number}] ", style="bold")
         text.append(passage.title or passage.document, style="cyan")
-        text.append(f"  {passage.source}: {passage.uri}", style="dim")
+        text.append(f"  {_place(to_dict(passage))}", style="dim")
         if number in doubtful:
             text.append("  (not found to say this)", style="yellow")
     if made.fabricated:
@@ -105,6 +105,12 @@ def answer(made: Answer) -> Text:
     for line in (*made.fallbacks, *made.knowledge.left_out):
         text.append(f"\n  note: {line}", style="yellow")
     return text
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    """Source and document; the address too where it leads somewhere else than to a local file."""
+    place = f"{row['source']}: {row['document']}"
+    return place if row["uri"].startswith("file:") else f"{place} ({row['uri']})"
 
 
 def _excerpt(text: str) -> str:

@@ -12,7 +12,7 @@ from agent_knowledge.errors import InputError
 
 _FILES = {
     "starter.yaml": "agent-knowledge.yaml",
-    "handbook/refunds.md": "docs/refunds.md",
+    "handbook/refunds-and-returns.md": "docs/refunds.md",
     "handbook/shipping.md": "docs/shipping.md",
     "handbook/warranty.md": "docs/warranty.md",
     "triage.jsonl": "examples/triage.jsonl",

@@ -40,8 +40,13 @@ class Case:
 
     @cached_property
     def fresh(self) -> bool:
-        """Whether the answer changes with time; a clear match outweighs it, as it is text alone."""
-        return self.signals.fresh >= self.limits.fresh and not self.clear_set
+        """Whether the answer changes with time."""
+        return self.signals.fresh >= self.limits.fresh
+
+    @cached_property
+    def fresh_decides(self) -> bool:
+        """Whether that asks for retrieval: a clear match outweighs what the text alone suggests."""
+        return self.fresh and not self.clear_set
 
     @cached_property
     def needs_facts(self) -> bool:
@@ -97,7 +102,7 @@ class Case:
             if self.evidence.best_source:
                 text += ", coverage of {} {:.2f}".format(*self.evidence.best_source)
             reasons.append(Reason(rule="facts-need-retrieval", text=f"{text})"))
-        if self.fresh:
+        if self.fresh_decides:
             text = f"the answer changes with time ({self.signals.fresh:.2f})"
             reasons.append(Reason(rule="fresh-needs-retrieval", text=text))
         return tuple(reasons)

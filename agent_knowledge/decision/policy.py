@@ -83,7 +83,7 @@ def _sources_asked(case: Case) -> Choice | None:
 def _facts_needed(case: Case) -> Choice | None:
     if not case.why_facts:
         return None
-    carried = max(case.evidence.need["retrieval"], case.signals.fresh * case.fresh)
+    carried = max(case.evidence.need["retrieval"], case.signals.fresh * case.fresh_decides)
     confidence = carried if case.able else max(carried, case.needs("retrieval"))
     return _retrieve(case, confidence, case.why_facts)
 

@@ -117,12 +117,6 @@ def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> Sto
     return StoredExamples(name=name, examples=examples, vectors=vectors, digest=digest)
 
 
-def is_stored(name: str, file: Path, embedder_name: str, store: Path) -> bool:
-    """Whether the store holds vectors that fit the set as it is now."""
-    stamp = f"{embedder_name} {_digest(read_examples(name, file))}"
-    return _read_vectors(store / "examples" / f"{name}.npz", stamp) is not None
-
-
 def _digest(examples: tuple[Example, ...]) -> str:
     text = "\n".join(json.dumps([example.input, example.output]) for example in examples)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -139,9 +133,15 @@ def _read_vectors(cache: Path, stamp: str) -> Matrix | None:
 
 
 def _write_vectors(cache: Path, stamp: str, vectors: Matrix) -> None:
-    """Write beside and move into place, so that a reader sees the old file or the new one."""
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=cache.parent, suffix=".tmp")
+    """Write beside and move into place, so that a reader sees the old file or the new one.
+
+    A store that cannot be written costs the next process some time, and this one nothing.
+    """
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=cache.parent, suffix=".tmp")
+    except OSError:
+        return
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, stamp=np.array(stamp), vectors=vectors)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import re
 
+from agent_knowledge.text import content_words
 from agent_knowledge.types import Task
 
 _HISTORY_CHARACTERS = 600
 """As much as a conversation's topic takes; more dilutes the question."""
 _QUERY_CHARACTERS = 2000
 _SHORT_WORDS = 6
+_TELLING_WORDS = 2
 _POINTS_BACK = re.compile(
     r"\b(it|its|they|them|their|that|this|these|those|there|he|him|his|she|her|one|ones|same"
     r"|both|either|such|else|instead|also|too)\b|^\s*(and|but|or|so|what about|how about|then)\b",
     re.IGNORECASE,
 )
+
+
+def own_query(task: Task) -> str:
+    """The request alone, cut to what a search can use."""
+    text = task.text.strip()
+    return text if len(text) <= _QUERY_CHARACTERS else _clip(text)
 
 
 def standalone_query(task: Task) -> str:
@@ -23,12 +31,23 @@ def standalone_query(task: Task) -> str:
     A request that points back ("and how long does it take?") or is very short is put after the
     end of the conversation it belongs to; any other is asked as it is. No model is called.
     """
-    text = task.text.strip()
-    text = text if len(text) <= _QUERY_CHARACTERS else _clip(text)
+    text = own_query(task)
     if not task.history or not _depends_on_history(text):
         return text
     told = " ".join(message.content for message in task.history)
     return f"{told[-_HISTORY_CHARACTERS:]} {text}".strip()
+
+
+def coverage_query(task: Task) -> str:
+    """Make the query that coverage is measured with: what this turn itself asks.
+
+    A conversation's earlier turns find their own documents again, whatever the new turn asks: on
+    spoken dialogues the turn alone tells what a source holds (AUC 0.85), the turn after its
+    history does not (0.52). Only a turn that says next to nothing by itself takes its history
+    along.
+    """
+    text = own_query(task)
+    return text if len(content_words(text)) >= _TELLING_WORDS else standalone_query(task)
 
 
 def _depends_on_history(text: str) -> bool:

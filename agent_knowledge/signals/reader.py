@@ -1,8 +1,10 @@
 """All signals of a task, measured in one pass.
 
 Each distinct text is embedded once, for all tasks of a batch together: the need heads' views (by
-MiniLM, which they were fitted to), the standalone query, which probe, example match and retrieval
-share, and, for an agent with example sets, the text that a task was given to work on.
+MiniLM, which they were fitted to) and the standalone query, which probe, example match and
+retrieval share. Two kinds of task take one text more: a turn with a history, whose coverage is
+measured by what it asks itself, and, for an agent with example sets, a task that was given a text
+to work on.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from agent_knowledge.signals.coverage import coverage
 from agent_knowledge.signals.need import NeedHeads, NeedReading
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.payload import payload
-from agent_knowledge.signals.query import standalone_query
+from agent_knowledge.signals.query import coverage_query, standalone_query
 from agent_knowledge.types import Probe, Query, Reading, Signals, Task, Vector
 
 
@@ -53,42 +55,63 @@ class SignalReader:
             EndpointError: The embedding failed.
         """
         texts = [task.text for task in tasks]
-        queries = [standalone_query(task) for task in tasks]
-        views = [text for whole in texts for text in self.heads.views(whole)]
-        payloads = [payload(text) if self.matchers else None for text in texts]
-        asked = [*queries, *filter(None, payloads)]
+        views = [view for text in texts for view in self.heads.views(text)]
+        asked = [self._asked(task) for task in tasks]
+        of_index = [text for one in asked for text in (one.query, one.covering, *one.payload)]
         if self.embedder is self.head_embedder:
-            in_heads = in_index = embed_distinct(self.embedder, [*views, *asked])
+            in_heads = in_index = embed_distinct(self.embedder, [*views, *of_index])
         else:
             in_heads = embed_distinct(self.head_embedder, views)
-            in_index = embed_distinct(self.embedder, asked)
+            in_index = embed_distinct(self.embedder, of_index)
         needs = self.heads.read_many(texts, in_heads)
-        readings: list[Reading] = []
-        for task, query, part, need in zip(tasks, queries, payloads, needs, strict=True):
-            vectors = [in_index[text] for text in (query, part) if text]
-            made = Query(text=query, vector=in_index[query])
-            readings.append(self._reading(task, made, need, vectors))
-        return readings
+        return [
+            self._reading(task, one, need, in_index)
+            for task, one, need in zip(tasks, asked, needs, strict=True)
+        ]
+
+    def _asked(self, task: Task) -> _Asked:
+        part = payload(task.text) if self.matchers else None
+        return _Asked(
+            query=standalone_query(task),
+            covering=coverage_query(task),
+            payload=(part,) if part else (),
+        )
 
     def _reading(
-        self, task: Task, query: Query, need: NeedReading, vectors: Sequence[Vector]
+        self, task: Task, asked: _Asked, need: NeedReading, vectors: Mapping[str, Vector]
     ) -> Reading:
-        probes: Mapping[str, Probe] = {}
-        if self.index is not None and self.sources:
-            probes = self.index.probe(query, self.sources)
+        query = Query(text=asked.query, vector=vectors[asked.query])
+        probes = self._probe(query)
+        covering = probes
+        if asked.covering != asked.query:
+            covering = self._probe(Query(text=asked.covering, vector=vectors[asked.covering]))
         covered: dict[str, float | None] = {
-            name: coverage(probe, self.coverage) for name, probe in probes.items()
+            name: coverage(probe, self.coverage) for name, probe in covering.items()
         }
-        covered |= dict.fromkeys(self.external)
+        views = tuple(vectors[text] for text in (asked.query, *asked.payload))
         signals = Signals(
             need=need.need,
             fresh=need.fresh,
             multi_hop=need.multi_hop,
             asks_sources=asks_for_sources(task.text),
-            coverage=covered,
-            pattern={n: m.match(vectors) for n, m in self.matchers.items()},
+            coverage=covered | dict.fromkeys(self.external),
+            pattern={name: matcher.match(views) for name, matcher in self.matchers.items()},
         )
-        return Reading(task=task, signals=signals, query=query, probes=probes)
+        return Reading(task=task, signals=signals, query=query, views=views, probes=probes)
+
+    def _probe(self, query: Query) -> Mapping[str, Probe]:
+        if self.index is None or not self.sources:
+            return {}
+        return self.index.probe(query, self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The texts of a task that the agent's own knowledge is asked with."""
+
+    query: str
+    covering: str
+    payload: tuple[str, ...]
 
 
 def embed_distinct(embedder: Embedder, texts: Sequence[str]) -> dict[str, Vector]:

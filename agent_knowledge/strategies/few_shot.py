@@ -9,6 +9,7 @@ and Goldstein 1998): near to the task, and unlike each other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +46,11 @@ def choose_examples(examples: ExampleSet, vector: Vector, k: int) -> tuple[Examp
     return tuple(replace(examples.examples[i], score=float(cosines[i])) for i in chosen)
 
 
+def nearest_view(examples: ExampleSet, views: Sequence[Vector]) -> Vector:
+    """The view of a task that comes nearest to a set: the whole, or what the task works on."""
+    return max(views, key=lambda view: float((examples.vectors @ view).max()))
+
+
 def _has_labels(examples: ExampleSet) -> bool:
     outputs = {example.output for example in examples.examples}
     short = all(len(output) <= _LABEL_CHARACTERS for output in outputs)
@@ -52,7 +58,7 @@ def _has_labels(examples: ExampleSet) -> bool:
 
 
 def _best_labels(examples: ExampleSet, vector: Vector, cosines: Vector, k: int) -> list[int]:
-    """The nearest example of each of the k best labels, best label first."""
+    """The nearest example of each of the k best labels, best label first, then the next nearest."""
     members: dict[str, list[int]] = {}
     for i, example in enumerate(examples.examples):
         members.setdefault(example.output, []).append(i)
@@ -63,7 +69,9 @@ def _best_labels(examples: ExampleSet, vector: Vector, cosines: Vector, k: int) 
         return float(cosines[rows].max() + centroid @ vector / length)
 
     best = sorted(members.values(), key=score, reverse=True)[:k]
-    return [max(rows, key=lambda i: cosines[i]) for rows in best]
+    chosen = [max(rows, key=lambda i: cosines[i]) for rows in best]
+    nearest = (int(i) for i in np.argsort(-cosines, kind="stable"))
+    return [*chosen, *(i for i in nearest if i not in chosen)][:k]
 
 
 def _diverse(examples: ExampleSet, vector: Vector, cosines: Vector, k: int) -> list[int]:

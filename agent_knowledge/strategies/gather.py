@@ -17,7 +17,7 @@ from agent_knowledge.context import (
 )
 from agent_knowledge.ports import ExampleSet, PassageIndex, Retriever
 from agent_knowledge.strategies.budget import fit
-from agent_knowledge.strategies.few_shot import choose_examples
+from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Reading
 
@@ -53,8 +53,8 @@ def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: She
     if plan.sources:
         passages, failed = retrieve(plan, reading.probes, shelf.index, shelf.external)
     if plan.examples and not plan.endpoint:
-        k = agent.examples[plan.examples].k
-        examples = choose_examples(shelf.examples[plan.examples], reading.query.vector, k)
+        shown, k = shelf.examples[plan.examples], agent.examples[plan.examples].k
+        examples = choose_examples(shown, nearest_view(shown, reading.views), k)
     fitted = fit(passages, examples, agent.policy.context_tokens)
     return Knowledge(
         decision=decision,

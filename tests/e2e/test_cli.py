@@ -26,7 +26,7 @@ def test_from_nothing_to_an_answer_with_its_source(here: CommandLine) -> None:
     assert cited
     assert all(1 <= number <= len(answer["passages"]) for number in cited)
     shown = here("ask", REFUND).out
-    assert "docs/refunds.md" in shown
+    assert "handbook: refunds.md" in shown
     assert "because" in shown
 
 

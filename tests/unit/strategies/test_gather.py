@@ -63,6 +63,7 @@ def gathered(
         task=Task("How long?"),
         signals=SIGNALS,
         query=Query(text="How long?", vector=unit(1, 0)),
+        views=(unit(1, 0),),
         probes={"handbook": index.probe_of("handbook")},
     )
     shelf = Shelf(index=index, external={"web": web} if web else {}, examples=SETS)
