@@ -7,7 +7,6 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.text import Text
 
 from agent_knowledge.cli import show
@@ -22,20 +21,21 @@ def demo() -> None:
     """Route and answer six tasks of a fictional shop, and show why each went where it went."""
     from agent_knowledge.indexing import index_sources
 
-    console = show.console()
-    console.print(
-        "Lumen & Pine is a fiction. Its handbook, FAQ and triage examples come with the package.",
-        style="dim",
+    show.echo(
+        Text(
+            "Lumen & Pine is a fiction. Its handbook, FAQ and triage examples come with the package.",
+            style="dim",
+        )
     )
     with open_sample() as config:
         reports = index_sources(config).reports
         counts = ", ".join(f"{report.source} {report.passages}" for report in reports)
-        console.print(f"Indexed with {config.embedding}: passages of {counts}.\n", style="dim")
+        show.echo(Text(f"Indexed with {config.embedding}: passages of {counts}.\n", style="dim"))
         with _endpoint(config):
-            _run(config, console)
+            _run(config)
 
 
-def _run(config: KnowledgeConfig, console: Console) -> None:
+def _run(config: KnowledgeConfig) -> None:
     from agent_knowledge.answer import load_answerer
 
     answerers = {}
@@ -46,12 +46,12 @@ def _run(config: KnowledgeConfig, console: Console) -> None:
         if agent not in answerers:
             answerers[agent] = load_answerer(config, agent)
         answer = answerers[agent].answer(Task(row["task"]))
-        console.print(Text(f"{number}. {row['task']}", style="bold"))
-        console.print(show.decision(answer.decision), highlight=False)
-        console.print(Text("  answer").append(f" ({answer.model})", style="dim"))
+        show.echo(Text(f"{number}. {row['task']}", style="bold"))
+        show.echo(show.decision(answer.decision))
+        show.echo(Text("  answer").append(f" ({answer.model})", style="dim"))
         for part in show.answer(answer).split("\n"):
-            console.print(Text("    ").append_text(part), highlight=False)
-        console.print()
+            show.echo(Text("    ").append_text(part))
+        show.echo()
 
 
 @contextmanager

@@ -20,13 +20,13 @@ def output(row: Mapping[str, Any], text: Text, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(row))
     else:
-        console().print(text, highlight=False)
+        echo(text)
 
 
-def console() -> Console:
-    """A console that wraps to the terminal, and to no width at all when it is piped."""
-    made = Console(soft_wrap=False)
-    return made if made.is_terminal else Console(width=100, color_system=None)
+def echo(text: Text | str = "") -> None:
+    """Print for a person: wrapped to a terminal's width; plain and unwrapped when piped."""
+    console = Console()
+    console.print(text, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def decision(made: Decision) -> Text:

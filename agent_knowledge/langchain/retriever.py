@@ -15,7 +15,8 @@ class KnowledgeRetriever(BaseRetriever):
     """Searches the indexed sources of an agent.
 
     Each document's metadata has the passage's `source`, `document`, `title`, `uri`, `start`,
-    `end` (characters in the stored document), `score` and `date`.
+    `end` (characters in the stored document), `score` and `date`. `invoke(query, k=3)` asks for
+    another number of passages.
     """
 
     router: SkipValidation[KnowledgeRouter] = Field(exclude=True, repr=False)
@@ -25,8 +26,8 @@ class KnowledgeRetriever(BaseRetriever):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
-        passages = self.router.retrieve(query, k=self.k)
+        passages = self.router.retrieve(query, k=k or self.k)
         rows = [to_dict(passage) for passage in passages]
         return [Document(page_content=row.pop("text"), metadata=row) for row in rows]

@@ -8,6 +8,7 @@ nothing is covered.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,16 +24,29 @@ from agent_knowledge.types import Example
 MOST_SENTENCES = 3
 _ENOUGH_COVERAGE = 0.34
 """Share of the question, weighted by rarity, that the best sentence must hold ..."""
-_ENOUGH_COSINE = 0.5
+_ENOUGH_COSINE = 0.6
 """... or the cosine it must reach, to be an answer at all."""
 _WORTH_ADDING = 0.15
 """Share of the question that a further sentence must add."""
 _SAME = 0.6
 """Share of common words from which two sentences say the same."""
 _CONTEXT = 0.8
-"""What a word of the question counts that stands in the title or the heading only."""
+"""What a word of the question counts that stands in the title or the heading only, for whether a
+passage answers at all ..."""
+_CONTEXT_IN_RANK = 0.5
+"""... and for which of its sentences does: they all share the title."""
 _RANK_BONUS = 0.1
-_EMBEDDED = 6
+_NEARNESS = 2.0
+"""What nearness in meaning counts against the share of words."""
+_RIGHT_KIND_BONUS = 0.15
+"""What a number adds to a sentence where the question asks for one."""
+_ASKS_FOR_NUMBER = re.compile(
+    r"\b(?:how (?:long|much|many|old|far|often|soon|late|early|big|tall)|when|until when"
+    r"|what (?:time|year|date|price|does .* cost))\b",
+    re.IGNORECASE,
+)
+_DIGIT = re.compile(r"\d")
+_EMBEDDED = 16
 """Candidates that are embedded, and of each the characters: some 5 ms a candidate."""
 _EMBEDDED_CHARACTERS = 240
 _HEADING_WORDS = 6
@@ -75,12 +89,19 @@ def answer_sentences(
     ranked = sorted(candidates, key=lambda c: -c.value(weights))
     cosines = _cosines(question, ranked[:_EMBEDDED], embedder)
 
+    wants_number = _ASKS_FOR_NUMBER.search(question) is not None
+
     def score(candidate: _Candidate) -> float:
-        return candidate.value(weights) + cosines.get(candidate.place, 0.0)
+        fits = wants_number and _DIGIT.search(candidate.text) is not None
+        return (
+            candidate.value(weights)
+            + _NEARNESS * cosines.get(candidate.place, 0.0)
+            + _RIGHT_KIND_BONUS * fits
+        )
 
     best = max(ranked, key=score)
-    enough = best.coverage(weights) >= _ENOUGH_COVERAGE
-    if not enough and cosines.get(best.place, 0.0) < _ENOUGH_COSINE:
+    covered = max(candidate.coverage(weights) for candidate in ranked)
+    if covered < _ENOUGH_COVERAGE and cosines.get(best.place, 0.0) < _ENOUGH_COSINE:
         return ()
     picked = _add_to(best, sorted(ranked, key=score, reverse=True), weights)
     return tuple(Found(text=c.text, number=c.number) for c in sorted(picked, key=lambda c: c.place))
@@ -121,6 +142,7 @@ class _Candidate:
 
     Attributes:
         text: On one line.
+        title: Of its passage.
         number: Of its passage.
         place: Rank of the passage, and number of the sentence in it.
         own: Its stems.
@@ -128,23 +150,24 @@ class _Candidate:
     """
 
     text: str
+    title: str
     number: int
     place: tuple[int, int]
     own: frozenset[str]
     context: frozenset[str]
 
-    def coverage(self, weights: Mapping[str, float]) -> float:
+    def coverage(self, weights: Mapping[str, float], context: float = _CONTEXT) -> float:
         """Share of the question's weight that the sentence holds, its context counting less."""
         total = sum(weights.values()) or 1.0
         held = sum(
-            weight if stem in self.own else _CONTEXT * weight * (stem in self.context)
+            weight if stem in self.own else context * weight * (stem in self.context)
             for stem, weight in weights.items()
         )
         return held / total
 
     def value(self, weights: Mapping[str, float]) -> float:
         """Coverage, with a little trust in the order of the passages."""
-        return self.coverage(weights) + _RANK_BONUS / (1 + self.place[0])
+        return self.coverage(weights, _CONTEXT_IN_RANK) + _RANK_BONUS / (1 + self.place[0])
 
 
 def _candidates(passage: WrittenPassage, rank: int) -> Iterator[_Candidate]:
@@ -161,6 +184,7 @@ def _candidates(passage: WrittenPassage, rank: int) -> Iterator[_Candidate]:
         if stems or lead:
             yield _Candidate(
                 text=text,
+                title=passage.title.rpartition(" > ")[2],
                 number=passage.number,
                 place=(rank, place),
                 own=stems,
@@ -212,7 +236,8 @@ def _cosines(
 ) -> dict[tuple[int, int], float]:
     if embedder is None:
         return {}
-    vectors = embedder.embed([question, *(c.text[:_EMBEDDED_CHARACTERS] for c in candidates)])
+    texts = [f"{c.title} {c.text}".strip()[:_EMBEDDED_CHARACTERS] for c in candidates]
+    vectors = embedder.embed([question, *texts])
     return {c.place: float(v @ vectors[0]) for c, v in zip(candidates, vectors[1:], strict=True)}
 
 

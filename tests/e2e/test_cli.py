@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.e2e.conftest import CommandLine
 
-REFUND = "How long do I have to send something back?"
+REFUND = "How long is the return window?"
 
 
 def test_from_nothing_to_an_answer_with_its_source(here: CommandLine) -> None:

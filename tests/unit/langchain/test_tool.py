@@ -14,7 +14,7 @@ from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.langchain import KnowledgeTool
 from agent_knowledge.langchain.convert import task_from_messages
 
-REFUND = "How long do I have to send something back?"
+REFUND = "How long do I have to return something?"
 
 
 def test_a_direct_call_gives_the_passages(support: KnowledgeRouter) -> None:
