@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from agent_knowledge import index_sources
+from agent_knowledge.assembly import load_model, read_config
+from agent_knowledge.cli.starting import init
+
 
 def _enter(namespace: dict[str, Any]) -> None:
-    from tempfile import TemporaryDirectory
-
-    from agent_knowledge import index_sources
-    from agent_knowledge.assembly import load_model, read_config
-    from agent_knowledge.cli.starting import init
-
     folder = TemporaryDirectory()
     namespace["_left"] = (folder, Path.cwd())
     init(Path(folder.name))

@@ -1,0 +1,1 @@
+"""Benches, training and data readers; not part of the package."""

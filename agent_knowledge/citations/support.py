@@ -56,9 +56,10 @@ def overlap_support(claim: str, text: str, title: str = "") -> Judgement:
     windows = _best_windows(asked, heading, held)
     if not windows:
         return Judgement(supported=False, score=0.0)
+    enough = _ENOUGH_OF_FEW if len(asked) <= _FEW else THRESHOLD
     for score, window in windows:
         parts = [text[a:b] for a, b in spans[window.start : window.stop]]
-        if score >= THRESHOLD and _agree(claim, title, parts, stem):
+        if score >= enough and _agree(claim, title, parts, stem):
             break
     else:
         score, window = windows[0]
@@ -68,6 +69,10 @@ def overlap_support(claim: str, text: str, title: str = "") -> Judgement:
 
 
 _Stem = Callable[[Sequence[str]], Sequence[str]]
+_FEW = 3
+_ENOUGH_OF_FEW = 0.6
+"""Of a claim of three content words or fewer, one alone in common says nothing: "Shipping is free"
+shares half of its words with what shipping costs."""
 _LONGEST_WINDOW = 3
 _MOST_WINDOWS = 4
 _DIFFERS = 0.98 * THRESHOLD

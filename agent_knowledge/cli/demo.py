@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -13,6 +14,9 @@ from agent_knowledge.cli import show
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.demo.sample import open_sample
 from agent_knowledge.types import Task
+
+if TYPE_CHECKING:
+    from agent_knowledge.answer import Answerer
 
 _BASE_URL = "DEMO_BASE_URL"
 
@@ -23,7 +27,7 @@ def demo() -> None:
 
     show.echo(
         Text(
-            "Lumen & Pine is a fiction. Its handbook, FAQ and triage examples come with the package.",
+            "Lumen & Pine is a fiction; its handbook, FAQ and triage examples are packaged.",
             style="dim",
         )
     )
@@ -38,7 +42,7 @@ def demo() -> None:
 def _run(config: KnowledgeConfig) -> None:
     from agent_knowledge.answer import load_answerer
 
-    answerers = {}
+    answerers: dict[str, Answerer] = {}
     lines = (config.folder / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, start=1):
         row = json.loads(line)

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +66,6 @@ def here(tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture(scope="session")
-def in_shop(shop: KnowledgeConfig) -> Iterator[CommandLine]:
+def in_shop(shop: KnowledgeConfig) -> CommandLine:
     """The command line in the indexed sample shop."""
-    yield CommandLine(shop.folder)
+    return CommandLine(shop.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Passage, Task, load_router
@@ -146,9 +147,7 @@ def test_another_embedding_than_the_index_has_is_refused(shop: KnowledgeConfig) 
         name = "other"
 
         def embed(self, texts: list[str]) -> object:
-            import numpy as np
-
             return np.ones((len(texts), 8), dtype=np.float32) / np.sqrt(8)
 
-    with pytest.raises(ConfigError, match="'minilm'.*'other'.*--rebuild"):
+    with pytest.raises(ConfigError, match=r"'minilm'.*'other'.*--rebuild"):
         load_router(shop, "support", embedding=Other()).route(REFUND)

@@ -1,0 +1,1 @@
+"""One command per published number; docs/benchmarks.md has the latest table."""

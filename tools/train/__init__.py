@@ -1,0 +1,1 @@
+"""Training of the packaged weights, one command each."""
