@@ -15,6 +15,7 @@ Unsupported = Literal["annotate", "strip", "repair", "refuse"]
 """What to do about a claim that no cited passage supports: say so in its citation; take its
 markers away; give it the passage that does support it, if one does; refuse the whole answer."""
 
+_MOST_REWRITES = 20
 REFUSAL = "The sources do not support an answer to this. Try asking it in another way."
 
 
