@@ -15,7 +15,6 @@ Unsupported = Literal["annotate", "strip", "repair", "refuse"]
 """What to do about a claim that no cited passage supports: say so in its citation; take its
 markers away; give it the passage that does support it, if one does; refuse the whole answer."""
 
-_MOST_REWRITES = 20
 REFUSAL = "The sources do not support an answer to this. Try asking it in another way."
 
 
@@ -59,9 +58,15 @@ def finish(
         return Finished(text=REFUSAL, citations=(), claims=(), fabricated=said.fabricated)
     text = _without_unknown(text, known)
     claims = verify(text, known, support).claims
-    if unsupported in {"strip", "repair"} and not all(claim.supported for claim in claims):
-        better = _better_ids(text, claims, known, support if unsupported == "repair" else None)
+    for attempt in range(_PASSES if unsupported in {"strip", "repair"} else 0):
+        if all(claim.supported for claim in claims):
+            break
+        # Repaired once; what that uncovers, such as a marker that stood in code, is stripped.
+        repair = support if unsupported == "repair" and not attempt else None
+        better = _better_ids(text, claims, known, repair)
         text = _without_unknown(_rewrite(text, better), known)
+        if attempt == _PASSES - 1:
+            text = _without_brackets(text)
         claims = verify(text, known, support).claims
     return Finished(
         text=text,
@@ -86,6 +91,11 @@ def _without_unknown(text: str, known: Mapping[str, Passage]) -> str:
         if all(ids == marker.ids for marker, ids in kept.items()):
             return text
         text = _rewrite(text, kept)
+    return _without_brackets(text)
+
+
+def _without_brackets(text: str) -> str:
+    """The last resort against a text that was built to grow markers out of what is removed."""
     return text.translate(str.maketrans("[]【】［］", "()()()"))
 
 
