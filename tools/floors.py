@@ -1,6 +1,6 @@
 """Prints the oldest versions that pyproject.toml allows, as constraints for pip.
 
-    python tools/floors.py > floors.txt && pip install -c floors.txt -e ".[dev]"
+python tools/floors.py > floors.txt && pip install -c floors.txt -e ".[dev]"
 """
 
 from __future__ import annotations

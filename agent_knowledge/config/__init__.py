@@ -1,10 +1,9 @@
 """Configuration: resources once, policy per agent.
 
-`schema` says what a configuration may hold, `loading` reads one from YAML and reports every fault
-at once.
+`loading` reads YAML against a schema and reports every fault at once; `schema` says what a
+configuration may hold.
 """
 
-from agent_knowledge.config.loading import load_config, parse_config
 from agent_knowledge.config.schema import (
     AgentConfig,
     AgentProfile,
@@ -29,6 +28,4 @@ __all__ = [
     "StoreConfig",
     "Thresholds",
     "expand",
-    "load_config",
-    "parse_config",
 ]

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from agent_knowledge.config.schema import KnowledgeConfig
 from agent_knowledge.errors import ConfigError, nearest
 
 _SECRET_KEYS = {"api_key", "url", "base_url"}
@@ -21,6 +20,7 @@ _SHAPES = {
     "dict_type": "keys and values",
     "tuple_type": "a list, as in [first, second]",
 }
+Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str, ...]
 """A key path; the place in a list is a number from 0, written out."""
 
@@ -38,28 +38,27 @@ class Fault:
         return f"{self.key or 'the file'}{where}: {self.text}"
 
 
-def load_config(path: str | Path) -> KnowledgeConfig:
-    """Read and check a configuration file.
+def read_text(path: Path) -> str:
+    """Read a configuration file.
 
     Raises:
-        ConfigError: The file cannot be read or is no YAML, or with every fault in it at once.
+        ConfigError: It cannot be read.
     """
-    file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         msg = f"no configuration at {str(path)!r}; 'agent-knowledge init' writes one"
         raise ConfigError(msg) from error
     except (OSError, UnicodeDecodeError) as error:
         msg = f"cannot read the configuration {str(path)!r}: {error}; it must be a UTF-8 text file"
         raise ConfigError(msg) from error
-    return parse_config(text, name=str(path)).at(file.resolve().parent)
 
 
-def parse_config(text: str, *, name: str = "configuration") -> KnowledgeConfig:
-    """Read and check a configuration given as YAML text.
+def parse(model: type[Model], text: str, *, name: str) -> Model:
+    """Check a configuration given as YAML text.
 
     Args:
+        model: The schema.
         text: The YAML.
         name: What to call it in messages.
 
@@ -74,9 +73,9 @@ def parse_config(text: str, *, name: str = "configuration") -> KnowledgeConfig:
         what = getattr(error, "problem", None) or str(error) or type(error).__name__
         msg = f"{name}{at}: this is not valid YAML ({what}); mend that line"
         raise ConfigError(msg) from None  # the cause quotes the line, which may hold a secret
-    found = [*repeated, *_shape_faults(raw), *_reference_faults(raw)]
+    found = [*repeated, *_shape_faults(model, raw), *_reference_faults(raw)]
     if not found:
-        return KnowledgeConfig.model_validate(raw)
+        return model.model_validate(raw)
     faults = [Fault(".".join(place), text, _line(place, lines)) for place, text in found]
     raise ConfigError(_report(name, faults))
 
@@ -87,22 +86,22 @@ def _report(name: str, faults: Iterable[Fault]) -> str:
     return "\n".join([head, *(f"  {fault}" for fault in listed)])
 
 
-def _shape_faults(raw: object) -> list[tuple[Place, str]]:
+def _shape_faults(model: type[BaseModel], raw: object) -> list[tuple[Place, str]]:
     """What the schema does not accept."""
     if not isinstance(raw, dict):
         return [((), f"expected keys such as 'agents:', found a {type(raw).__name__}")]
     try:
-        KnowledgeConfig.model_validate(raw)
+        model.model_validate(raw)
     except ValidationError as error:
         details = error.errors(include_url=False)
         return [
-            (tuple(str(p) for p in detail["loc"] if p != "[key]"), _explain(detail))
+            (tuple(str(p) for p in detail["loc"] if p != "[key]"), _explain(model, detail))
             for detail in details
         ]
     return []
 
 
-def _explain(detail: ErrorDetails) -> str:
+def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     """Say a validation error as value, what is accepted, nearest known name.
 
     A value is shown only where the schema has a plain one that is no secret: whatever stands in
@@ -114,7 +113,7 @@ def _explain(detail: ErrorDetails) -> str:
             "" if isinstance(value, str) else ", in quotes where YAML would read something else"
         )
     if kind == "extra_forbidden":
-        return f"unknown key; {nearest(key, _known_keys(detail['loc'][:-1]))}"
+        return f"unknown key; {nearest(key, _known_keys(model, detail['loc'][:-1]))}"
     if kind == "missing":
         return "is required and missing"
     shown = "(hidden)" if key in _SECRET_KEYS else _short(value)
@@ -129,9 +128,9 @@ def _explain(detail: ErrorDetails) -> str:
     return f"{shown} is not accepted: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
-def _known_keys(place: Sequence[str | int]) -> list[str]:
+def _known_keys(schema: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     """The keys that a section accepts: walk the schema along a key path."""
-    model: Any = KnowledgeConfig
+    model: Any = schema
     for step in place:
         if isinstance(model, type) and issubclass(model, BaseModel):
             field = model.model_fields.get(str(step))

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from agent_knowledge.config.loading import parse, read_text
 from agent_knowledge.errors import ConfigError, nearest
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -191,11 +192,23 @@ class KnowledgeConfig(_Section):
         """Read a configuration file; relative paths in it resolve against its folder.
 
         Raises:
-            ConfigError: With every fault of the file at once.
+            ConfigError: The file cannot be read or is no YAML, or with every fault of it at once.
         """
-        from agent_knowledge.config.loading import load_config  # noqa: PLC0415 - it reads us
+        file = Path(path)
+        return cls.parse(read_text(file), name=str(path)).at(file.resolve().parent)
 
-        return load_config(path)
+    @classmethod
+    def parse(cls, text: str, *, name: str = "configuration") -> KnowledgeConfig:
+        """Read a configuration given as YAML text.
+
+        Args:
+            text: The YAML.
+            name: What to call it in messages.
+
+        Raises:
+            ConfigError: It is no YAML, or with every fault of it at once.
+        """
+        return parse(cls, text, name=name)
 
     @property
     def folder(self) -> Path:

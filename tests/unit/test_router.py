@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Passage, Task, load_router
-from agent_knowledge.config import parse_config
 from agent_knowledge.errors import ConfigError, InputError, SourceError
 
 REFUND = "My order was delivered on 2 December. Until when can I send it back?"
@@ -89,7 +88,7 @@ def test_the_callers_wish_for_sources_is_honoured(support: KnowledgeRouter) -> N
 
 
 def test_an_agent_with_nothing_needs_no_index() -> None:
-    router = load_router(parse_config("agents: {x: {}}"))
+    router = load_router(KnowledgeConfig.parse("agents: {x: {}}"))
     decision = router.route("Write a haiku about rain.")
     assert decision.strategy == "direct"
     assert not decision.plan.sources
@@ -111,7 +110,9 @@ def test_an_external_source_is_asked_when_facts_are_needed() -> None:
                 )
             ]
 
-    config = parse_config("sources: {web: {external: true}}\nagents: {x: {sources: [web]}}")
+    config = KnowledgeConfig.parse(
+        "sources: {web: {external: true}}\nagents: {x: {sources: [web]}}"
+    )
     router = load_router(config, retrievers={"web": Web()})
     knowledge = router.prepare("Who won the election in France last week?")
     assert knowledge.decision.signals.coverage == {"web": None}

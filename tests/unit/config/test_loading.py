@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_knowledge.config import KnowledgeConfig, load_config, parse_config
+from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import ConfigError
 
 DESIGN = """\
@@ -88,18 +88,18 @@ agents.support.policy.k (line 18): 'many' is not accepted: input should be a val
 def faults_of(text: str) -> list[str]:
     """The lines of the error, without the first one."""
     with pytest.raises(ConfigError) as caught:
-        parse_config(text)
+        KnowledgeConfig.parse(text)
     return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
 def message_of(text: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        parse_config(text)
+        KnowledgeConfig.parse(text)
     return str(caught.value)
 
 
 def test_the_configuration_of_the_design_loads_as_shown():
-    config = parse_config(DESIGN)
+    config = KnowledgeConfig.parse(DESIGN)
     assert list(config.sources) == ["handbook", "faq", "web"]
     assert config.sources["web"].external
     assert config.examples["brand-voice"].kind == "style"
@@ -111,7 +111,7 @@ def test_the_configuration_of_the_design_loads_as_shown():
 
 
 def test_the_defaults_are_those_that_the_design_names():
-    policy = parse_config("agents: {x: {}}").agent("x").policy
+    policy = KnowledgeConfig.parse("agents: {x: {}}").agent("x").policy
     chosen = policy.citations, policy.unsupported, policy.when_unsure, policy.on_failure
     assert chosen == ("when_retrieved", "annotate", "retrieve", "next_rung")
     assert policy.context_tokens == 2000
@@ -125,7 +125,7 @@ def test_the_first_line_names_the_file_and_counts_the_faults(tmp_path: Path):
     file = tmp_path / "bad.yaml"
     file.write_text(BROKEN)
     with pytest.raises(ConfigError) as caught:
-        load_config(file)
+        KnowledgeConfig.from_yaml(file)
     assert str(caught.value).startswith(f"{file}: 11 faults\n")
 
 
@@ -212,7 +212,7 @@ def test_an_alias_of_itself_is_refused(text: str):
 
 
 def test_anchors_and_merges_serve_to_share_a_policy():
-    config = parse_config(
+    config = KnowledgeConfig.parse(
         "agents:\n  a: {policy: &careful {when_unsure: ask, k: 3}}\n"
         "  b: {policy: *careful}\n  c: {policy: {<<: *careful, k: 4}}\n"
     )
@@ -221,28 +221,30 @@ def test_anchors_and_merges_serve_to_share_a_policy():
 
 
 def test_a_key_without_a_value_takes_its_default():
-    config = parse_config("store:\nsources:\nagents:\n  x:\n  y:\n    sources:\n    policy:\n")
+    config = KnowledgeConfig.parse(
+        "store:\nsources:\nagents:\n  x:\n  y:\n    sources:\n    policy:\n"
+    )
     assert config.agent("x").sources == config.agent("y").sources == {}
     assert config.store.kind == "chroma"
 
 
 def test_an_empty_file_defines_no_agent():
     with pytest.raises(ConfigError, match="none is defined"):
-        parse_config("").agent()
+        KnowledgeConfig.parse("").agent()
 
 
 def test_a_missing_file_says_what_writes_one(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"no configuration at .*nowhere\.yaml.* init' writes"):
-        load_config(tmp_path / "nowhere.yaml")
+        KnowledgeConfig.from_yaml(tmp_path / "nowhere.yaml")
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
     file = tmp_path / "agent-knowledge.yaml"
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="must be a UTF-8 text file"):
-        load_config(file)
+        KnowledgeConfig.from_yaml(file)
     with pytest.raises(ConfigError, match="cannot read the configuration"):
-        load_config(tmp_path)
+        KnowledgeConfig.from_yaml(tmp_path)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path):
@@ -266,4 +268,4 @@ _VALUES = st.recursive(
 def test_whatever_is_given_loads_or_is_refused_as_a_fault(value: object):
 
     with contextlib.suppress(ConfigError):
-        parse_config(json.dumps(value))
+        KnowledgeConfig.parse(json.dumps(value))

@@ -15,7 +15,6 @@ from agent_knowledge.config import (
     StoreConfig,
     Thresholds,
     expand,
-    parse_config,
 )
 from agent_knowledge.config.schema import ModelsConfig, TrainingConfig
 from agent_knowledge.errors import ConfigError
@@ -24,22 +23,22 @@ SECRET = "s3cr3t-value"
 
 
 def test_the_only_agent_needs_no_name():
-    config = parse_config("agents: {support: {description: d}}")
+    config = KnowledgeConfig.parse("agents: {support: {description: d}}")
     assert config.agent().name == config.agent("support").name == "support"
 
 
 def test_of_several_agents_one_must_be_named():
     with pytest.raises(ConfigError, match=r"name one of the agents \(a, b\), as in --agent NAME"):
-        parse_config("agents: {a: {}, b: {}}").agent()
+        KnowledgeConfig.parse("agents: {a: {}, b: {}}").agent()
 
 
 def test_an_unknown_agent_is_answered_with_the_nearest_name():
     with pytest.raises(ConfigError, match="'suport' is unknown; did you mean 'support'"):
-        parse_config("agents: {support: {}}").agent("suport")
+        KnowledgeConfig.parse("agents: {support: {}}").agent("suport")
 
 
 def test_an_agent_without_any_key_needs_nothing_on_disk(tmp_path: Path):
-    profile = parse_config("agents: {x: {}}").at(tmp_path / "gone").agent()
+    profile = KnowledgeConfig.parse("agents: {x: {}}").at(tmp_path / "gone").agent()
     assert (profile.sources, profile.examples, profile.endpoint) == ({}, {}, None)
     assert profile.system_prompt == ""
 
@@ -75,7 +74,7 @@ def test_paths_resolve_against_the_files_folder_and_not_the_working_folder(tmp_p
 
 
 def test_a_system_prompt_that_cannot_be_read_is_named_with_its_key(tmp_path: Path):
-    config = parse_config("agents: {x: {system_prompt: p.md}}").at(tmp_path)
+    config = KnowledgeConfig.parse("agents: {x: {system_prompt: p.md}}").at(tmp_path)
     with pytest.raises(ConfigError, match=r"agents\.x\.system_prompt: cannot read '.*p\.md'"):
         config.agent()
     (tmp_path / "p.md").write_bytes(b"\xff\xff")
@@ -84,7 +83,7 @@ def test_a_system_prompt_that_cannot_be_read_is_named_with_its_key(tmp_path: Pat
 
 
 def test_a_variable_is_read_when_it_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    config = parse_config("store: {path: '${KEPT}/index'}").at(tmp_path)
+    config = KnowledgeConfig.parse("store: {path: '${KEPT}/index'}").at(tmp_path)
     monkeypatch.setenv("KEPT", "here")
     assert config.store_path == tmp_path / "here" / "index"
     assert "here" not in repr(config)
@@ -92,7 +91,7 @@ def test_a_variable_is_read_when_it_is_used(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_an_unset_variable_fails_only_what_uses_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NOT_SET", raising=False)
-    config = parse_config("store: {path: '${NOT_SET}'}\nagents: {x: {}}")
+    config = KnowledgeConfig.parse("store: {path: '${NOT_SET}'}\nagents: {x: {}}")
     assert config.agent().name == "x"
     with pytest.raises(ConfigError, match=r"^store\.path: .*variable NOT_SET is not set; export"):
         _ = config.store_path
@@ -150,7 +149,7 @@ def test_secrets_are_not_shown():
 )
 def test_secrets_are_in_no_error_nor_in_what_led_to_it(text: str):
     with pytest.raises(ConfigError) as caught:
-        parse_config(text)
+        KnowledgeConfig.parse(text)
     error: BaseException | None = caught.value
     assert SECRET not in str(error)
     assert error.__suppress_context__ or error.__context__ is None
@@ -200,4 +199,4 @@ def test_the_docs_name_every_key_of_a_section_with_its_default(title: str):
 
 def test_the_example_of_the_docs_is_a_whole_configuration():
     text = DOCS.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
-    assert list(parse_config(text).agents) == ["support"]
+    assert list(KnowledgeConfig.parse(text).agents) == ["support"]
