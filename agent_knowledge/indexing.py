@@ -34,6 +34,7 @@ def index_sources(
     config: ConfigLike = "agent-knowledge.yaml",
     names: Sequence[str] = (),
     *,
+    agent: str | None = None,
     embedding: object | None = None,
     rebuild: bool = False,
     progress: Progress | None = None,
@@ -43,6 +44,7 @@ def index_sources(
     Args:
         config: A configuration, or the path of one.
         names: Sources to index; none for all of them, and the example sets.
+        agent: Only what this agent has at hand.
         embedding: As for `load_router`.
         rebuild: Start anew, as after a change of embedding.
         progress: Told after each batch of embeddings.
@@ -53,6 +55,7 @@ def index_sources(
         StoreLockedError: Another process is writing the store.
     """
     config = read_config(config)
+    config = config if agent is None else config.only(agent)
     paths = _paths(config, names)
     embedder = load_embedder(config, embedding)
     reports: list[IndexReport] = []

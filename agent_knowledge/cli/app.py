@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from agent_knowledge import __version__
 from agent_knowledge.cli import asking, demo, doctor, indexing, routing, starting
 from agent_knowledge.errors import AgentKnowledgeError
 
 app = typer.Typer(
     name="agent-knowledge",
-    help="Choose, task by task, what to give an agent's model, and say why.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    *, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Choose, task by task, what to give an agent's model, and say why."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 app.command("init")(starting.init)
 app.command("index")(indexing.index)
 app.command("route")(routing.route)

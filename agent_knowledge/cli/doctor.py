@@ -17,7 +17,7 @@ from agent_knowledge.assembly import (
     load_router,
 )
 from agent_knowledge.cli import show
-from agent_knowledge.cli.options import CONFIG, Config, Json
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, SourceError
 from agent_knowledge.ports import Embedder
@@ -36,9 +36,10 @@ class Finding:
     detail: str
 
 
-def doctor(*, config: Config = CONFIG, as_json: Json = False) -> None:
+def doctor(*, config: Config = CONFIG, agent: Agent = None, as_json: Json = False) -> None:
     """Check that everything the configuration names exists, loads and answers."""
-    findings = list(examine(KnowledgeConfig.from_yaml(config)))
+    loaded = KnowledgeConfig.from_yaml(config)
+    findings = list(examine(loaded if agent is None else loaded.only(agent)))
     text = Text("\n").join(_line(finding) for finding in findings)
     failed = sum(finding.state == "failed" for finding in findings)
     text.append(f"\n{len(findings)} checks, {failed} failed", style="bold")

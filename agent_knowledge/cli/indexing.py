@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agent_knowledge.cli.options import CONFIG, Config, Json
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.errors import SourceError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def index(
     ] = None,
     *,
     config: Config = CONFIG,
+    agent: Agent = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start anew, as after a change of embedding.")
     ] = False,
@@ -44,7 +45,7 @@ def index(
         return
     on_terminal = sys.stdout.isatty() and not as_json
     with _bars(shown=on_terminal) as told:
-        summary = index_sources(config, names or (), rebuild=rebuild, progress=told)
+        summary = index_sources(config, names or (), agent=agent, rebuild=rebuild, progress=told)
     row = summary_row(summary)
     typer.echo(_sentences(row) if on_terminal else json.dumps(row))
     if summary.errors:

@@ -262,6 +262,22 @@ class KnowledgeConfig(_Section):
             policy=agent.policy,
         )
 
+    def only(self, name: str) -> KnowledgeConfig:
+        """The same configuration with one agent and what that agent has at hand.
+
+        Raises:
+            ConfigError: The agent is unknown.
+        """
+        profile = self.agent(name)
+        endpoint, served = profile.endpoint_name, self.endpoints
+        update = {
+            "agents": {name: self.agents[name]},
+            "sources": profile.sources,
+            "examples": profile.examples,
+            "endpoints": {endpoint: served[endpoint]} if endpoint else {},
+        }
+        return self.model_copy(update=update).at(self.folder)
+
     def _prompt(self, agent: str, path: str | None) -> str:
         if path is None:
             return ""

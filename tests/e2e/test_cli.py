@@ -168,3 +168,13 @@ answer = load_answerer().answer({REFUND!r})
 assert answer.citations, answer
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_one_agent_alone_can_be_indexed_and_examined(here: CommandLine) -> None:
+    here("init")
+    with (here.folder / "agent-knowledge.yaml").open("a") as file:
+        file.write("  bare:\n")
+    assert here("index", "--agent", "bare").json == {"sources": [], "examples": []}
+    checks = here("doctor", "--agent", "bare", "--json").json["checks"]
+    assert [row["what"] for row in checks] == ["embedding", "model default", "agent bare"]
+    assert here("--version").out.startswith("0.")
