@@ -1,0 +1,23 @@
+"""The examples run as they stand, offline."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_chatbot_answers_with_route_and_sources_and_changes_agents() -> None:
+    said = "How long is the return window?\n/agent writer\nHello there\n/quit\n"
+    command = [sys.executable, str(ROOT / "examples" / "chatbot.py")]
+    ran = subprocess.run(
+        command, input=said, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "support> " in ran.stdout
+    assert "(retrieval: " in ran.stdout
+    assert "30 days" in ran.stdout
+    assert "  [1] " in ran.stdout
+    assert "writer> " in ran.stdout
+    assert len((ROOT / "examples" / "chatbot.py").read_text().splitlines()) < 60
