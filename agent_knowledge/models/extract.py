@@ -50,6 +50,7 @@ _EMBEDDED = 16
 """Candidates that are embedded, and of each the characters: some 5 ms a candidate."""
 _EMBEDDED_CHARACTERS = 240
 _HEADING_WORDS = 6
+_OPENING_WORDS = 1
 _MOST_CHARACTERS = 600
 """A longer sentence is a table or code rather than an answer; it is cut."""
 _LABEL_CHARACTERS = 60
@@ -174,7 +175,12 @@ def _candidates(passage: WrittenPassage, rank: int) -> Iterator[_Candidate]:
     title = _stems(passage.title)
     lead: frozenset[str] = frozenset()
     spans = sentences(passage.text)
+    opened: int | None = None
     for place, (start, end) in enumerate(spans):
+        start, opened = start if opened is None else opened, None
+        if len(words(passage.text[start:end])) <= _OPENING_WORDS and place < len(spans) - 1:
+            opened = start  # "Yes." says something only with what follows
+            continue
         text = _one_line(passage.text[start:end])
         stems = _stems(text)
         last = place == len(spans) - 1
