@@ -264,3 +264,19 @@ def test_a_store_that_is_a_file_is_a_fault_of_the_configuration(tmp_path: Path):
     rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
     with pytest.raises(ConfigError, match=r"store\.path: .* cannot be written"):
         index(rows, rows)
+
+
+def test_a_text_of_50_mb_is_indexed_to_its_end(tmp_path: Path):
+    file, store = tmp_path / "big.txt", tmp_path / "store"
+    paragraph = "Number {} of the fleet left the harbour in the morning with nets and salt. " * 9
+    block = "".join(f"{paragraph.format(*[n] * 9)}\n\n" for n in range(700))
+    with file.open("w", encoding="utf-8") as text:
+        for _ in range(50_000_000 // len(block) + 1):
+            text.write(block)
+        text.write("The lighthouse keeper counted every single one of them.\n")
+    assert file.stat().st_size > 50_000_000
+    report = index(store, file)
+    assert counts(report) == (1, 0, 0, 0, 0)
+    _, last = found(store, "lighthouse keeper counted")[0]
+    assert last.endswith("The lighthouse keeper counted every single one of them.")
+    assert counts(index(store, file)) == (0, 0, 1, 0, 0)
