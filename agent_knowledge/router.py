@@ -180,6 +180,9 @@ class KnowledgeRouter:
 
 def _as_task(task: Task | str) -> Task:
     made = Task(task) if isinstance(task, str) else task
+    if not isinstance(made, Task):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+        msg = f"the task is {task!r}; give a text or a Task"
+        raise InputError(msg)
     if not made.text.strip():
         msg = f"the task is empty ({made.text!r}); give the request as text"
         raise InputError(msg)

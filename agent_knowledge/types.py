@@ -182,8 +182,8 @@ class Reading:
         task: The task.
         signals: What was measured.
         query: What the sources were asked.
-        views: Vectors of the query and, where there is one, of the text that the task works on;
-            example sets are compared with the nearer one.
+        views: Vectors of what this turn asks and, where there is one, of the text that the task
+            works on; example sets are compared with the nearer one.
         probes: What each indexed source answered.
     """
 

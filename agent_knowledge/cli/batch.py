@@ -47,6 +47,9 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
     Raises:
         InputError: The input cannot be read, or the output cannot be written.
     """
+    if source != "-" and target != "-" and Path(source).resolve() == Path(target).resolve():
+        msg = f"--output: {target!r} is the input too, and would be emptied; give another path"
+        raise InputError(msg)
     with _reading(source) as lines_in, _writing(target) as out:
         lines = (_read(number, raw) for number, raw in enumerate(lines_in, 1) if raw.strip())
         while chunk := list(islice(lines, CHUNK)):
@@ -133,7 +136,7 @@ def _history(value: object) -> tuple[Message, ...]:
 @contextmanager
 def _reading(source: str) -> Generator[IO[str]]:
     if source == "-":
-        # Bytes that are no UTF-8 become surrogates, which the line's own check reports.
+        # Bytes that are no UTF-8 become U+FFFD: one bad character must not stop a batch.
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         yield sys.stdin
         return

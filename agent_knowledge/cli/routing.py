@@ -27,7 +27,7 @@ def route(
     target: Output = "-",
 ) -> None:
     """Decide what a task needs, and say why. Calls no model."""
-    router = _router(config, agent, task, source)
+    router = _router(config, agent, task, (source, target))
     if source is not None:
         run_batch(
             source,
@@ -50,7 +50,7 @@ def retrieve(
     target: Output = "-",
 ) -> None:
     """Search the agent's sources, whatever the router would decide."""
-    router = _router(config, agent, query, source)
+    router = _router(config, agent, query, (source, target))
 
     def row_of(asked: Task) -> Row:
         return {"passages": [to_dict(passage) for passage in router.retrieve(asked, k=k)]}
@@ -72,7 +72,7 @@ def few_shot(
     target: Output = "-",
 ) -> None:
     """Show the examples that a task would be given, whatever the router would decide."""
-    router = _router(config, agent, task, source)
+    router = _router(config, agent, task, (source, target))
 
     def row_of(asked: Task) -> Row:
         name, examples = router.few_shot(asked)
@@ -86,10 +86,14 @@ def few_shot(
 
 
 def _router(
-    config: Config, agent: str | None, given: str | None, source: str | None
+    config: Config, agent: str | None, given: str | None, batch: tuple[str | None, str]
 ) -> KnowledgeRouter:
+    source, target = batch
     if (given is None) == (source is None):
         msg = "give either a text or --input FILE (JSON lines; - for standard input)"
+        raise InputError(msg)
+    if source is None and target != "-":
+        msg = f"--output {target!r} goes with --input; for one text use --json and redirect it"
         raise InputError(msg)
     from agent_knowledge.assembly import load_router
 

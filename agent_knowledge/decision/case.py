@@ -83,6 +83,18 @@ class Case:
         return best is not None and best[1] >= self.limits.clear_pattern
 
     @cached_property
+    def examples_on_top(self) -> bool:
+        """Whether the matched set helps an answer that is retrieved.
+
+        A style always does. A pattern would turn the answer into one of its labels, so its task
+        must be asked for by the text itself.
+        """
+        name = self.matched_set
+        if name is None or self.agent.examples[name].kind == "style":
+            return name is not None
+        return self.needs("few_shot") > self.needs("retrieval")
+
+    @cached_property
     def gate(self) -> Verdict:
         """What the fine-tuned endpoint's gate says of this task."""
         facts = TaskFacts(

@@ -196,7 +196,9 @@ def _plan(case: Case, choice: Choice, query: str) -> Plan:
     citations = policy.citations
     if case.asked and citations != "never":
         citations = "always"
-    shows_examples = choice.strategy in {"few_shot", "fine_tuned", "retrieval"}
+    shows_examples = choice.strategy in {"few_shot", "fine_tuned"} or (
+        choice.strategy == "retrieval" and case.examples_on_top
+    )
     return Plan(
         sources=choice.sources,
         query=query if choice.sources else "",

@@ -66,7 +66,7 @@ def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
     if chosen == "fine_tuned":
         text = "an endpoint trained on this pattern serves it; examples are its next rung down"
         return (Reason(rule="pattern-wants-examples", text=text),)
-    if case.matched_set and chosen == "retrieval":
+    if case.examples_on_top and chosen == "retrieval":
         text = f"examples hold no facts; {case.matched_set} is shown on top of what is retrieved"
         return (Reason(rule="facts-need-retrieval", text=text),)
     if case.matched_set and (case.asked or case.why_facts):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+)
 from langchain_core.messages.content import Citation as CitationBlock
 from langchain_core.messages.content import create_citation
 
@@ -16,12 +22,12 @@ def task_from_messages(messages: Sequence[BaseMessage]) -> Task | None:
     """The last user turn as a task, with the turns before it as history.
 
     Returns:
-        None when the last user turn has no text.
+        None when the last user turn has no text, such as an image alone.
     """
     place = last_user_turn(messages)
-    if place is None or not messages[place].text.strip():
+    if place is None or not text_of(messages[place]).strip():
         return None
-    return Task(messages[place].text, history=_history(messages[:place]))
+    return Task(text_of(messages[place]), history=_history(messages[:place]))
 
 
 def last_user_turn(messages: Sequence[BaseMessage]) -> int | None:
@@ -30,14 +36,29 @@ def last_user_turn(messages: Sequence[BaseMessage]) -> int | None:
     return turns[-1] if turns else None
 
 
+def turn_of(messages: Sequence[BaseMessage]) -> str:
+    """What tells the last user turn from others: its message id, which LangGraph gives."""
+    place = last_user_turn(messages)
+    return "" if place is None else messages[place].id or str(place)
+
+
+def text_of(message: BaseMessage) -> str:
+    """The text of a message; blocks that an image parts are not run together."""
+    if isinstance(message.content, str):
+        return message.content
+    blocks = (b if isinstance(b, str) else b.get("text") for b in message.content)
+    return "\n".join(text for text in blocks if isinstance(text, str) and text)
+
+
 def _history(messages: Iterable[BaseMessage]) -> tuple[Message, ...]:
     """What was said; tool calls and their results are no part of it."""
     turns: list[Message] = []
     for message in messages:
-        if message.text and isinstance(message, HumanMessage):
-            turns.append(Message("user", message.text))
-        elif message.text and isinstance(message, AIMessage):
-            turns.append(Message("assistant", message.text))
+        text = text_of(message)
+        if text and isinstance(message, HumanMessage):
+            turns.append(Message("user", text))
+        elif text and isinstance(message, AIMessage):
+            turns.append(Message("assistant", text))
     return tuple(turns)
 
 
@@ -49,25 +70,48 @@ def replace_user_turn(messages: Sequence[AnyMessage], prompt: str) -> list[AnyMe
     turn = messages[place]
     content: str | list[Any] = prompt
     if isinstance(turn.content, list):
-        others = [b for b in turn.content if not isinstance(b, str) and b.get("type") != "text"]
-        content = [{"type": "text", "text": prompt}, *others]
+        content = [{"type": "text", "text": prompt}, *filter(_is_no_text, turn.content)]
     changed = turn.model_copy(update={"content": content})
     return [*messages[:place], changed, *messages[place + 1 :]]
+
+
+def extend_system(message: SystemMessage | None, text: str) -> SystemMessage | None:
+    """The system message with a text after its own; its blocks stay, such as cached ones."""
+    if not text or message is None:
+        return SystemMessage(text) if text else message
+    if isinstance(message.content, str):
+        joined = f"{message.content}\n\n{text}" if message.content else text
+        return message.model_copy(update={"content": joined})
+    return message.model_copy(
+        update={"content": [*message.content, {"type": "text", "text": text}]}
+    )
 
 
 def annotate(message: AIMessage, text: str, citations: Sequence[Citation]) -> AIMessage:
     """The message with its text replaced and its citations as LangChain annotations.
 
     The content becomes standard (v1) blocks, so that a provider strips from a later request what
-    it does not know.
+    it does not know. All text becomes one block, in the place of the first, so that offsets count
+    in it; a provider's own annotations stay where its text is unchanged.
     """
-    block = {"type": "text", "text": text, "annotations": [citation_block(c) for c in citations]}
-    content = message.content if isinstance(message.content, list) else []
-    others = [b for b in content if not isinstance(b, str) and b.get("type") != "text"]
+    content: list[Any] = message.content if isinstance(message.content, list) else []
+    texts = [block for block in content if not _is_no_text(block)]
+    foreign: list[Any] = []
+    if len(texts) == 1 and text_of(message) == text and isinstance(texts[0], dict):
+        foreign = cast("dict[str, Any]", texts[0]).get("annotations") or []
+    ours = [citation_block(citation) for citation in citations]
+    block: dict[str, Any] = {"type": "text", "text": text, "annotations": [*foreign, *ours]}
+    place = content.index(texts[0]) if texts else len(content)
+    before = list(filter(_is_no_text, content[:place]))
+    after = list(filter(_is_no_text, content[place:]))
     metadata = {**message.response_metadata, "output_version": "v1"}
     return message.model_copy(
-        update={"content": [*others, block], "response_metadata": metadata},
+        update={"content": [*before, block, *after], "response_metadata": metadata},
     )
+
+
+def _is_no_text(block: object) -> bool:
+    return isinstance(block, dict) and cast("dict[str, Any]", block).get("type") != "text"
 
 
 def citation_block(citation: Citation) -> CitationBlock:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import ExtendedModelResponse, PrivateStateAttr
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, SystemMessage
+from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import TypeAdapter
 
 from agent_knowledge.assembly import load_endpoint
 from agent_knowledge.citations.finish import finish
-from agent_knowledge.langchain.convert import annotate, replace_user_turn, task_from_messages
+from agent_knowledge.errors import AgentKnowledgeError
+from agent_knowledge.langchain.combine import combine, leader
+from agent_knowledge.langchain.convert import (
+    annotate,
+    extend_system,
+    replace_user_turn,
+    task_from_messages,
+    turn_of,
+)
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.strategies.messages import example_messages
 from agent_knowledge.types import Knowledge, Task, to_dict
@@ -32,7 +40,8 @@ def _merge(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
 class KnowledgeState(AgentState[Any]):
     """State of an agent with the middleware: what each router prepared for the turn, as JSON."""
 
-    knowledge: NotRequired[Annotated[dict[str, Any], _merge, PrivateStateAttr]]
+    # LangGraph takes a reducer only where it comes last.
+    knowledge: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, _merge]]
 
 
 class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
@@ -40,9 +49,11 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     The system message gains the agent's system prompt and the rules for using passages or
     examples; the user's turn gains the passages; a fine-tuned endpoint takes over the call when
-    its gate is open, and the agent's own model again when it fails. The final message carries
-    LangChain `Citation` annotations for each marker that names a passage; other markers are
-    removed. The decision is in the message's `response_metadata["agent_knowledge"]`.
+    its gate is open, and the agent's own model again when it fails. Where passages were handed
+    over, the final message carries LangChain `Citation` annotations for each marker that names
+    one, and other markers are removed. The decision is in the message's
+    `response_metadata["agent_knowledge"]`. Two of these in one agent, each with a `name`, join
+    their passages under one numbering. Structured output is not verified.
 
     Example:
         agent = create_agent(model, tools, middleware=[KnowledgeMiddleware(router)])
@@ -77,9 +88,11 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     def before_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Route the user's turn; its knowledge serves every model call of the turn."""
-        task = task_from_messages(state["messages"])
-        prepared = to_dict(self.router.prepare(task)) if task else None
-        return {"knowledge": {self._name: prepared}}
+        messages = state["messages"]
+        task = task_from_messages(messages)
+        if task is None:
+            return None
+        return _remembered(self._name, messages, self.router.prepare(task))
 
     async def abefore_agent(
         self, state: KnowledgeState, runtime: Runtime[Any]
@@ -104,7 +117,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             response = handler(self._to_endpoint(request, knowledge))
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = self._next_rung(request, knowledge, error)
-            return self._lowered(handler(_with_knowledge(request, lower)), lower)
+            return self._lowered(request, handler(_with_knowledge(request, lower)), lower)
         return self._verified(response, knowledge)
 
     async def awrap_model_call(
@@ -124,13 +137,22 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             response = await handler(self._to_endpoint(request, knowledge))
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = await asyncio.to_thread(self._next_rung, request, knowledge, error)
-            return self._lowered(await handler(_with_knowledge(request, lower)), lower)
+            return self._lowered(request, await handler(_with_knowledge(request, lower)), lower)
         return self._verified(response, knowledge)
 
     def _prepared(self, request: ModelRequest[Any]) -> Knowledge | None:
+        """What to hand over; None where another router leads the turn, or none prepared for it."""
         held: dict[str, Any] = request.state.get("knowledge") or {}
-        prepared = held.get(self._name)
-        return _KNOWLEDGE.validate_python(prepared) if prepared else None
+        turn = turn_of(request.messages)
+        prepared = {
+            name: _KNOWLEDGE.validate_python(one["knowledge"])
+            for name, one in held.items()
+            if one["turn"] == turn  # an earlier turn's, or a middleware's that is gone, is not
+        }
+        task = task_from_messages(request.messages)
+        if not prepared or task is None or leader(prepared) != self._name:
+            return None
+        return combine(prepared, task.text)
 
     def _to_endpoint(self, request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
         """The same request to the fine-tuned model, which was trained to answer, not to call."""
@@ -144,22 +166,29 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         if self.router.agent.policy.on_failure == "raise":
             raise error
         task = task_from_messages(request.messages) or Task(knowledge.prompt)
-        return self.router.step_down(task, knowledge, type(error).__name__)
+        # Our own errors say what to mend; a provider's own words may hold a key.
+        why = str(error) if isinstance(error, AgentKnowledgeError) else type(error).__name__
+        return self.router.step_down(task, knowledge, why)
 
     def _lowered(
-        self, response: ModelResponse[Any], lower: Knowledge
+        self, request: ModelRequest[Any], response: ModelResponse[Any], lower: Knowledge
     ) -> ExtendedModelResponse[Any]:
         """Remember the lower rung for the turn's further model calls."""
-        update = {"knowledge": {self._name: to_dict(lower)}}
+        update = _remembered(self._name, request.messages, lower)
         return ExtendedModelResponse(self._verified(response, lower), Command(update=update))
 
     def _verified(self, response: ModelResponse[Any], knowledge: Knowledge) -> ModelResponse[Any]:
-        """Verify the citations of a final message; calls of tools pass as they are."""
+        """Verify the citations of a final message.
+
+        Calls of tools pass as they are, and so does structured output: its text is data, which
+        must not be edited as prose.
+        """
         if not response.result or not isinstance(message := response.result[-1], AIMessage):
             return response
         if message.tool_calls:
             return response
-        if knowledge.passages and knowledge.decision.plan.citations != "never":
+        prose = response.structured_response is None
+        if prose and knowledge.passages and knowledge.decision.plan.citations != "never":
             policy = self.router.agent.policy.unsupported
             finished = finish(message.text, knowledge.passages, policy)
             message = annotate(message, finished.text, finished.citations)
@@ -171,11 +200,14 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return replace(response, result=[*response.result[:-1], message])
 
 
+def _remembered(name: str, messages: Sequence[AnyMessage], knowledge: Knowledge) -> dict[str, Any]:
+    """The state update that keeps a router's knowledge for the turn it was prepared for."""
+    return {"knowledge": {name: {"turn": turn_of(messages), "knowledge": to_dict(knowledge)}}}
+
+
 def _with_knowledge(request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
-    own = request.system_message.text if request.system_message else ""
-    system = "\n\n".join(part for part in (own, knowledge.system) if part)
     return request.override(
-        system_message=SystemMessage(system) if system else None,
+        system_message=extend_system(request.system_message, knowledge.system),
         messages=[
             *example_messages(knowledge.examples),  # pyright: ignore[reportArgumentType]
             *replace_user_turn(request.messages, knowledge.prompt),

@@ -6,10 +6,11 @@ import asyncio
 from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from agent_knowledge.context import render_knowledge
+from agent_knowledge.errors import InputError, SourceError
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.types import Knowledge, to_dict
@@ -35,6 +36,7 @@ class KnowledgeTool(BaseTool):
     description: str = ""
     args_schema: type[BaseModel] = KnowledgeInput  # pyright: ignore[reportIncompatibleVariableOverride]
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+    handle_tool_error: Any = True
     router: SkipValidation[KnowledgeRouter] = Field(exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -52,7 +54,11 @@ class KnowledgeTool(BaseTool):
     def _run(
         self, query: str, run_manager: CallbackManagerForToolRun | None = None
     ) -> tuple[str, dict[str, Any]]:
-        return _hand_over(self.router.prepare(query))
+        try:
+            return _hand_over(self.router.prepare(query))
+        except (InputError, SourceError) as error:
+            # The model that called can mend a query, or go on without: it is told.
+            raise ToolException(str(error)) from error
 
     async def _arun(
         self, query: str, run_manager: AsyncCallbackManagerForToolRun | None = None

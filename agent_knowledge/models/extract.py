@@ -176,8 +176,8 @@ def _candidates(passage: WrittenPassage, rank: int) -> Iterator[_Candidate]:
     lead: frozenset[str] = frozenset()
     spans = sentences(passage.text)
     opened: int | None = None
-    for place, (start, end) in enumerate(spans):
-        start, opened = start if opened is None else opened, None
+    for place, (begin, end) in enumerate(spans):
+        start, opened = begin if opened is None else opened, None
         if len(words(passage.text[start:end])) <= _OPENING_WORDS and place < len(spans) - 1:
             opened = start  # "Yes." says something only with what follows
             continue

@@ -2,9 +2,9 @@
 
 Each distinct text is embedded once, for all tasks of a batch together: the need heads' views (by
 MiniLM, which they were fitted to) and the standalone query, which probe, example match and
-retrieval share. Two kinds of task take one text more: a turn with a history, whose coverage is
-measured by what it asks itself, and, for an agent with example sets, a task that was given a text
-to work on.
+retrieval share. Two kinds of task take one text more: a turn that points back, whose coverage and
+match are measured by what it asks itself, and, for an agent with example sets, a task that was
+given a text to work on.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class SignalReader:
         covered: dict[str, float | None] = {
             name: coverage(probe, self.coverage) for name, probe in covering.items()
         }
-        views = tuple(vectors[text] for text in (asked.query, *asked.payload))
+        # A turn's history would match whatever the conversation was like, not what is asked now.
+        views = tuple(vectors[text] for text in (asked.covering, *asked.payload))
         signals = Signals(
             need=need.need,
             fresh=need.fresh,

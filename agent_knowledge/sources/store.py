@@ -152,7 +152,9 @@ class PassageStore:
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         with self._explained():
-            yield from self._db.execute(sql, values)
+            # Not `yield from`: that would close the cursor of a store that is closed already.
+            for row in self._db.execute(sql, values):  # noqa: UP028
+                yield row
 
     # Sources
 

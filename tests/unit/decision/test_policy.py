@@ -207,10 +207,18 @@ def test_an_agent_without_sources_says_so():
 
 
 def test_facts_in_a_repeated_form_take_both():
-    decision = Setting(need=FACTS, coverage={"faq": 0.9}, pattern={"triage": 0.7}).decide()
+    both = {"direct": 0.05, "retrieval": 0.45, "few_shot": 0.5}
+    decision = Setting(need=both, coverage={"faq": 0.95}, pattern={"triage": 0.55}).decide()
     assert (decision.strategy, decision.plan.examples) == ("retrieval", "triage")
     text = next(row.text for row in decision.rejected if row.strategy == "few_shot")
     assert "triage is shown on top" in text
+
+
+def test_labels_are_not_put_on_top_of_an_answer_to_a_question():
+    labels = Setting(need=FACTS, coverage={"faq": 0.9}, pattern={"triage": 0.69}).decide()
+    assert (labels.strategy, labels.plan.examples) == ("retrieval", None)
+    voice = Setting(need=FACTS, coverage={"faq": 0.9}, pattern={"voice": 0.69}).decide()
+    assert (voice.strategy, voice.plan.examples) == ("retrieval", "voice")
 
 
 # Step 3: an example set matches.
@@ -235,7 +243,7 @@ def test_a_clear_match_outweighs_what_the_text_alone_suggests():
     assert Setting(need=PLAIN, pattern={"triage": 0.95}).decide().strategy == "few_shot"
     assert Setting(fresh=0.9, pattern={"triage": 0.95}).decide().strategy == "few_shot"
     weak = Setting(need=doubtful_facts, pattern={"triage": 0.6}).decide()
-    assert (weak.strategy, weak.plan.examples) == ("retrieval", "triage")
+    assert (weak.strategy, weak.plan.examples) == ("retrieval", None)
 
 
 def test_a_weak_match_does_not_outweigh_a_text_that_needs_nothing():

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import BaseModel
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
+from agent_knowledge.context import read_passages
 from agent_knowledge.langchain import KnowledgeMiddleware
 from tests.scripted import ScriptedModel
 
@@ -129,11 +132,66 @@ def test_each_turn_is_routed_anew_and_survives_a_checkpointer(support: Knowledge
     assert second.text == "five pads"
 
 
-def test_two_routers_in_one_agent(support: KnowledgeRouter) -> None:
-    model = ScriptedModel(replies=[ANSWER])
-    middlewares = [KnowledgeMiddleware(support), KnowledgeMiddleware(support, name="second")]
+def test_two_routers_in_one_agent_join_their_passages(shop: KnowledgeConfig) -> None:
+    handbook, faq = (
+        load_router(shop.model_copy(update={"agents": {"x": agent}}).at(shop.folder), "x")
+        for agent in (
+            shop.agents["desk"].model_copy(update={"sources": ("handbook",), "examples": ()}),
+            shop.agents["desk"].model_copy(update={"sources": ("faq",), "examples": ()}),
+        )
+    )
+    model = ScriptedModel(replies=["Thirty days [1][6][99]."])
+    middlewares = [KnowledgeMiddleware(handbook), KnowledgeMiddleware(faq, name="second")]
     final = create_agent(model, middleware=middlewares).invoke(user(REFUND))["messages"][-1]
-    assert final.text
+    read = read_passages(model.asked[0][-1].text)
+    assert [passage.number for passage in read] == list(range(1, len(read) + 1))
+    cited = {c["extras"]["source"] for c in final.content_blocks[-1]["annotations"]}
+    assert cited == {"handbook", "faq"}
+    assert "[99]" not in final.text
+
+
+def test_blocks_of_the_conversation_keep_their_place(support: KnowledgeRouter) -> None:
+    said = AIMessage(
+        [
+            {"type": "reasoning", "reasoning": "hm"},
+            {"type": "text", "text": "Thirty days [1]."},
+            {"type": "image", "url": "https://shop.example/i.png"},
+        ]
+    )
+    model = ScriptedModel(replies=[said])
+    cached = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
+    agent = create_agent(
+        model, system_prompt=SystemMessage([cached]), middleware=[KnowledgeMiddleware(support)]
+    )
+    asked = HumanMessage(
+        [
+            {"type": "text", "text": "How long is"},
+            {"type": "image", "url": "https://shop.example/u.png"},
+            {"type": "text", "text": "the return window?"},
+        ]
+    )
+    final = agent.invoke({"messages": [asked]})["messages"][-1]
+    assert [block["type"] for block in final.content] == ["reasoning", "text", "image"]
+    assert model.asked[0][0].content[0] == cached
+    turn = model.asked[0][-1]
+    assert [block["type"] for block in turn.content] == ["text", "image"]
+    assert turn.content[0]["text"].endswith("How long is\nthe return window?")
+
+
+def test_structured_output_is_not_edited(support: KnowledgeRouter) -> None:
+    class Window(BaseModel):
+        days: int
+        why: str
+
+    call = AIMessage(
+        "", tool_calls=[{"name": "Window", "args": {"days": 30, "why": "so [9]"}, "id": "1"}]
+    )
+    agent = create_agent(
+        ScriptedModel(replies=[call]),
+        middleware=[KnowledgeMiddleware(support)],
+        response_format=ToolStrategy(Window),
+    )
+    assert agent.invoke(user(REFUND))["structured_response"] == Window(days=30, why="so [9]")
 
 
 def test_an_unsure_agent_that_asks_calls_no_model(shop: KnowledgeConfig) -> None:

@@ -57,6 +57,13 @@ def test_the_offline_model_calls_it_once_and_answers_with_a_source(
     assert "[1]" in messages[-1].text or "[2]" in messages[-1].text
 
 
+def test_an_empty_query_is_told_to_the_model(support: KnowledgeRouter) -> None:
+    call = {"name": "knowledge", "args": {"query": " "}, "id": "1", "type": "tool_call"}
+    message = KnowledgeTool(support).invoke(call)
+    assert message.status == "error"
+    assert "empty" in message.text
+
+
 def test_no_user_turn_is_no_task() -> None:
     assert task_from_messages([]) is None
     assert task_from_messages([HumanMessage("")]) is None
