@@ -42,4 +42,6 @@ def init(
         raise InputError(msg) from error
     for name in _FILES.values():
         typer.echo(f"wrote {folder / name}")
-    typer.echo("next: agent-knowledge index, then: agent-knowledge ask 'How long do refunds take?'")
+    typer.echo(
+        "next: agent-knowledge index, then: agent-knowledge ask 'How long is the return window?'"
+    )

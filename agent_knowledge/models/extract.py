@@ -182,6 +182,8 @@ def _candidates(passage: WrittenPassage, rank: int) -> Iterator[_Candidate]:
             opened = start  # "Yes." says something only with what follows
             continue
         text = _one_line(passage.text[start:end])
+        if not text:
+            continue
         stems = _stems(text)
         last = place == len(spans) - 1
         if text.endswith(("?", "？")) or (_is_heading(text) and not last):
@@ -199,12 +201,17 @@ def _candidates(passage: WrittenPassage, rank: int) -> Iterator[_Candidate]:
 
 
 def _is_heading(text: str) -> bool:
-    return text[-1] not in ".!。！…;)" and len(words(text)) <= _HEADING_WORDS
+    return " | " not in text and text[-1] not in ".!。！…;)" and len(words(text)) <= _HEADING_WORDS
 
 
 def _one_line(text: str) -> str:
-    """A sentence as it is quoted: on one line, and no bracket in it can pass for a citation."""
-    text = " ".join(text.split()).translate(str.maketrans("[]【】［］", "()()()"))
+    """A sentence as it is quoted: on one line, and no bracket in it can pass for a citation.
+
+    A row of a table is shown without the bars at its ends.
+    """
+    text = (
+        " ".join(text.split()).strip("|").strip().translate(str.maketrans("[]【】［］", "()()()"))
+    )
     if len(text) > _MOST_CHARACTERS:
         text = text[:_MOST_CHARACTERS].rpartition(" ")[0] + " …"
     return text

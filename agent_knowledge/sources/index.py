@@ -108,7 +108,8 @@ class SourceIndex:
             names = ", ".join(sources)
             msg = (
                 f"the vectors of {names} in {str(self._folder)!r} cannot be searched ({error}); "
-                f"run: agent-knowledge index {' '.join(sources)}"
+                f"run: agent-knowledge index {' '.join(sources)}; a store that cannot be written "
+                "must be copied to where it can"
             )
             raise SourceError(msg) from error
 
