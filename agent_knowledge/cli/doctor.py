@@ -66,6 +66,9 @@ def examine(config: KnowledgeConfig) -> Iterator[Finding]:
     for name in _endpoints_by_agent(config):
         yield _check(f"endpoint of {name}", lambda name=name: _endpoint(config, name))
     yield _check("model default", lambda: _model(config))
+    if not config.agents:
+        detail = "none is defined; add one under agents:, as in agents: {support: }"
+        yield Finding(what="agents", state="failed", detail=detail)
     for name in config.agents:
         yield _check(f"agent {name}", lambda name=name: _agent(config, name))
 

@@ -178,3 +178,21 @@ def test_one_agent_alone_can_be_indexed_and_examined(here: CommandLine) -> None:
     checks = here("doctor", "--agent", "bare", "--json").json["checks"]
     assert [row["what"] for row in checks] == ["embedding", "model default", "agent bare"]
     assert here("--version").out.startswith("0.")
+
+
+def test_a_batch_never_empties_its_own_input(in_shop: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "tasks.jsonl"
+    file.write_text('{"id": "1", "task": "Do you ship to the islands?"}\n')
+    ran = in_shop("route", "-a", "support", "--input", str(file), "--output", str(file))
+    assert ran.code == 2
+    assert "would be emptied" in ran.err
+    assert "islands" in file.read_text()
+    assert in_shop("route", "hi", "-a", "support", "--output", str(file)).code == 2
+    assert "islands" in file.read_text()
+
+
+def test_doctor_says_that_no_agent_is_defined(here: CommandLine) -> None:
+    (here.folder / "agent-knowledge.yaml").write_text("")
+    checks = here("doctor", "--json").json["checks"]
+    assert checks[-1]["state"] == "failed"
+    assert "agents" in checks[-1]["detail"]

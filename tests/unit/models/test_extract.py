@@ -68,3 +68,20 @@ def test_labels_are_voted_for_and_other_outputs_come_from_the_nearest():
         assert similarity > 0
     long = [Example(input="The app crashes", output="x" * 100), *shown[:2]]
     assert nearest_example("app crashes", long)[0].output == "x" * 100
+
+
+def test_a_row_of_a_table_answers_by_itself() -> None:
+    table = (
+        "| Product | Warranty |\n|---|---|\n| LED bulbs | 2 years |\n| Old lamps | 1 year |\n"
+        "| Hearth candles | 60 days |"
+    )
+    passage = WrittenPassage(number=1, title="Warranty > By product line", uri="", text=table)
+    found = answer_sentences("What is the warranty on LED bulbs?", [passage])
+    assert [sentence.text for sentence in found] == ["LED bulbs | 2 years"]
+
+
+def test_a_word_that_opens_an_answer_stays_with_it() -> None:
+    text = "Yes. We ship lamps to the islands by ferry."
+    passage = WrittenPassage(number=1, title="", uri="", text=text)
+    found = answer_sentences("Do you ship lamps to the islands?", [passage])
+    assert [sentence.text for sentence in found] == [text]
