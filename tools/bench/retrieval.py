@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from agent_knowledge.embedding.minilm import MiniLM
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
 from agent_knowledge.sources.store import PassageStore
-from agent_knowledge.types import Hit, Matrix, Query
+from agent_knowledge.types import Hit, Query
+from tools.data.embedding import RememberingMiniLM
 from tools.data.retrieval import RetrievalSet, read_dialogue, read_retrieval_sets
 
 _RANKED = 50
@@ -33,30 +33,6 @@ _RRF_CONSTANT = 60
 
 Ranking = Callable[[Query], Sequence[str]]
 """Document ids, best first."""
-
-
-class Remembering:
-    """MiniLM that embeds each text once, so that every way of ranking shares the vectors."""
-
-    name = "minilm"
-
-    def __init__(self) -> None:
-        self._inner = MiniLM()
-        self._known: dict[str, Any] = {}
-
-    def embed(self, texts: Sequence[str]) -> Matrix:
-        """Embed texts; see `ports.Embedder`."""
-        new = list(dict.fromkeys(text for text in texts if text not in self._known))
-        self._known.update(zip(new, self._inner.embed(new), strict=True))
-        return np.array([self._known[text] for text in texts], dtype=np.float32)
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """LangChain's name for it."""
-        return self.embed(texts).tolist()
-
-    def embed_query(self, text: str) -> list[float]:
-        """LangChain's name for it."""
-        return self.embed([text])[0].tolist()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +62,7 @@ def main() -> None:
 
 
 def _measure(one: RetrievalSet) -> None:
-    embedder = Remembering()
+    embedder = RememberingMiniLM()
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         with Indexer(store, embedder) as indexer:
@@ -105,7 +81,7 @@ def _measure(one: RetrievalSet) -> None:
                 )
 
 
-def _score(ranking: Ranking, one: RetrievalSet, embedder: Remembering) -> Score:
+def _score(ranking: Ranking, one: RetrievalSet, embedder: RememberingMiniLM) -> Score:
     vectors = embedder.embed([question.text for question in one.questions])
     queries = [
         Query(text=question.text, vector=vector)
@@ -133,7 +109,7 @@ def _ndcg(ids: Sequence[str], relevant: frozenset[str], k: int) -> float:
 
 
 def _rankings(
-    source: str, store: Path, index: SourceIndex, embedder: Remembering
+    source: str, store: Path, index: SourceIndex, embedder: RememberingMiniLM
 ) -> Iterator[tuple[str, Ranking]]:
     def by(order: Callable[[Sequence[Hit]], Iterable[Hit]]) -> Ranking:
         def ranking(query: Query) -> Sequence[str]:
@@ -172,7 +148,7 @@ def _reciprocal_ranks(hits: Sequence[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: -scores.get(hit.passage, 0))
 
 
-def _ensemble(source: str, store: Path, embedder: Remembering) -> Ranking | None:
+def _ensemble(source: str, store: Path, embedder: RememberingMiniLM) -> Ranking | None:
     """EnsembleRetriever(BM25Retriever, Chroma) over the same passages, as its guide sets it up."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)  # community is being sunset
     try:

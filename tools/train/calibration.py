@@ -17,7 +17,7 @@ import json
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -27,14 +27,14 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from agent_knowledge.embedding.minilm import MiniLM
 from agent_knowledge.examples.sets import StoredExamples
 from agent_knowledge.signals.calibration import Calibration
 from agent_knowledge.signals.coverage import measure_probe
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
-from agent_knowledge.types import Example, Matrix, Query
+from agent_knowledge.types import Example, Query
+from tools.data.embedding import RememberingMiniLM
 
 OUTPUT = Path(__file__).parents[2] / "agent_knowledge" / "data" / "calibration.json"
 RETRIEVAL_SETS = ("docs_rag", "hotpot", "musique")
@@ -53,21 +53,6 @@ class Sample:
     measured: dict[str, float]
     true: bool
     group: str
-
-
-@dataclass(slots=True)
-class RememberingMiniLM:
-    """MiniLM that embeds a text once, however many indexes hold it."""
-
-    name: str = "minilm"
-    _model: MiniLM = field(default_factory=MiniLM)
-    _known: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
-
-    def embed(self, texts: Sequence[str]) -> Matrix:
-        """See `ports.Embedder`."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known |= dict(zip(new, self._model.embed(new), strict=True))
-        return np.array([self._known[text] for text in texts], dtype=np.float32).reshape(-1, 384)
 
 
 def main() -> None:

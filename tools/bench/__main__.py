@@ -1,0 +1,21 @@
+"""Every bench, one after the other: python -m tools.bench --data ../shared/data."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHES = ("imports", "retrieval", "need", "end_to_end", "citations")
+_NEED_NO_DATA = {"imports"}
+
+
+def main() -> None:
+    """Run them, each in an interpreter of its own; the arguments go to those that read data."""
+    for name in BENCHES:
+        print(f"== tools.bench.{name}", flush=True)
+        arguments = [] if name in _NEED_NO_DATA else sys.argv[1:]
+        subprocess.run([sys.executable, "-m", f"tools.bench.{name}", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()
