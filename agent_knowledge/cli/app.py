@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agent_knowledge import __version__
-from agent_knowledge.cli import asking, demo, doctor, indexing, routing, starting
+from agent_knowledge.cli import asking, checking, demo, doctor, indexing, routing, starting
 from agent_knowledge.errors import AgentKnowledgeError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command("route")(routing.route)
 app.command("retrieve")(routing.retrieve)
 app.command("few-shot")(routing.few_shot)
 app.command("ask")(asking.ask)
+app.command("check")(checking.check)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -60,6 +60,16 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
             out.flush()
 
 
+def read_lines(source: str) -> list[Line]:
+    """Read all lines of a file of JSON lines.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    with _reading(source) as lines:
+        return [_read(number, raw) for number, raw in enumerate(lines, 1) if raw.strip()]
+
+
 def _work_through(
     chunk: Sequence[Line], work: Callable[[Sequence[Row]], Sequence[Row]]
 ) -> Iterator[tuple[Line, Row]]:

@@ -1,0 +1,79 @@
+"""What would have changed a decision: the threshold that lies nearest to what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.decision.policy import decide
+from agent_knowledge.types import Decision, Signals, Strategy, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """A threshold whose other side decides otherwise.
+
+    Attributes:
+        threshold: Its name in `policy.thresholds`.
+        limit: Its value now.
+        measured: What was measured against it.
+        strategy: What would be chosen on its other side.
+    """
+
+    threshold: str
+    limit: float
+    measured: float
+    strategy: Strategy
+
+    @property
+    def distance(self) -> float:
+        """How far the measurement is from the threshold."""
+        return abs(self.measured - self.limit)
+
+
+def nearest_boundary(task: Task, decision: Decision, agent: AgentProfile) -> Boundary | None:
+    """Find the nearest threshold whose other side would choose another strategy.
+
+    Args:
+        task: The task.
+        decision: What was decided for it.
+        agent: The agent that it was decided for.
+
+    Returns:
+        None when no single threshold changes the strategy, as when sources were asked for.
+    """
+    found: list[Boundary] = []
+    for name, measured in _measured(decision).items():
+        limit: float = getattr(agent.policy.thresholds, name)
+        other = _moved(agent, name, measured if measured < limit else measured + 1e-9)
+        strategy = decide(task, decision.signals, decision.plan.query, other).strategy
+        if strategy != decision.strategy:
+            found.append(
+                Boundary(threshold=name, limit=limit, measured=measured, strategy=strategy)
+            )
+    return min(found, key=lambda boundary: boundary.distance, default=None)
+
+
+def _measured(decision: Decision) -> dict[str, float]:
+    """What is compared with each threshold."""
+    signals: Signals = decision.signals
+    evidence = weigh(signals)
+    match = evidence.best_set[1] if evidence.best_set else 0.0
+    return {
+        "retrieval": evidence.need["retrieval"],
+        "gap": signals.need["retrieval"],
+        "fresh": signals.fresh,
+        "coverage": evidence.best_source[1] if evidence.best_source else 0.0,
+        "pattern": match,
+        "clear_pattern": match,
+        "confidence": decision.confidence,
+    }
+
+
+def _moved(agent: AgentProfile, name: str, limit: float) -> AgentProfile:
+    """The same agent with one threshold moved to the other side of a measurement."""
+    thresholds = agent.policy.thresholds.model_copy(update={name: limit})
+    return agent.model_copy(
+        update={"policy": agent.policy.model_copy(update={"thresholds": thresholds})}
+    )
