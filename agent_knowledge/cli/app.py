@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -45,6 +46,9 @@ def run() -> None:
     """Run the command that the arguments name; what it raises on purpose becomes a message."""
     # Whatever embedding or model is in use, none of our parts reports home.
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character shows "?"
+            stream.reconfigure(errors="replace")
     try:
         app()
     except AgentKnowledgeError as error:

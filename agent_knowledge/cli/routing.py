@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Row, run_batch, task_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Input, Json, Output
 from agent_knowledge.errors import InputError
-from agent_knowledge.types import Task, to_dict
+from agent_knowledge.types import Decision, Task, to_dict
 
 if TYPE_CHECKING:
     from agent_knowledge.router import KnowledgeRouter
@@ -22,6 +23,7 @@ def route(
     config: Config = CONFIG,
     agent: Agent = None,
     citations: Annotated[bool, typer.Option("--citations", help="Ask for sources.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Tell it as a story.")] = False,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
@@ -35,8 +37,10 @@ def route(
             lambda rows: [to_dict(d) for d in router.route_many([task_of(row) for row in rows])],
         )
         return
-    decision = router.route(Task(task or "", citations=citations))
-    show.output(to_dict(decision), show.decision(decision), as_json=as_json)
+    asked = Task(task or "", citations=citations)
+    decision = router.route(asked)
+    text = _story(asked, decision, router) if explain else show.decision(decision)
+    show.output(to_dict(decision), text, as_json=as_json)
 
 
 def retrieve(
@@ -83,6 +87,13 @@ def few_shot(
         return
     row = row_of(Task(task or ""))
     show.output(row, show.examples(row["set"], row["examples"]), as_json=as_json)
+
+
+def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
+    from agent_knowledge.cli.explain import explain as tell
+    from agent_knowledge.decision.boundary import nearest_boundary
+
+    return tell(decision, nearest_boundary(task, decision, router.agent))
 
 
 def _router(

@@ -196,3 +196,12 @@ def test_doctor_says_that_no_agent_is_defined(here: CommandLine) -> None:
     checks = here("doctor", "--json").json["checks"]
     assert checks[-1]["state"] == "failed"
     assert "agents" in checks[-1]["detail"]
+
+
+def test_a_route_is_told_as_a_story(in_shop: CommandLine) -> None:
+    told = in_shop("route", "Which queue: “I was charged twice”", "-a", "desk", "--explain").out
+    assert "is one of ticket-triage" in told
+    assert "█" in told
+    assert "runner-up" in told
+    assert "otherwise" in told
+    assert "few_shot  confidence" in told

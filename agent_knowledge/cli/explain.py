@@ -1,0 +1,58 @@
+"""A decision as a story: what was measured, as bars, which rules fired, what would change it."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from agent_knowledge.cli import show
+from agent_knowledge.decision.boundary import Boundary
+from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.types import Decision
+
+_WIDTH = 24
+
+
+def explain(made: Decision, boundary: Boundary | None) -> Text:
+    """Tell a decision.
+
+    Args:
+        made: The decision.
+        boundary: The nearest threshold whose other side decides otherwise, if any.
+    """
+    signals = made.signals
+    evidence = weigh(signals)
+    text = Text("what the text suggests", style="bold")
+    for need, p in signals.need.items():
+        text.append_text(_bar(need, p))
+    text.append_text(_bar("fresh", signals.fresh))
+    text.append_text(_bar("multi-hop", signals.multi_hop))
+    if signals.coverage or signals.pattern:
+        text.append("\nwhat the agent's own knowledge says", style="bold")
+    for name, covered in signals.coverage.items():
+        text.append_text(_bar(f"{name} holds it", covered))
+    for name, match in signals.pattern.items():
+        text.append_text(_bar(f"is one of {name}", match))
+    text.append("\nall evidence together", style="bold")
+    for need, p in evidence.need.items():
+        text.append_text(_bar(need, p))
+    text.append("\n\n").append_text(show.decision(made))
+    runner_up = sorted(evidence.need.items(), key=lambda item: -item[1])[1]
+    text.append("\n  runner-up ", style="dim").append("{} {:.2f}".format(*runner_up))
+    text.append("\n  otherwise ", style="dim").append(_otherwise(boundary))
+    return text
+
+
+def _bar(name: str, p: float | None) -> Text:
+    text = Text(f"\n  {name:<28} ")
+    if p is None:
+        return text.append("external: not probed, counts as able", style="dim")
+    filled = round(p * _WIDTH)
+    text.append("█" * filled, style="green").append("░" * (_WIDTH - filled), style="dim")
+    return text.append(f" {p:.2f}")
+
+
+def _otherwise(boundary: Boundary | None) -> str:
+    if boundary is None:
+        return "no single threshold changes the strategy"
+    measured = f"{boundary.threshold} is {boundary.measured:.2f} against {boundary.limit:.2f}"
+    return f"{measured}; on its other side: {boundary.strategy}"
