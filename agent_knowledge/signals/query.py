@@ -1,4 +1,4 @@
-"""The standalone query: what a source is asked, so that it needs no history to be understood."""
+"""What a source is asked: the turn's own meaning, with the words of the conversation it is in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def own_query(task: Task) -> str:
 
 
 def standalone_query(task: Task) -> str:
-    """Make a query that stands alone.
+    """Make a query that stands alone: the words that sources are searched for.
 
     A request that points back ("and how long does it take?") or is very short is put after the
     end of the conversation it belongs to; any other is asked as it is. No model is called.
@@ -38,13 +38,12 @@ def standalone_query(task: Task) -> str:
     return f"{told[-_HISTORY_CHARACTERS:]} {text}".strip()
 
 
-def coverage_query(task: Task) -> str:
-    """Make the query that coverage is measured with: what this turn itself asks.
+def turn_query(task: Task) -> str:
+    """What this turn itself asks: the text whose vector probe, match and retrieval share.
 
-    A conversation's earlier turns find their own documents again, whatever the new turn asks: on
-    spoken dialogues the turn alone tells what a source holds (AUC 0.85), the turn after its
-    history does not (0.52). Only a turn that says next to nothing by itself takes its history
-    along.
+    A vector of the conversation finds what the conversation was about, whatever the new turn asks;
+    the words of the conversation say of whom it asks. Only a turn that says next to nothing by
+    itself takes its history along here too. Figures: docs/adr/0010.
     """
     text = own_query(task)
     return text if len(content_words(text)) >= _TELLING_WORDS else standalone_query(task)

@@ -1,10 +1,10 @@
 """All signals of a task, measured in one pass.
 
 Each distinct text is embedded once, for all tasks of a batch together: the need heads' views (by
-MiniLM, which they were fitted to) and the standalone query, which probe, example match and
-retrieval share. Two kinds of task take one text more: a turn that points back, whose coverage and
-match are measured by what it asks itself, and, for an agent with example sets, a task that was
-given a text to work on.
+MiniLM, which they were fitted to), what the turn itself asks, whose vector probe, example match and
+retrieval share, and, for an agent with example sets, the text that a task was given to work on. A
+turn that points back is searched for with the words of its conversation, and probed a second time
+with its own alone, for coverage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agent_knowledge.signals.coverage import coverage
 from agent_knowledge.signals.need import NeedHeads, NeedReading
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.payload import payload
-from agent_knowledge.signals.query import coverage_query, standalone_query
+from agent_knowledge.signals.query import standalone_query, turn_query
 from agent_knowledge.types import Probe, Query, Reading, Signals, Task, Vector
 
 
@@ -57,7 +57,7 @@ class SignalReader:
         texts = [task.text for task in tasks]
         views = [view for text in texts for view in self.heads.views(text)]
         asked = [self._asked(task) for task in tasks]
-        of_index = [text for one in asked for text in (one.query, one.covering, *one.payload)]
+        of_index = [text for one in asked for text in (one.turn, *one.payload)]
         if self.embedder is self.head_embedder:
             in_heads = in_index = embed_distinct(self.embedder, [*views, *of_index])
         else:
@@ -72,24 +72,23 @@ class SignalReader:
     def _asked(self, task: Task) -> _Asked:
         part = payload(task.text) if self.matchers else None
         return _Asked(
-            query=standalone_query(task),
-            covering=coverage_query(task),
+            words=standalone_query(task),
+            turn=turn_query(task),
             payload=(part,) if part else (),
         )
 
     def _reading(
         self, task: Task, asked: _Asked, need: NeedReading, vectors: Mapping[str, Vector]
     ) -> Reading:
-        query = Query(text=asked.query, vector=vectors[asked.query])
+        query = Query(text=asked.words, vector=vectors[asked.turn])
         probes = self._probe(query)
         covering = probes
-        if asked.covering != asked.query:
-            covering = self._probe(Query(text=asked.covering, vector=vectors[asked.covering]))
+        if asked.turn != asked.words:
+            covering = self._probe(Query(text=asked.turn, vector=query.vector))
         covered: dict[str, float | None] = {
             name: coverage(probe, self.coverage) for name, probe in covering.items()
         }
-        # A turn's history would match whatever the conversation was like, not what is asked now.
-        views = tuple(vectors[text] for text in (asked.covering, *asked.payload))
+        views = tuple(vectors[text] for text in (asked.turn, *asked.payload))
         signals = Signals(
             need=need.need,
             fresh=need.fresh,
@@ -108,10 +107,16 @@ class SignalReader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """The texts of a task that the agent's own knowledge is asked with."""
+    """The texts of a task that the agent's own knowledge is asked with.
 
-    query: str
-    covering: str
+    Attributes:
+        words: What sources are searched for, word by word.
+        turn: What the turn itself asks; its vector serves every search.
+        payload: The text that the task was given to work on, if any.
+    """
+
+    words: str
+    turn: str
     payload: tuple[str, ...]
 
 

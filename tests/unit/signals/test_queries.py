@@ -6,7 +6,7 @@ import pytest
 
 from agent_knowledge import Message, Task
 from agent_knowledge.signals.payload import payload
-from agent_knowledge.signals.query import coverage_query, standalone_query
+from agent_knowledge.signals.query import standalone_query, turn_query
 
 HISTORY = (
     Message("user", "Do you repair lamps that are out of warranty?"),
@@ -46,10 +46,10 @@ def test_a_turn_that_points_back_takes_its_history_along(text: str) -> None:
     assert query.endswith(text)
 
 
-def test_coverage_asks_with_the_turn_itself_when_it_says_something() -> None:
+def test_the_turn_itself_is_what_is_meant_when_it_says_something() -> None:
     telling = Task("and do they also polish brass lamps there", history=HISTORY)
-    assert coverage_query(telling) == telling.text
-    assert "warranty" in coverage_query(Task("and that?", history=HISTORY))
+    assert turn_query(telling) == telling.text
+    assert "warranty" in turn_query(Task("and that?", history=HISTORY))
 
 
 def test_a_huge_task_keeps_both_ends() -> None:
