@@ -7,8 +7,8 @@ import re
 from agent_knowledge.text import content_words
 from agent_knowledge.types import Task
 
-_HISTORY_CHARACTERS = 600
-"""As much as a conversation's topic takes; more dilutes the question."""
+_CONVERSATION_CHARACTERS = 600
+"""As much as a conversation's topic takes, the turn included; more dilutes the question."""
 _QUERY_CHARACTERS = 2000
 _SHORT_WORDS = 6
 _TELLING_WORDS = 2
@@ -35,7 +35,7 @@ def standalone_query(task: Task) -> str:
     if not task.history or not _depends_on_history(text):
         return text
     told = " ".join(message.content for message in task.history)
-    return f"{told[-_HISTORY_CHARACTERS:]} {text}".strip()
+    return f"{told} {text}"[-max(_CONVERSATION_CHARACTERS, len(text)) :].strip()
 
 
 def turn_query(task: Task) -> str:
