@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
+from tools.data.measures import ranking_quality
+
 CONFIG = """
 sources:
   docs: {{path: "{data}/retrieval/docs_rag/corpus.jsonl", description: product documentation}}
@@ -103,15 +105,9 @@ def travel(here: Path, turns: Sequence[Row]) -> None:
 
 
 def _ranking(found: Sequence[Row], gold: Mapping[str, set[str]]) -> str:
-    ndcg, recall = [], []
-    for row in found:
-        ids = list(dict.fromkeys(p["document"] for p in row["passages"]))
-        relevant = gold[row["id"]]
-        gains = [1 / np.log2(i + 2) for i, d in enumerate(ids[:10]) if d in relevant]
-        best = sum(1 / np.log2(i + 2) for i in range(min(len(relevant), 10)))
-        ndcg.append(sum(gains) / best)
-        recall.append(len(relevant & set(ids[:5])) / len(relevant))
-    return f"nDCG@10 {np.mean(ndcg):.3f}, recall@5 {np.mean(recall):.3f}"
+    ids = [[passage["document"] for passage in row["passages"]] for row in found]
+    ndcg, recall = ranking_quality(ids, [gold[row["id"]] for row in found])
+    return f"nDCG@10 {ndcg:.3f}, recall@5 {recall:.3f}"
 
 
 def _batch(

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
 from agent_knowledge.sources.store import PassageStore
 from agent_knowledge.types import Hit, Query
 from tools.data.embedding import RememberingMiniLM
+from tools.data.measures import ranking_quality
 from tools.data.retrieval import RetrievalSet, read_dialogue, read_retrieval_sets
 
 _RANKED = 50
@@ -89,23 +88,10 @@ def _score(ranking: Ranking, one: RetrievalSet, embedder: RememberingMiniLM) -> 
     ]
     ranking(queries[0])  # opens files, fills caches
     started = time.perf_counter()
-    found = [list(dict.fromkeys(ranking(query))) for query in queries]
+    found = [ranking(query) for query in queries]
     ms = (time.perf_counter() - started) * 1000 / len(queries)
-    pairs = list(zip(found, (question.relevant for question in one.questions), strict=True))
-    return Score(
-        ndcg_at_10=float(np.mean([_ndcg(ids, relevant, 10) for ids, relevant in pairs])),
-        recall_at_5=float(
-            np.mean([len(relevant & set(ids[:5])) / len(relevant) for ids, relevant in pairs])
-        ),
-        ms=ms,
-    )
-
-
-def _ndcg(ids: Sequence[str], relevant: frozenset[str], k: int) -> float:
-    """Binary gains, ideal ranking as the norm; the same numbers as ir-measures' `nDCG@k`."""
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    gains = [discounts[rank] for rank, name in enumerate(ids[:k]) if name in relevant]
-    return float(sum(gains) / discounts[: len(relevant)].sum())
+    ndcg, recall = ranking_quality(found, [question.relevant for question in one.questions])
+    return Score(ndcg_at_10=ndcg, recall_at_5=recall, ms=ms)
 
 
 def _rankings(
