@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agent_knowledge import __version__
-from agent_knowledge.cli import asking, checking, demo, doctor, indexing, routing, starting
+from agent_knowledge.cli import asking, checking, demo, doctor, indexing, routing, starting, tuning
 from agent_knowledge.errors import AgentKnowledgeError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app.command("retrieve")(routing.retrieve)
 app.command("few-shot")(routing.few_shot)
 app.command("ask")(asking.ask)
 app.command("check")(checking.check)
+app.command("tune")(tuning.tune)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

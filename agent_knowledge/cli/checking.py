@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from agent_knowledge.cli import show
-from agent_knowledge.cli.batch import Line, read_lines, task_of
+from agent_knowledge.cli.cases import Case, read_cases
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
-from agent_knowledge.errors import InputError
-from agent_knowledge.types import Decision, Task, to_dict
+from agent_knowledge.types import Decision, to_dict
 
 if TYPE_CHECKING:
     from agent_knowledge.router import KnowledgeRouter
-
-_STRATEGIES = ("direct", "retrieval", "few_shot", "fine_tuned")
-_KEYS = {"id", "task", "history", "citations", "expected", "sources", "set", "rules"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One line of the cases: a task and what is expected of its decision."""
-
-    line: Line
-    task: Task
-    expected: tuple[str, ...]
-    sources: frozenset[str]
-    examples: str | None
-    rules: frozenset[str]
 
 
 def check(
@@ -47,7 +31,7 @@ def check(
     """
     from agent_knowledge.assembly import load_router
 
-    read = _read_cases(cases)
+    read = read_cases(cases)
     router = load_router(config, agent)
     decisions = router.route_many([case.task for case in read])
     misses = [
@@ -59,59 +43,6 @@ def check(
     show.output(row, _told(misses, len(read)), as_json=as_json)
     if misses:
         raise typer.Exit(1)
-
-
-def _read_cases(source: str) -> list[Case]:
-    """Read the cases, or say what is wrong with all bad lines at once."""
-    cases: list[Case] = []
-    faults: list[str] = []
-    for line in read_lines(source):
-        try:
-            cases.append(_case(line))
-        except InputError as error:
-            faults.append(f"line {line.number}: {error}")
-    if faults or not cases:
-        listed = "\n  ".join(faults) or 'it holds no case; add lines {"task", "expected"}'
-        msg = f"--cases {source!r}:\n  {listed}"
-        raise InputError(msg)
-    return cases
-
-
-def _case(line: Line) -> Case:
-    if line.error:
-        raise InputError(line.error)
-    row = line.row
-    unknown = sorted(set(row) - _KEYS)
-    if unknown:
-        msg = f"unknown keys {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}"
-        raise InputError(msg)
-    expected = row.get("expected")
-    wanted = cast("list[object]", expected if isinstance(expected, list) else [expected])
-    if not wanted or any(strategy not in _STRATEGIES for strategy in wanted):
-        msg = f"'expected' is {expected!r}; give one or a list of: {', '.join(_STRATEGIES)}"
-        raise InputError(msg)
-    examples = row.get("set")
-    if not isinstance(examples, str | None):
-        msg = f"'set' is {examples!r}; give the name of an example set"
-        raise InputError(msg)
-    return Case(
-        line=line,
-        task=task_of(row),
-        expected=tuple(map(str, wanted)),
-        sources=_names(row, "sources"),
-        examples=examples,
-        rules=_names(row, "rules"),
-    )
-
-
-def _names(row: dict[str, Any], key: str) -> frozenset[str]:
-    value: object = row.get(key) or []
-    if not isinstance(value, list) or not all(
-        isinstance(name, str) for name in cast("list[object]", value)
-    ):
-        msg = f"{key!r} is {value!r}; give a list of names"
-        raise InputError(msg)
-    return frozenset(cast("list[str]", value))
 
 
 def _differences(case: Case, decision: Decision) -> list[str]:

@@ -1,0 +1,145 @@
+"""`tune`: thresholds that suit a team's own labelled tasks, or the word that they already do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from agent_knowledge.cli import show
+from agent_knowledge.cli.cases import read_cases
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agent_knowledge.config import Thresholds
+    from agent_knowledge.decision.tuning import Tuning
+
+
+def tune(
+    *,
+    cases: Annotated[str, typer.Option("--cases", help="JSON lines; - for standard input.")],
+    config: Config = CONFIG,
+    agent: Agent = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put the thresholds into the configuration file.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fit one agent's thresholds to labelled tasks, and say whether that helps on others.
+
+    The cases are those of `check`. Where one expects a list, any of it is right and the first is
+    what the case counts as. Nothing is changed without --write, nor where it would not help.
+    """
+    name, tuning = _fit(cases, config, agent)
+    written, refusal = False, ""
+    if write and tuning.changed:
+        refusal = _write(config, name, tuning)
+        written = not refusal
+    text = _figures(name, tuning)
+    if not refusal:
+        text.append("\n\n").append_text(_advice(name, tuning, config, written=written))
+    show.output(_row(name, tuning, written=written), text, as_json=as_json)
+    if refusal:
+        raise ConfigError(refusal)
+
+
+def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
+    """The agent's name, and what fitting its thresholds came to."""
+    from agent_knowledge.assembly import load_router
+    from agent_knowledge.decision.scoring import Labelled
+    from agent_knowledge.decision.tuning import require_enough
+    from agent_knowledge.decision.tuning import tune as fit
+
+    cases = read_cases(source)
+    require_enough([case.expected for case in cases])
+    router = load_router(config, agent)
+    readings = router.read([case.task for case in cases])
+    labelled = [
+        Labelled(task=reading.task, signals=reading.signals, expected=case.expected)
+        for case, reading in zip(cases, readings, strict=True)
+    ]
+    return router.agent.name, fit(labelled, router.agent)
+
+
+def _write(config: Path, name: str, tuning: Tuning) -> str:
+    """Put the thresholds into the file, or say why not and what to put there."""
+    from agent_knowledge.config.editing import write_thresholds
+
+    try:
+        write_thresholds(config, name, tuning.recommended)
+    except ConfigError as error:
+        return f"{error}:\n\n{_block(name, tuning)}"
+    return ""
+
+
+def _row(name: str, tuning: Tuning, *, written: bool) -> dict[str, Any]:
+    from agent_knowledge.decision.tuning import FOLDS
+
+    return {
+        "agent": name,
+        "cases": sum(tuning.counts.values()),
+        "counts": dict(tuning.counts),
+        "folds": FOLDS,
+        "before": asdict(tuning.before),
+        "after": asdict(tuning.after),
+        "mended": tuning.mended,
+        "spoilt": tuning.spoilt,
+        "better": tuning.better,
+        "fitted": tuning.fitted.model_dump(),
+        "thresholds": tuning.recommended.model_dump(),
+        "changed": list(tuning.changed),
+        "written": written,
+    }
+
+
+def _figures(name: str, tuning: Tuning) -> Text:
+    """How the cases fare before and after, as a table."""
+    from agent_knowledge.decision.tuning import FOLDS
+
+    counts = ", ".join(f"{count} {strategy}" for strategy, count in tuning.counts.items())
+    text = Text().append(f"{name}: {sum(tuning.counts.values())} cases ({counts})", style="bold")
+    text.append(f"\n  {'':<22}present  fitted, on held-out folds ({FOLDS})", style="dim")
+    before, after = tuning.before, tuning.after
+    rows = [
+        ("macro-F1", before.macro_f1, after.macro_f1),
+        *((f"  F1 of {strategy}", f1, after.f1[strategy]) for strategy, f1 in before.f1.items()),
+        ("accuracy", before.accuracy, after.accuracy),
+        ("calibration error", before.calibration_error, after.calibration_error),
+    ]
+    for what, was, now in rows:
+        text.append(f"\n  {what:<22}{was:>7.3f}  {now:>6.3f}")
+    text.append(f"\n  {tuning.mended} cases mended, {tuning.spoilt} spoilt", style="dim")
+    return text
+
+
+def _advice(name: str, tuning: Tuning, config: Path, *, written: bool) -> Text:
+    """What to do: take the fitted thresholds, or keep the present ones."""
+    if not tuning.changed:
+        tried = _moves(tuning.present, tuning.fitted)
+        why = f"fitted ones ({tried}) do no better on cases they have not seen"
+        text = Text().append("Keep the present thresholds: ", style="bold yellow")
+        text.append(why if tried else "no change buys enough on these cases")
+        return text.append("; nothing to write.")
+    moves = _moves(tuning.present, tuning.fitted)
+    text = Text().append(f"Fitted on all cases: {moves}\n", style="bold")
+    if written:
+        return text.append(f"written to {config}", style="green")
+    text.append(f"To take them, put this into {config}, or let --write do it:\n\n")
+    return text.append(_block(name, tuning), style="cyan")
+
+
+def _moves(present: Thresholds, fitted: Thresholds) -> str:
+    from agent_knowledge.decision.tuning import differing
+
+    moved = differing(present, fitted)
+    return ", ".join(f"{key} {getattr(present, key)} -> {getattr(fitted, key)}" for key in moved)
+
+
+def _block(name: str, tuning: Tuning) -> str:
+    from agent_knowledge.config.editing import thresholds_block
+
+    return thresholds_block(name, tuning.present, tuning.recommended)

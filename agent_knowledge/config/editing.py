@@ -1,0 +1,207 @@
+"""Putting an agent's thresholds into its configuration file, and disturbing nothing else there.
+
+The text is edited at the places that the YAML parser names, so whatever is not a threshold stays
+byte for byte. (Loading and dumping by a library that keeps comments does not: it moves the comment
+above the next agent into this one, and lays out anew what it was not asked to touch.) The edited
+text is then read as a configuration, and must say what the old one said but for the thresholds;
+layouts for which it would not, such as a policy that agents share by an anchor, are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import cast
+
+import yaml
+
+from agent_knowledge.config.schema import KnowledgeConfig, Thresholds
+from agent_knowledge.errors import ConfigError, nearest
+
+_SECTIONS = ("policy", "thresholds")
+
+
+def thresholds_block(agent: str, present: Thresholds, wanted: Thresholds) -> str:
+    """The YAML that sets thresholds, for a person to paste.
+
+    Args:
+        agent: The agent's name.
+        present: Its thresholds as configured.
+        wanted: The thresholds to set; those left at their defaults are not written out.
+    """
+    name = agent if yaml.safe_load(agent) == agent else f'"{agent}"'
+    either = _differing(Thresholds(), wanted) | _differing(present, wanted)
+    values = {key: either[key] for key in Thresholds.model_fields if key in either}
+    return "\n".join(_lines(("agents", name, *_SECTIONS), values))
+
+
+def write_thresholds(file: Path, agent: str, wanted: Thresholds) -> None:
+    """Set an agent's thresholds in a configuration file, which is replaced in one step.
+
+    Args:
+        file: The file; its mode, comments, quoting, order and line ends are kept.
+        agent: The agent's name.
+        wanted: Its thresholds from now on.
+
+    Raises:
+        ConfigError: The file cannot be read or written, is no valid configuration, or is laid out
+            so that the thresholds cannot be set alone. It is then as it was.
+    """
+    target = file.resolve()
+    try:
+        with target.open(encoding="utf-8", newline="") as opened:
+            text = opened.read()
+        _replace(target, put_thresholds(text, agent, wanted))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"cannot write {str(file)!r} ({error}); put the thresholds there yourself"
+        raise ConfigError(msg) from error
+
+
+def put_thresholds(text: str, agent: str, wanted: Thresholds) -> str:
+    """Set an agent's thresholds in the text of a configuration.
+
+    Args:
+        text: YAML.
+        agent: The agent's name.
+        wanted: Its thresholds from now on.
+
+    Returns:
+        The text, changed at nothing but the thresholds.
+
+    Raises:
+        ConfigError: It is no valid configuration, the agent is unknown, or the thresholds cannot be
+            set alone.
+    """
+    config = KnowledgeConfig.parse(text)
+    if agent not in config.agents:
+        msg = f"agents: {agent!r} is unknown; {nearest(agent, config.agents)}"
+        raise ConfigError(msg)
+    promised = config.model_dump()
+    promised["agents"][agent]["policy"]["thresholds"] = wanted.model_dump()
+    edited = _edited(text, agent, config.agents[agent].policy.thresholds, wanted)
+    if not _says(edited, promised):
+        msg = (
+            f"agents.{agent}.policy.thresholds: cannot be set in this file without changing more"
+            " than that, as where an anchor shares the section or a comment stands before its"
+            " closing brace; put the thresholds there yourself"
+        )
+        raise ConfigError(msg)
+    return edited
+
+
+def _says(text: str, promised: Mapping[str, object]) -> bool:
+    try:
+        return KnowledgeConfig.parse(text).model_dump() == promised
+    except ConfigError:
+        return False
+
+
+def _edited(text: str, agent: str, present: Thresholds, wanted: Thresholds) -> str:
+    """The text with the thresholds set; whether they alone changed is for the caller to check."""
+    inner = cast("yaml.MappingNode", yaml.compose(text, Loader=yaml.SafeLoader))
+    path = ("agents", agent, *_SECTIONS)
+    while path and isinstance(child := _value(inner, path[0]), yaml.MappingNode):
+        inner, path = child, path[1:]
+    if not path:
+        return _set_all(text, inner, _differing(present, wanted))
+    values = _differing(Thresholds(), wanted)
+    nothing = _value(inner, path[0])
+    if nothing is not None:
+        return _put(text, nothing, _in_line(path[1:], values))
+    return _append(text, inner, path, values)
+
+
+def _set_all(text: str, section: yaml.MappingNode, values: Mapping[str, float]) -> str:
+    """Set keys of a section: those that it has where they stand, others at its end."""
+    known = {name: node for name in values if (node := _value(section, name)) is not None}
+    new = {name: value for name, value in values.items() if name not in known}
+    text = _append(text, section, (), new) if new else text
+    for name in sorted(known, key=lambda name: -known[name].start_mark.index):  # the last one first
+        text = _put(text, known[name], str(values[name]))
+    return text
+
+
+def _differing(one: Thresholds, other: Thresholds) -> dict[str, float]:
+    """The values of `other` that are not those of `one`, in the order of the schema."""
+    values: dict[str, float] = other.model_dump()
+    return {name: value for name, value in values.items() if value != getattr(one, name)}
+
+
+def _value(section: yaml.MappingNode, name: str) -> yaml.Node | None:
+    return next((value for key, value in section.value if key.value == name), None)
+
+
+def _put(text: str, node: yaml.Node, value: str) -> str:
+    """Put a value in the place of a node; of one with nothing behind its key too."""
+    start, end = node.start_mark.index, node.end_mark.index
+    return text[:start] + (" " if start == end else "") + value + text[end:]
+
+
+def _append(
+    text: str, section: yaml.MappingNode, path: Sequence[str], values: Mapping[str, float]
+) -> str:
+    """Add keys at the end of a section, in its own style."""
+    if section.flow_style:
+        close = section.end_mark.index - 1
+        body = text[:close].rstrip()
+        comma = "" if body.endswith("{") else " " if body.endswith(",") else ", "
+        return body + comma + _in_line(path, values)[1:-1] + text[len(body) :]
+    column: int = section.value[0][0].start_mark.column
+    end = _end_of_block(text, section.end_mark.index, column)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    before = "" if text[:end].endswith("\n") else newline
+    added = newline.join(" " * column + line for line in _lines(path, values))
+    return text[:end] + before + added + newline + text[end:]
+
+
+def _end_of_block(text: str, end: int, column: int) -> int:
+    """Where a block ends: the parser counts what follows it, up to the next key, as its own.
+
+    Comments that are indented like the block stay in it, others belong to what follows.
+    """
+    lines = text[:end].splitlines(keepends=True)
+    while lines:
+        line = lines[-1].strip()
+        indent = len(lines[-1]) - len(lines[-1].lstrip())
+        if line and not (line.startswith("#") and indent < column):
+            break
+        lines.pop()
+    return sum(map(len, lines))
+
+
+def _lines(path: Sequence[str], values: Mapping[str, float]) -> list[str]:
+    """Nested sections, one a line, with the innermost one in one line."""
+    if len(path) <= 1:
+        return [f"{name}: {_in_line((), values)}" for name in path] or [
+            f"{name}: {value}" for name, value in values.items()
+        ]
+    return [f"{path[0]}:", *(f"  {line}" for line in _lines(path[1:], values))]
+
+
+def _in_line(path: Sequence[str], values: Mapping[str, float]) -> str:
+    """Nested sections in one line."""
+    inner = ", ".join(f"{name}: {value}" for name, value in values.items())
+    for name in reversed(path):
+        inner = f"{name}: {{{inner}}}"
+    return f"{{{inner}}}"
+
+
+def _replace(target: Path, text: str) -> None:
+    """Write a text beside a file, read it as a configuration, and put it in the file's place."""
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", dir=target.parent, prefix=target.name, delete=False
+    ) as opened:
+        written = Path(opened.name)
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    try:
+        shutil.copymode(target, written)
+        KnowledgeConfig.from_yaml(written)
+        written.replace(target)
+    except BaseException:
+        written.unlink()
+        raise

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent_knowledge.config import KnowledgeConfig, Thresholds
+from agent_knowledge.config.editing import put_thresholds, thresholds_block, write_thresholds
+from agent_knowledge.errors import ConfigError
+
+WANTED = Thresholds(gap=0.65, fresh=0.4)
+LINE = "thresholds: {gap: 0.65, fresh: 0.4}"
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        pytest.param(
+            "agents:\n  x:\n    policy:\n      k: 3   # three\n\n  # of y\n  y: {}\n",
+            "# three\n",
+            f"# three\n      {LINE}\n",
+            id="after the policy's last key, before the next agent's comment",
+        ),
+        pytest.param(
+            "agents:\n    x:\n        description: 'it''s'\n        # none\n",
+            "# none\n",
+            f"# none\n        policy:\n          {LINE}\n",
+            id="no policy, other indentation",
+        ),
+        pytest.param(
+            "# top\n---\nagents:\n  x:\n    policy:\n      thresholds:\n"
+            "        fresh: 0.60  # was 0.7\n        coverage: 0.50\n...\n",
+            "0.60  # was 0.7\n        coverage: 0.50\n",
+            "0.4  # was 0.7\n        coverage: 0.50\n        gap: 0.65\n",
+            id="thresholds in a block",
+        ),
+        pytest.param(
+            "agents:\n  x: {policy: {thresholds: {fresh: 0.9, # f\n    gap: }}}\n",
+            "0.9, # f\n    gap: }",
+            "0.4, # f\n    gap: 0.65 }",
+            id="thresholds in braces, one empty",
+        ),
+        pytest.param(
+            "sources: {docs: {path: d}}\nagents:\n  x: { sources: [ docs ] }  # c\n",
+            "[ docs ] }",
+            f"[ docs ], policy: {{{LINE}}} }}",
+            id="an agent in braces",
+        ),
+        pytest.param("agents: {x: {}}\n", "{}", f"{{policy: {{{LINE}}}}}", id="empty braces"),
+        pytest.param(
+            "agents:\n  x: {policy: {k: 3,}}\n", "3,}", f"3, {LINE}}}", id="a comma at the end"
+        ),
+        pytest.param(
+            "agents:\n  x:   # the one\n  y:\n",
+            "x:   #",
+            f"x: {{policy: {{{LINE}}}}}   #",
+            id="nothing behind the agent",
+        ),
+        pytest.param(
+            "agents:\n  x:\n    policy: ~\n", "~", f"{{{LINE}}}", id="a policy that is null"
+        ),
+        pytest.param(
+            "agents:\n  x:\n    description: |\n      a\n      # b\n\n  y: {}\n",
+            "# b\n",
+            f"# b\n    policy:\n      {LINE}\n",
+            id="after a literal text",
+        ),
+        pytest.param(
+            "\ufeff# 😀\r\nagents:\r\n  x:\r\n    policy:\r\n      k: 3\r\n",
+            "k: 3\r\n",
+            f"k: 3\r\n      {LINE}\r\n",
+            id="line ends of Windows, byte order mark",
+        ),
+        pytest.param(
+            "agents:\n  x:\n    policy:\n      k: 3",
+            "k: 3",
+            f"k: 3\n      {LINE}\n",
+            id="no line end at the end",
+        ),
+    ],
+)
+def test_only_the_thresholds_change_in_the_text(text: str, old: str, new: str):
+    assert text.count(old) == 1
+    assert put_thresholds(text, "x", WANTED) == text.replace(old, new)
+
+
+def test_what_a_policy_takes_from_an_anchor_is_written_out():
+    text = (
+        "agents:\n  y:\n    policy: &base\n      thresholds: {pattern: 0.3}\n"
+        "  x:\n    policy:\n      <<: *base\n"
+    )
+    config = KnowledgeConfig.parse(put_thresholds(text, "x", Thresholds(pattern=0.3, fresh=0.4)))
+    assert config.agents["x"].policy.thresholds == Thresholds(pattern=0.3, fresh=0.4)
+    assert config.agents["y"].policy.thresholds == Thresholds(pattern=0.3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "agents:\n  y:\n    policy: &base {k: 3}\n  x:\n    policy: *base\n",
+        "agents:\n  y: &base\n    policy: {k: 3}\n  x:\n    <<: *base\n",
+        "agents:\n  x: {policy: {\n    k: 3  # a comment that would swallow it\n  }}\n",
+        "agents: {x}\n",
+    ],
+)
+def test_where_more_would_change_it_is_refused(text: str):
+    with pytest.raises(ConfigError, match=r"agents\.x\.policy\.thresholds: cannot be set"):
+        put_thresholds(text, "x", WANTED)
+
+
+def test_an_unknown_agent_is_named():
+    with pytest.raises(ConfigError, match="did you mean 'support'"):
+        put_thresholds("agents: {support: {}}", "suport", WANTED)
+
+
+def test_the_block_sets_what_is_not_the_default_and_what_goes_back_to_it():
+    block = thresholds_block("1", Thresholds(pattern=0.3), Thresholds(fresh=0.4))
+    wanted = {"fresh": 0.4, "pattern": 0.5}
+    assert yaml.safe_load(block) == {"agents": {"1": {"policy": {"thresholds": wanted}}}}
+
+
+def test_a_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path: Path):
+    file, link = tmp_path / "real.yaml", tmp_path / "link.yaml"
+    file.write_text("agents: {x: {}}  # mine\n")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    write_thresholds(link, "x", WANTED)
+    assert link.is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert file.read_text().endswith("  # mine\n")
+    assert KnowledgeConfig.from_yaml(file).agents["x"].policy.thresholds == WANTED
+    assert sorted(tmp_path.iterdir()) == [link, file]
+
+
+def test_a_file_that_is_refused_is_as_it_was(tmp_path: Path):
+    file = tmp_path / "c.yaml"
+    file.write_text("agents: {x}\n")
+    with pytest.raises(ConfigError):
+        write_thresholds(file, "x", WANTED)
+    assert file.read_text() == "agents: {x}\n"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path: Path):
+    with pytest.raises(ConfigError, match="put the thresholds there yourself"):
+        write_thresholds(tmp_path / "gone.yaml", "x", WANTED)
