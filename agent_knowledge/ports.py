@@ -6,11 +6,11 @@ Anything that satisfies one of these can be given to `KnowledgeRouter`; fakes ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import Example, Hit, Matrix, Passage, Probe, Query
+    from agent_knowledge.types import Example, Hit, Matrix, Passage, Probe, Query, Vector
 
 
 class Embedder(Protocol):
@@ -36,11 +36,22 @@ class Embedder(Protocol):
 class PassageIndex(Protocol):
     """The indexed sources."""
 
-    def probe(self, query: Query, sources: Sequence[str]) -> Mapping[str, Probe]:
-        """Ask sources for candidates, without reading any text.
+    def probe(self, queries: Sequence[Query], sources: Sequence[str]) -> list[dict[str, Probe]]:
+        """Ask sources, without reading any text.
+
+        Returns:
+            Per query, what each source answered, by its name.
 
         Raises:
             SourceError: A source is not indexed, or its index cannot serve.
+        """
+        ...
+
+    def related(self, hits: Sequence[Hit], sources: Sequence[str]) -> dict[str, Vector]:
+        """How clearly the texts of some passages name the other passages of sources.
+
+        Returns:
+            Per source, a number within 0..1 for each passage, in the order of its probes.
         """
         ...
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
+from agent_knowledge.decision.parts import sub_queries
 from agent_knowledge.decision.policy import decide
 from agent_knowledge.decision.step_down import step_down
 from agent_knowledge.errors import ConfigError, InputError, nearest
@@ -23,8 +24,9 @@ from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
 from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
-from agent_knowledge.strategies.gather import Shelf, gather
+from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
+from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Reading, Task
 
 
@@ -67,7 +69,9 @@ class KnowledgeRouter:
                 msg = f"agent {agent.name!r}: example set {name!r} is not given; "
                 raise ConfigError(msg + nearest(name, sets))
         self.agent = agent
-        self._shelf = Shelf(index=index, external=retrievers or {}, examples=sets)
+        self._shelf = Shelf(
+            embedder=embedder, index=index, external=retrievers or {}, examples=sets
+        )
         pattern = load_calibration("pattern", embedder.name)
         self._reader = SignalReader(
             heads=NeedHeads.load(),
@@ -95,8 +99,7 @@ class KnowledgeRouter:
         `elapsed_ms` of each is its share of the whole.
         """
         started = time.perf_counter()
-        readings = self.read(tasks)
-        decisions = [self.decide(reading) for reading in readings]
+        decisions = [self.decide(reading) for reading in self._readings(tasks)]
         share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
         return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
 
@@ -137,8 +140,15 @@ class KnowledgeRouter:
         """
         reading = self.read([task])[0]
         wanted = k or self.agent.policy.k
-        plan = Plan(sources=tuple(self.agent.sources), query=reading.query.text, k=wanted)
-        return retrieve(plan, reading.probes, self._shelf.index, self._shelf.external)[0]
+        multi_hop = reading.signals.multi_hop >= self.agent.policy.thresholds.multi_hop
+        plan = Plan(
+            sources=tuple(self.agent.sources),
+            query=reading.standalone,
+            sub_queries=sub_queries(reading.query.text) if multi_hop else (),
+            multi_hop=multi_hop,
+            k=wanted,
+        )
+        return retrieve(plan, reading.probes, self._shelf)[0]
 
     def few_shot(self, task: Task | str) -> tuple[str | None, tuple[Example, ...]]:
         """The example set nearest to a task and what it would show, whatever the router decides.
@@ -167,15 +177,19 @@ class KnowledgeRouter:
 
     def read(self, tasks: Sequence[Task | str]) -> list[Reading]:
         """Measure the signals of tasks; the first stage alone."""
-        return self._reader.read([_as_task(task) for task in tasks])
+        return list(self._readings(tasks))
 
     def decide(self, reading: Reading) -> Decision:
         """Decide on measured signals; the second stage alone."""
-        return decide(reading.task, reading.signals, reading.query.text, self.agent)
+        return decide(reading.task, reading.signals, reading.standalone, self.agent)
 
     def gather(self, decision: Decision, reading: Reading) -> Knowledge:
         """Gather what a decision names; the third stage alone."""
         return gather(decision, reading, self.agent, self._shelf)
+
+    def _readings(self, tasks: Sequence[Task | str]) -> Iterator[Reading]:
+        """One by one: each holds a number per passage, too many to keep for many tasks."""
+        return self._reader.read([_as_task(task) for task in tasks])
 
 
 def _as_task(task: Task | str) -> Task:

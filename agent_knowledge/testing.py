@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from agent_knowledge.text import words
-from agent_knowledge.types import Hit, Matrix, Passage, Probe, Query
+from agent_knowledge.types import Hit, Matrix, Passage, Probe, Query, Vector
 
 
 class HashEmbedder:
@@ -62,28 +62,50 @@ class MemoryIndex:
         found_in = Counter(word for found in self._words for word in found)
         self._rarity = {w: math.log(1 + len(self._words) / n) for w, n in found_in.items()}
 
-    def probe(self, query: Query, sources: Sequence[str]) -> Mapping[str, Probe]:
+    def probe(self, queries: Sequence[Query], sources: Sequence[str]) -> list[dict[str, Probe]]:
         """See `ports.PassageIndex`."""
-        return {source: self._probe(query, source) for source in sources}
+        return [{source: self._probe(query, source) for source in sources} for query in queries]
+
+    def related(self, hits: Sequence[Hit], sources: Sequence[str]) -> dict[str, Vector]:
+        """See `ports.PassageIndex`: a passage is named by a text that holds its whole title."""
+        texts = [(hit.passage, self._passages[hit.passage].text) for hit in hits]
+        return {
+            source: np.array(
+                [
+                    any(bool(title) and title in text and number != place for number, text in texts)
+                    for place in self._places(source)
+                    for title in [self._passages[place].title]
+                ],
+                dtype=np.float32,
+            )
+            for source in sources
+        }
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         """See `ports.PassageIndex`."""
         return tuple(replace(self._passages[hit.passage], score=hit.score) for hit in hits)
 
+    def _places(self, source: str) -> list[int]:
+        return [i for i, passage in enumerate(self._passages) if passage.source == source]
+
     def _probe(self, query: Query, source: str) -> Probe:
         asked = set(words(query.text))
         rarest = max(self._rarity.values(), default=1.0)
         weight = {word: self._rarity.get(word, rarest) for word in asked}
-        hits = tuple(
-            Hit(
-                source=source,
-                passage=place,
-                dense=float(self._vectors[place] @ query.vector),
-                lexical=sum(weight[word] for word in asked & self._words[place]),
-            )
-            for place, passage in enumerate(self._passages)
-            if passage.source == source
+        places = self._places(source)
+        dense = self._vectors[places] @ query.vector
+        lexical = np.array(
+            [sum(weight[word] for word in asked & self._words[place]) for place in places],
+            dtype=np.float32,
         )
-        best = max((hit.lexical for hit in hits), default=0.0)
-        found = best / (sum(weight.values()) or 1.0)
-        return Probe(hits=hits, terms_found=found, passages=len(hits))
+        best = float(lexical.max(initial=0.0))
+        return Probe(
+            source=source,
+            numbers=np.array(places, dtype=np.int64),
+            dense=dense,
+            lexical=lexical,
+            named=np.zeros(len(places), dtype=np.float32),
+            terms_found=best / (sum(weight.values()) or 1.0),
+            usual=float(dense.mean()) if places else 0.0,
+            spread=float(dense.std()) if places else 0.0,
+        )

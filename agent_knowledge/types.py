@@ -111,45 +111,65 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Query:
-    """What the sources are asked: a standalone text and its one embedding."""
+    """What the sources are asked.
+
+    Attributes:
+        text: What the turn itself asks.
+        vector: Its embedding.
+        told: The turns before it, oldest first: what they name may be what it is about.
+        tail: The end of the conversation with the turn, when the turn leans on it; its words are
+            searched for where no name says what it is about.
+    """
 
     text: str
     vector: Vector
+    told: tuple[str, ...] = ()
+    tail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A passage that a probe found, not yet read from the store.
+    """A passage that a ranking found, not yet read from the store.
 
     Attributes:
         source: Name of the source.
         passage: The passage's number in the store.
-        dense: Cosine of query and passage, -1..1; None where only words found it.
-        lexical: BM25 score, 0 or more, unbounded.
-        score: What fusion made of both, comparable within one ranking; 0 before.
+        score: What fusion made of all that was measured, comparable within one ranking.
     """
 
     source: str
     passage: int
-    dense: float | None
-    lexical: float
     score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Probe:
-    """What one source answered to a query.
+    """What one source answered to a query: arrays with one number per passage.
 
     Attributes:
-        hits: Candidates of both searches, in no order that means anything (fusion orders them).
-        terms_found: Share of the query's words, weighted by rarity in the source (IDF), that occur
+        source: Name of the source.
+        numbers: The passages' numbers in the store.
+        dense: Cosine of query and passage, -1..1; NaN where it is not known.
+        lexical: BM25 score, 0 or more, unbounded.
+        named: What being named by the conversation adds to the rank, in standard deviations.
+        subjects: The names that only the conversation before the turn has, strongest first.
+        terms_found: Share of the turn's words, weighted by rarity in the source (IDF), that occur
             in the best lexical candidate; 0..1.
-        passages: How many passages the source holds.
+        date: ISO date of the nearest passage's document, when known.
+        usual: Mean cosine of the query with the source's passages.
+        spread: Standard deviation of those cosines.
     """
 
-    hits: tuple[Hit, ...]
+    source: str
+    numbers: NDArray[np.int64]
+    dense: NDArray[np.float32]
+    lexical: NDArray[np.float32]
+    named: NDArray[np.float32]
+    subjects: tuple[str, ...] = ()
     terms_found: float = 0.0
-    passages: int = 0
+    date: str | None = None
+    usual: float = 0.0
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +184,7 @@ class Signals:
         coverage: Per source, that it holds what is asked; None for an external source, which
             cannot be probed and counts as able.
         pattern: Per example set, that the task is one more instance of it.
+        dates: Per source, the ISO date of the passage nearest to the task, where one is known.
     """
 
     need: Mapping[Need, float]
@@ -172,6 +193,7 @@ class Signals:
     asks_sources: bool = False
     coverage: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     pattern: Mapping[str, float] = field(default_factory=dict[str, float])
+    dates: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +204,7 @@ class Reading:
         task: The task.
         signals: What was measured.
         query: What the sources were asked.
+        standalone: The request as it reads without its history.
         views: Vectors of what this turn asks and, where there is one, of the text that the task
             works on; example sets are compared with the nearer one.
         probes: What each indexed source answered.
@@ -190,6 +213,7 @@ class Reading:
     task: Task
     signals: Signals
     query: Query
+    standalone: str
     views: tuple[Vector, ...]
     probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
 
@@ -217,7 +241,11 @@ class Plan:
 
     Attributes:
         sources: Sources to retrieve from, best covered first; empty when nothing is retrieved.
-        query: What they are asked.
+        query: What they are asked, as it reads without the conversation.
+        sub_queries: The parts of a question of several look-ups, asked beside it.
+        multi_hop: The task takes several look-ups: what the best passages name is looked up too.
+        dates: Of a task whose answer changes with time: per source, the date of the document that
+            seems to hold it, where one is known.
         k: How many passages at most.
         examples: The example set to show, if any.
         endpoint: The fine-tuned endpoint to call, if any.
@@ -227,6 +255,9 @@ class Plan:
 
     sources: tuple[str, ...] = ()
     query: str = ""
+    sub_queries: tuple[str, ...] = ()
+    multi_hop: bool = False
+    dates: Mapping[str, str] = field(default_factory=dict[str, str])
     k: int = 0
     examples: str | None = None
     endpoint: str | None = None

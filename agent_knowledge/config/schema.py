@@ -135,6 +135,7 @@ class Thresholds(_Section):
         retrieval: A task needs facts when all evidence together reaches this.
         gap: It needs facts that no source seems to hold when the text alone reaches this.
         fresh: A task's answer changes with time from here on.
+        multi_hop: A task takes several look-ups from here on.
         coverage: A source is able to serve from here on.
         pattern: A task is an instance of an example set from here on.
         clear_pattern: A match from here on outweighs what the text alone suggests.
@@ -144,6 +145,7 @@ class Thresholds(_Section):
     retrieval: Probability = 0.5
     gap: Probability = 0.6
     fresh: Probability = 0.5
+    multi_hop: Probability = 0.5
     coverage: Probability = 0.5
     pattern: Probability = 0.5
     clear_pattern: Probability = 0.7

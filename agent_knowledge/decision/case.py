@@ -116,8 +116,18 @@ class Case:
             reasons.append(Reason(rule="facts-need-retrieval", text=f"{text})"))
         if self.fresh_decides:
             text = f"the answer changes with time ({self.signals.fresh:.2f})"
+            dates = self.dates_of(self.able)
+            if dates:
+                text += "; nearest document " + ", ".join(
+                    f"in {name} of {day[:10]}" for name, day in dates.items()
+                )
             reasons.append(Reason(rule="fresh-needs-retrieval", text=text))
         return tuple(reasons)
+
+    def dates_of(self, sources: tuple[str, ...]) -> dict[str, str]:
+        """Per source, the date of the document nearest to the task, where one is known."""
+        dates = self.signals.dates
+        return {name: dates[name] for name in sources if name in dates}
 
     def needs(self, need: str) -> float:
         """Probability of a need from the text alone."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.decision.case import Case
 from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.decision.parts import sub_queries
 from agent_knowledge.decision.rejections import explain_rejections
 from agent_knowledge.types import Decision, Plan, Reason, Signals, Strategy, Task
 
@@ -199,9 +200,13 @@ def _plan(case: Case, choice: Choice, query: str) -> Plan:
     shows_examples = choice.strategy in {"few_shot", "fine_tuned"} or (
         choice.strategy == "retrieval" and case.examples_on_top
     )
+    multi_hop = bool(choice.sources) and case.signals.multi_hop >= case.limits.multi_hop
     return Plan(
         sources=choice.sources,
         query=query if choice.sources else "",
+        sub_queries=sub_queries(case.task.text) if multi_hop else (),
+        multi_hop=multi_hop,
+        dates=case.dates_of(choice.sources) if case.fresh else {},
         k=policy.k if choice.sources else 0,
         examples=case.matched_set if shows_examples else None,
         endpoint=case.agent.endpoint_name if choice.strategy == "fine_tuned" else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from agent_knowledge.text import content_words
 from agent_knowledge.types import Task
@@ -25,15 +26,14 @@ def own_query(task: Task) -> str:
     return text if len(text) <= _QUERY_CHARACTERS else _clip(text)
 
 
-def standalone_query(task: Task) -> str:
-    """Make a query that stands alone: the words that sources are searched for.
+def tail(task: Task) -> str:
+    """The end of the conversation with the request, when the request leans on it; else empty.
 
-    A request that points back ("and how long does it take?") or is very short is put after the
-    end of the conversation it belongs to; any other is asked as it is. No model is called.
+    A request that points back ("and how long does it take?") or is very short does.
     """
     text = own_query(task)
     if not task.history or not _depends_on_history(text):
-        return text
+        return ""
     told = " ".join(message.content for message in task.history)
     return f"{told} {text}"[-max(_CONVERSATION_CHARACTERS, len(text)) :].strip()
 
@@ -42,11 +42,26 @@ def turn_query(task: Task) -> str:
     """What this turn itself asks: the text whose vector probe, match and retrieval share.
 
     A vector of the conversation finds what the conversation was about, whatever the new turn asks;
-    the words of the conversation say of whom it asks. Only a turn that says next to nothing by
-    itself takes its history along here too. Figures: docs/adr/0010.
+    the conversation's words and names say of what it asks. Only a turn that says next to nothing
+    by itself takes its history along here too. Figures: docs/adr/0010.
     """
     text = own_query(task)
-    return text if len(content_words(text)) >= _TELLING_WORDS else standalone_query(task)
+    return text if len(content_words(text)) >= _TELLING_WORDS else tail(task) or text
+
+
+def standalone_query(task: Task, subjects: Sequence[str]) -> str:
+    """Make a query that stands alone, for a person to read and for a search of another's.
+
+    Args:
+        task: The task.
+        subjects: The names that the conversation before has and the request lacks, the likeliest
+            first.
+
+    Returns:
+        "do they have parking (Nob Hill Hotel)"; where nothing is named, the end of the
+        conversation that the request leans on; else the request as it is.
+    """
+    return f"{own_query(task)} ({subjects[0]})" if subjects else tail(task) or own_query(task)
 
 
 def _depends_on_history(text: str) -> bool:

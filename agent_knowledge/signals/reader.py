@@ -2,14 +2,14 @@
 
 Each distinct text is embedded once, for all tasks of a batch together: the need heads' views (by
 MiniLM, which they were fitted to), what the turn itself asks, whose vector probe, example match and
-retrieval share, and, for an agent with example sets, the text that a task was given to work on. A
-turn that points back is searched for with the words of its conversation, and probed a second time
-with its own alone, for coverage.
+retrieval share, and, for an agent with example sets, the text that a task was given to work on.
+Sources are then probed for many tasks together, a chunk at a time: a probe has a number for every
+passage, so no more of them exist at once than a chunk has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent_knowledge.ports import Embedder, PassageIndex
@@ -19,8 +19,12 @@ from agent_knowledge.signals.coverage import coverage
 from agent_knowledge.signals.need import NeedHeads, NeedReading
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.payload import payload
-from agent_knowledge.signals.query import standalone_query, turn_query
+from agent_knowledge.signals.query import own_query, standalone_query, tail, turn_query
 from agent_knowledge.types import Probe, Query, Reading, Signals, Task, Vector
+
+_CHUNK = 64
+"""Tasks probed together: the product with every passage's vector is then ten times cheaper a task
+than one by one, and more would gain little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,8 @@ class SignalReader:
     matchers: Mapping[str, PatternMatcher] = field(default_factory=dict[str, PatternMatcher])
     coverage: Calibration
 
-    def read(self, tasks: Sequence[Task]) -> list[Reading]:
-        """Measure tasks, in order.
+    def read(self, tasks: Sequence[Task]) -> Iterator[Reading]:
+        """Measure tasks, in order, as the readings are taken.
 
         Raises:
             SourceError: A source's index cannot serve.
@@ -63,61 +67,75 @@ class SignalReader:
         else:
             in_heads = embed_distinct(self.head_embedder, views)
             in_index = embed_distinct(self.embedder, of_index)
-        needs = self.heads.read_many(texts, in_heads)
-        return [
-            self._reading(task, one, need, in_index)
-            for task, one, need in zip(tasks, asked, needs, strict=True)
-        ]
+        for start in range(0, len(tasks), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            needs = self.heads.read_many(texts[chunk], in_heads)
+            queries = [one.query(in_index) for one in asked[chunk]]
+            probes = self._probe(queries)
+            for one, need, query, found in zip(asked[chunk], needs, queries, probes, strict=True):
+                yield self._reading(one, need, query, found, in_index)
 
     def _asked(self, task: Task) -> _Asked:
         part = payload(task.text) if self.matchers else None
-        return _Asked(
-            words=standalone_query(task),
-            turn=turn_query(task),
-            payload=(part,) if part else (),
-        )
+        return _Asked(task=task, turn=turn_query(task), payload=(part,) if part else ())
+
+    def _probe(self, queries: Sequence[Query]) -> Sequence[Mapping[str, Probe]]:
+        if self.index is None or not self.sources:
+            return [dict[str, Probe]() for _ in queries]
+        return self.index.probe(queries, self.sources)
 
     def _reading(
-        self, task: Task, asked: _Asked, need: NeedReading, vectors: Mapping[str, Vector]
+        self,
+        asked: _Asked,
+        need: NeedReading,
+        query: Query,
+        probes: Mapping[str, Probe],
+        vectors: Mapping[str, Vector],
     ) -> Reading:
-        query = Query(text=asked.words, vector=vectors[asked.turn])
-        probes = self._probe(query)
-        covering = probes
-        if asked.turn != asked.words:
-            covering = self._probe(Query(text=asked.turn, vector=query.vector))
         covered: dict[str, float | None] = {
-            name: coverage(probe, self.coverage) for name, probe in covering.items()
+            name: coverage(probe, self.coverage) for name, probe in probes.items()
         }
         views = tuple(vectors[text] for text in (asked.turn, *asked.payload))
         signals = Signals(
             need=need.need,
             fresh=need.fresh,
             multi_hop=need.multi_hop,
-            asks_sources=asks_for_sources(task.text),
+            asks_sources=asks_for_sources(asked.task.text),
             coverage=covered | dict.fromkeys(self.external),
             pattern={name: matcher.match(views) for name, matcher in self.matchers.items()},
+            dates={name: probe.date for name, probe in probes.items() if probe.date},
         )
-        return Reading(task=task, signals=signals, query=query, views=views, probes=probes)
-
-    def _probe(self, query: Query) -> Mapping[str, Probe]:
-        if self.index is None or not self.sources:
-            return {}
-        return self.index.probe(query, self.sources)
+        subjects = [name for probe in probes.values() for name in probe.subjects[:1]]
+        return Reading(
+            task=asked.task,
+            signals=signals,
+            query=query,
+            standalone=standalone_query(asked.task, subjects),
+            views=views,
+            probes=probes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """The texts of a task that the agent's own knowledge is asked with.
+    """What the agent's own knowledge is asked of a task.
 
     Attributes:
-        words: What sources are searched for, word by word.
+        task: The task.
         turn: What the turn itself asks; its vector serves every search.
         payload: The text that the task was given to work on, if any.
     """
 
-    words: str
+    task: Task
     turn: str
     payload: tuple[str, ...]
+
+    def query(self, vectors: Mapping[str, Vector]) -> Query:
+        """What the sources are asked."""
+        told = tuple(message.content for message in self.task.history)
+        return Query(
+            text=own_query(self.task), vector=vectors[self.turn], told=told, tail=tail(self.task)
+        )
 
 
 def embed_distinct(embedder: Embedder, texts: Sequence[str]) -> dict[str, Vector]:

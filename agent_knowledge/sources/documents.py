@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when reading or splitting yields something else: re-indexing then renews everything."""
 _KEYWORD_CHARACTERS = 80
 
@@ -40,8 +40,8 @@ class Document:
 
     @property
     def keywords(self) -> str:
-        """Short metadata, such as a name or a category, that a search should find it by."""
-        return " ".join(
+        """Short metadata, such as a name or a category, that a search finds it by; a line each."""
+        return "\n".join(
             value
             for key, value in self.metadata.items()
             if key != "date" and 0 < len(value) <= _KEYWORD_CHARACTERS

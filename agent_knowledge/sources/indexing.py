@@ -1,9 +1,10 @@
 """Indexing a source: read it, embed what is new, then change over in one step.
 
 The order makes a run safe to kill at any moment. Vectors are written first, under keys that
-nothing names yet; one SQLite transaction then shows the new state of the source; vectors that it
-no longer names are removed last. A run that was cut short has changed nothing that a reader can
-see, and the next one finds the vectors that were already made.
+nothing names yet, then a snapshot to search, under a generation that nothing names yet. One SQLite
+transaction then shows the new state of the source, and what it no longer names is removed last. A
+run that was cut short has changed nothing that a reader can see, and the next one finds the
+vectors that were already made.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from chromadb.errors import InvalidArgumentError, InvalidDimensionException
 
 from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.ports import Embedder
+from agent_knowledge.sources import snapshot
 from agent_knowledge.sources.documents import Document, Failure
-from agent_knowledge.sources.layout import check_embedding, clear_lexical, lexical_folder
-from agent_knowledge.sources.lexical import LexicalIndex
+from agent_knowledge.sources.layout import check_embedding, clear_searches
 from agent_knowledge.sources.lock import writing
 from agent_knowledge.sources.reading import read_source
 from agent_knowledge.sources.splitting import split
@@ -177,13 +178,13 @@ class Indexer:
             self._store.remove_source(sources[name])
         with explained(self._folder):
             self._vectors.keep_only(self._store.sources().values())
-        self._save_lexical()
+        clear_searches(self._folder, keep=self._store.sources().values())
         return documents
 
     def _change_over(
         self, name: str, path: Path, old: StoredSource | None, progress: Progress
     ) -> tuple[StoredSource, _Tally, int]:
-        """Bring vectors, SQLite and word statistics to the source's new state.
+        """Bring vectors, snapshot and SQLite to the source's new state, in this order.
 
         Args:
             name: The source.
@@ -196,16 +197,23 @@ class Indexer:
         """
         with self._store.transaction():
             source, tally = self._read(name, path, old)
-            keys = {key for _, key in self._store.keys(source)}
+            keys = sorted({key for _, key in self._store.keys(source)})
             stored = self._vectors.keys(source)
-            missing = keys - stored
+            missing = set(keys) - stored
             self._embed(source, missing, progress)
             if tally.changed or missing:
-                self._store.raise_generation(source)
-        self._vectors.remove(source, stored - keys)
-        self._vectors.keep_only(self._store.sources().values())
-        self._save_lexical()
+                source = self._store.raise_generation(source)
+            if tally.changed or missing or not self._searchable(source):
+                vectors = self._vectors.vectors(source, keys)
+                snapshot.write(self._folder, self._store, source, keys, vectors)
+        self._vectors.remove(source, stored - set(keys))
+        sources = self._store.sources().values()
+        self._vectors.keep_only(sources)
+        clear_searches(self._folder, keep=sources)
         return source, tally, len(missing)
+
+    def _searchable(self, source: StoredSource) -> bool:
+        return snapshot.Snapshot.load(self._folder, self._store, source) is not None
 
     def _read(self, name: str, path: Path, old: StoredSource | None) -> tuple[StoredSource, _Tally]:
         """Write the source's new state into the open transaction."""
@@ -264,15 +272,6 @@ class Indexer:
                 if key in left:
                     left.discard(key)
                     yield key, text
-
-    def _save_lexical(self) -> None:
-        """Write the word statistics of every source that has none of its generation."""
-        sources = self._store.sources().values()
-        for source in sources:
-            place = lexical_folder(self._folder, source)
-            if not place.is_dir():
-                LexicalIndex.build(self._store.searched(source)).save(place)
-        clear_lexical(self._folder, keep=sources)
 
 
 def _silent(_done: int, _total: int) -> None:

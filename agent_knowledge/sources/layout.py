@@ -1,4 +1,4 @@
-"""What indexing and searching agree on: where word statistics are kept, which embedding fits."""
+"""What indexing and searching agree on: where snapshots are kept, which embedding fits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.sources.store import StoredSource
 
-_LEXICAL = "lexical"
+_FOLDER = "search"
 
 
-def lexical_folder(folder: Path, source: StoredSource) -> Path:
-    """Where a source's word statistics are kept: a new folder for each generation."""
-    return folder / _LEXICAL / f"{source.id}-{source.generation}"
+def search_folder(folder: Path, source: StoredSource) -> Path:
+    """Where a source's snapshot is kept: a new folder for each generation."""
+    return folder / _FOLDER / f"{source.id}-{source.generation}"
 
 
-def clear_lexical(folder: Path, *, keep: Iterable[StoredSource]) -> None:
-    """Remove word statistics of other sources and generations, and what a killed run left."""
-    kept = {lexical_folder(folder, source).name for source in keep}
-    parent = folder / _LEXICAL
+def clear_searches(folder: Path, *, keep: Iterable[StoredSource]) -> None:
+    """Remove snapshots of other sources and generations, and what a killed run left."""
+    kept = {search_folder(folder, source).name for source in keep}
+    parent = folder / _FOLDER
     for place in parent.iterdir() if parent.is_dir() else ():
         if place.name not in kept:
             shutil.rmtree(place, ignore_errors=True)

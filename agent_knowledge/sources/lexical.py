@@ -6,11 +6,9 @@ Lù, "BM25S: orders of magnitude faster lexical search via eager sparse scoring"
 from __future__ import annotations
 
 import logging
+import math
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +28,11 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)
 _WORD = re.compile(r"\w\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)
 _NUMBERS = "passages.npy"
+_NO_SCORES = {
+    "indptr": np.zeros(1, dtype=np.int32),
+    "indices": np.zeros(0, dtype=np.int32),
+    "data": np.zeros(0, dtype=np.float32),
+}
 
 
 def stems(text: str) -> list[str]:
@@ -37,22 +40,6 @@ def stems(text: str) -> list[str]:
     words = [w for w in _WORD.findall(text.lower()) if w not in _STOP_WORDS]
     # A stemmer is not to be shared between threads, and costs less than a lock to make.
     return cast("list[str]", Stemmer.Stemmer("english", 0).stemWords(words))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LexicalMatch:
-    """What a query found.
-
-    Attributes:
-        scores: BM25 of every passage, 0 or more, in the order of `LexicalIndex.numbers`.
-        best: Positions of the best passages with a score above 0, best first.
-        terms_found: Share of the query's stems, weighted by IDF, in the very best one; 0..1. A
-            stem that no passage has weighs as much as one that a single passage has.
-    """
-
-    scores: NDArray[np.float32]
-    best: NDArray[np.intp]
-    terms_found: float
 
 
 class LexicalIndex:
@@ -67,6 +54,12 @@ class LexicalIndex:
         """
         self.numbers = numbers
         self._bm25: Any = bm25
+        self._vocabulary: dict[str, int] = bm25.vocab_dict if bm25 is not None else {}
+        found: Any = cast("Any", bm25).scores if bm25 is not None else _NO_SCORES
+        # Of each stem, the passages that have it, in their order, and what it adds to their score.
+        self._pointers: list[int] = found["indptr"].tolist()
+        self._rows: NDArray[np.int32] = found["indices"]
+        self._weights: NDArray[np.float32] = found["data"]
 
     @classmethod
     def build(cls, passages: Iterable[Searched]) -> LexicalIndex:
@@ -84,46 +77,54 @@ class LexicalIndex:
             bm25.index((ids, vocabulary), show_progress=False)
         return cls(np.array(numbers, dtype=np.int64), bm25)
 
-    def search(self, query: str, n: int) -> LexicalMatch:
-        """Score every passage, and pick the `n` best."""
-        words = list(dict.fromkeys(stems(query)))
-        vocabulary = self._vocabulary
-        known = [vocabulary[word] for word in words if word in vocabulary]
+    def scores(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """BM25 of every passage, 0 or more, in the order of `numbers`.
+
+        Args:
+            words: Distinct `stems` of a query.
+        """
+        known = self._known(words)
         if not known:
-            nothing = np.zeros(len(self.numbers), dtype=np.float32)
-            return LexicalMatch(scores=nothing, best=np.array([], dtype=np.intp), terms_found=0.0)
-        scores = cast("NDArray[np.float32]", self._bm25.get_scores_from_ids(known))
-        best = _best(scores, n)
-        return LexicalMatch(
-            scores=scores, best=best, terms_found=self._found(int(best[0]), known, len(words))
-        )
+            return np.zeros(len(self.numbers), dtype=np.float32)
+        parts = [slice(*self._pointers[stem : stem + 2]) for stem in known]
+        rows = np.concatenate([self._rows[part] for part in parts])
+        weights = np.concatenate([self._weights[part] for part in parts])
+        return np.bincount(rows, weights, len(self.numbers)).astype(np.float32)
 
-    @property
-    def _vocabulary(self) -> dict[str, int]:
-        return self._bm25.vocab_dict if self._bm25 is not None else {}
+    def share_in(self, position: int, words: Sequence[str]) -> float:
+        """Share of a query's stems, weighted by IDF, that a passage has; 0..1.
 
-    def _found(self, position: int, known: Sequence[int], words: int) -> float:
-        """Weigh the query's stems by IDF as BM25 does (Robertson's, never negative)."""
-        pointers, rows = self._bm25.scores["indptr"], self._bm25.scores["indices"]
-        passages = len(self.numbers)
-        weights = np.empty(len(known))
-        found = np.empty(len(known), dtype=bool)
-        for i, stem in enumerate(known):
-            holders = rows[pointers[stem] : pointers[stem + 1]]
-            weights[i] = _idf(len(holders), passages)
-            found[i] = np.any(holders == position)
-        total = weights.sum() + (words - len(known)) * _idf(1, passages)
-        return float(weights[found].sum() / total)
+        A stem that no passage has weighs as much as one that a single passage has.
+
+        Args:
+            position: Of the passage.
+            words: Distinct `stems` of a query.
+        """
+        total = sum(self.idf(word) for word in words)
+        found = 0.0
+        for word in words:
+            stem = self._vocabulary.get(word)
+            if stem is not None:
+                start, end = self._pointers[stem], self._pointers[stem + 1]
+                place = start + int(np.searchsorted(self._rows[start:end], position))
+                if place < end and self._rows[place] == position:
+                    found += self.idf(word)
+        return found / total if total else 0.0
+
+    def idf(self, word: str) -> float:
+        """How rare a stem is, as BM25 weighs it (Robertson's, never negative)."""
+        stem = self._vocabulary.get(word)
+        holders = 1 if stem is None else self._pointers[stem + 1] - self._pointers[stem]
+        return math.log(1 + (len(self.numbers) - holders + 0.5) / (holders + 0.5))
+
+    def _known(self, words: Sequence[str]) -> list[int]:
+        return [self._vocabulary[word] for word in words if word in self._vocabulary]
 
     def save(self, folder: Path) -> None:
-        """Write it as arrays and JSON, never pickled; all of it appears at once or not at all."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
-        np.save(staging / _NUMBERS, self.numbers, allow_pickle=False)
+        """Write it into a folder as arrays and JSON, never pickled."""
+        np.save(folder / _NUMBERS, self.numbers, allow_pickle=False)
         if self._bm25 is not None:
-            self._bm25.save(staging, allow_pickle=False, show_progress=False)
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
+            self._bm25.save(folder, allow_pickle=False, show_progress=False)
 
     @classmethod
     def load(cls, folder: Path) -> LexicalIndex | None:
@@ -136,14 +137,3 @@ class LexicalIndex:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return cls(numbers, bm25)
-
-
-def _idf(holders: int, passages: int) -> float:
-    return float(np.log(1 + (passages - holders + 0.5) / (holders + 0.5)))
-
-
-def _best(scores: NDArray[np.float32], n: int) -> NDArray[np.intp]:
-    """Positions of the `n` best scores above 0, best first."""
-    some = np.argpartition(scores, -n)[-n:] if n < len(scores) else np.arange(len(scores))
-    ordered = some[np.argsort(-scores[some], kind="stable")]
-    return ordered[scores[ordered] > 0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -177,11 +177,12 @@ class PassageStore:
         number = self._db.execute(sql, (name, embedding)).lastrowid
         return StoredSource(id=number or 0, name=name, embedding=embedding, generation=0)
 
-    def raise_generation(self, source: StoredSource) -> None:
+    def raise_generation(self, source: StoredSource) -> StoredSource:
         """Tell readers that the source has changed."""
         self._db.execute(
             "UPDATE sources SET generation = generation + 1 WHERE id = ?", (source.id,)
         )
+        return replace(source, generation=source.generation + 1)
 
     def remove_source(self, source: StoredSource) -> None:
         """Forget a source with all that it holds."""
@@ -231,6 +232,12 @@ class PassageStore:
         sql = """SELECT w.passage, w.key FROM windows w JOIN passages p ON w.passage = p.id
                  JOIN documents d ON p.document = d.id
                  WHERE d.source = ? ORDER BY w.passage"""
+        return list(self._rows(sql, (source.id,)))
+
+    def labels(self, source: StoredSource) -> list[tuple[int, str, str, str | None]]:
+        """Number, title, keywords and date of every passage of a source, ordered by number."""
+        sql = """SELECT p.id, p.title, d.keywords, d.date FROM passages p
+                 JOIN documents d ON p.document = d.id WHERE d.source = ? ORDER BY p.id"""
         return list(self._rows(sql, (source.id,)))
 
     def searched(self, source: StoredSource) -> Iterator[Searched]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import chromadb
+import numpy as np
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings
 from chromadb.errors import ChromaError, NotFoundError
@@ -22,7 +23,7 @@ from agent_knowledge.errors import SourceError
 from agent_knowledge.sources.store import StoredSource
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import Matrix, Vector
+    from agent_knowledge.types import Matrix
 
 FOLDER = "chroma"
 _BATCH = 1000
@@ -51,22 +52,19 @@ class VectorStore:
         self._collections.clear()
         self._client.close()
 
-    def query(self, source: StoredSource, vector: Vector, n: int) -> list[tuple[str, float]]:
-        """The nearest vectors: key and cosine with the query, best first.
-
-        Raises:
-            chromadb.errors.ChromaError: Among others when another process changed the files.
-        """
-        found = self._collection(source).query(
-            query_embeddings=vector[None, :], n_results=n, include=["distances"]
-        )
-        distances = cast("list[list[float]]", found["distances"])
-        return [(k, 1.0 - d) for k, d in zip(found["ids"][0], distances[0], strict=True)]
-
     def keys(self, source: StoredSource) -> set[str]:
         """Every key of a source."""
         collection = self._collection(source, create=True)
         return set(collection.get(include=[])["ids"])
+
+    def vectors(self, source: StoredSource, keys: Sequence[str]) -> Matrix:
+        """Read vectors, one row per key, in the order of `keys`; all must be there."""
+        rows: dict[str, Any] = {}
+        collection = self._collection(source)
+        for i in range(0, len(keys), _BATCH):
+            found = collection.get(ids=list(keys[i : i + _BATCH]), include=["embeddings"])
+            rows.update(zip(found["ids"], cast("Any", found["embeddings"]), strict=True))
+        return np.array([rows[key] for key in keys], dtype=np.float32)
 
     def put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
         """Write vectors; writing one twice changes nothing."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.context import (
     CITE_RULE,
@@ -15,26 +12,11 @@ from agent_knowledge.context import (
     STYLE_RULE,
     render_prompt,
 )
-from agent_knowledge.ports import ExampleSet, PassageIndex, Retriever
 from agent_knowledge.strategies.budget import fit
 from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
 from agent_knowledge.strategies.retrieval import retrieve
+from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """Where knowledge is taken from.
-
-    Attributes:
-        index: The indexed sources, if any.
-        external: Retrievers of external sources, by name.
-        examples: Example sets, by name.
-    """
-
-    index: PassageIndex | None = None
-    external: Mapping[str, Retriever] = field(default_factory=dict[str, Retriever])
-    examples: Mapping[str, ExampleSet] = field(default_factory=dict[str, ExampleSet])
 
 
 def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: Shelf) -> Knowledge:
@@ -51,7 +33,7 @@ def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: She
     examples: tuple[Example, ...] = ()
     failed: tuple[str, ...] = ()
     if plan.sources:
-        passages, failed = retrieve(plan, reading.probes, shelf.index, shelf.external)
+        passages, failed = retrieve(plan, reading.probes, shelf)
     if plan.examples and not plan.endpoint:
         shown, k = shelf.examples[plan.examples], agent.examples[plan.examples].k
         examples = choose_examples(shown, nearest_view(shown, reading.views), k)

@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.ports import PassageIndex, Retriever
+from agent_knowledge.ports import Embedder, PassageIndex, Retriever
 from agent_knowledge.sources.fusion import fuse
-from agent_knowledge.types import Passage, Plan, Probe
+from agent_knowledge.strategies.shelf import Shelf
+from agent_knowledge.types import Hit, Passage, Plan, Probe, Query
+
+_FOUND_FIRST = 2
+"""Best passages whose text is followed to what it names, for a task of several look-ups."""
 
 
 def retrieve(
-    plan: Plan,
-    probes: Mapping[str, Probe],
-    index: PassageIndex | None,
-    external: Mapping[str, Retriever],
+    plan: Plan, probes: Mapping[str, Probe], shelf: Shelf
 ) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
     """Collect up to `plan.k` passages.
 
-    The probes that measured coverage already hold the candidates of the indexed sources; they are
-    fused together, so that the best passage of any source comes first. External sources keep
-    their own order and take turns with them.
+    The probes that measured coverage already hold what every passage scored; they are fused
+    together, so that the best passage of any source comes first. External sources keep their own
+    order and take turns with them.
 
     Returns:
         The passages, and one line for each external source that failed.
@@ -32,18 +33,39 @@ def retrieve(
     found: list[Sequence[Passage]] = []
     failed: list[str] = []
     chosen = [probes[name] for name in plan.sources if name in probes]
-    if chosen and index is not None:
-        found.append(index.passages(fuse(chosen)[: plan.k]))
+    if chosen and shelf.index is not None:
+        twice = plan.multi_hop
+        hits = _look_twice(plan, chosen, shelf.index, shelf.embedder) if twice else fuse(chosen)
+        found.append(shelf.index.passages(hits[: plan.k]))
     for name in plan.sources:
         if name in probes:
             continue
         try:
-            found.append(_ask(name, plan, external))
+            found.append(_ask(name, plan, shelf.external))
         except SourceError as error:
             failed.append(str(error))
     if failed and not found:
         raise SourceError("; ".join(failed))
     return _take_turns(found)[: plan.k], tuple(failed)
+
+
+def _look_twice(
+    plan: Plan, chosen: Sequence[Probe], index: PassageIndex, embedder: Embedder
+) -> tuple[Hit, ...]:
+    """Unite what the question finds, what its parts find, and what the best of that names.
+
+    Following what a passage names to the document that goes by it is the second look-up of a
+    question such as "where was the director of X born", whose answer shares no word with it.
+    """
+    names = [probe.source for probe in chosen]
+    vectors = embedder.embed(plan.sub_queries)
+    asked = [
+        Query(text=text, vector=vector)
+        for text, vector in zip(plan.sub_queries, vectors, strict=True)
+    ]
+    parts = index.probe(asked, names) if asked else []
+    first = fuse(chosen, parts)[:_FOUND_FIRST]
+    return fuse(chosen, parts, index.related(first, names))
 
 
 def _ask(name: str, plan: Plan, external: Mapping[str, Retriever]) -> Sequence[Passage]:

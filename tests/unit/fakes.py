@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,25 @@ def passage(text: str, *, source: str = "handbook", start: int = 0, title: str =
     end = start + len(text)
     return Passage(
         source=source, document="d", title=title, uri="", text=text, start=start, end=end
+    )
+
+
+def probe(
+    dense: Sequence[float],
+    lexical: Sequence[float] | None = None,
+    numbers: Sequence[int] | None = None,
+    source: str = "s",
+    **more: Any,
+) -> Probe:
+    """What a source answered: a cosine and a BM25 score per passage."""
+    cosines = np.array(dense, dtype=np.float32)
+    none = np.zeros(len(cosines), dtype=np.float32)
+    return Probe(
+        source=source,
+        numbers=np.array(range(len(cosines)) if numbers is None else numbers, dtype=np.int64),
+        dense=cosines,
+        lexical=none if lexical is None else np.array(lexical, dtype=np.float32),
+        **{"named": none, **more},
     )
 
 
@@ -56,17 +76,16 @@ class Index:
 
     held: Sequence[Passage]
 
-    def probe(self, query: Query, sources: Sequence[str]) -> Mapping[str, Probe]:
-        return {name: self.probe_of(name) for name in sources}
+    def probe(self, queries: Sequence[Query], sources: Sequence[str]) -> list[dict[str, Probe]]:
+        return [{name: self.probe_of(name) for name in sources} for _ in queries]
 
     def probe_of(self, source: str) -> Probe:
         """Every passage of a source, better the further to the front."""
-        hits = tuple(
-            Hit(source=source, passage=n, dense=1 - n / 100, lexical=10 - n)
-            for n, held in enumerate(self.held)
-            if held.source == source
-        )
-        return Probe(hits=hits, passages=len(hits))
+        numbers = [n for n, held in enumerate(self.held) if held.source == source]
+        return probe([1 - n / 100 for n in numbers], [10 - n for n in numbers], numbers, source)
+
+    def related(self, hits: Sequence[Hit], sources: Sequence[str]) -> dict[str, Vector]:
+        return {name: np.zeros(len(self.probe_of(name).numbers)) for name in sources}
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         return tuple(self.held[hit.passage] for hit in hits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.testing import HashEmbedder, MemoryIndex
 from agent_knowledge.types import Query
 from tests.unit.fakes import passage
@@ -21,7 +22,7 @@ def test_a_memory_index_finds_the_passage_of_its_source() -> None:
     passages = [passage("red lamp", source="a"), passage("blue desk", source="b")]
     index = MemoryIndex(passages, embedder)
     query = Query(text="blue desk", vector=embedder.embed(["blue desk"])[0])
-    probes = index.probe(query, ["a", "b"])
-    assert probes["b"].terms_found == 1.0
+    probes = index.probe([query], ["a", "b"])[0]
+    assert np.isclose(probes["b"].terms_found, 1.0)
     assert probes["a"].terms_found == 0.0
-    assert index.passages(probes["b"].hits)[0].text == "blue desk"
+    assert index.passages(fuse([probes["b"]]))[0].text == "blue desk"

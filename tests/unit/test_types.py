@@ -71,6 +71,7 @@ def test_a_decision_is_plain_json_with_the_keys_of_the_command_line():
         "asks_sources",
         "coverage",
         "pattern",
+        "dates",
     }
     assert row["signals"]["coverage"] == {"faq": 0.9, "web": None}
     assert row["reasons"] == [{"rule": "facts-need-retrieval", "text": "needed"}]

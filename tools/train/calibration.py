@@ -180,7 +180,7 @@ def _probed(
     index: SourceIndex, query: Row, embedder: RememberingMiniLM, group: str, *, true: bool
 ) -> Sample:
     vector = embedder.embed([query["query"]])[0]
-    probe = index.probe(Query(text=query["query"], vector=vector), ["set"])["set"]
+    probe = index.probe([Query(text=query["query"], vector=vector)], ["set"])[0]["set"]
     return Sample(measure_probe(probe), true, group)
 
 

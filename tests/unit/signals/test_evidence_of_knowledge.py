@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from agent_knowledge.signals.calibration import Calibration, load_calibration
 from agent_knowledge.signals.coverage import coverage, measure_probe
 from agent_knowledge.signals.pattern import PatternMatcher
-from agent_knowledge.types import Hit, Probe
+from agent_knowledge.types import Probe
 from tests.unit.fakes import Examples, unit
+from tests.unit.fakes import probe as answered
 
 
 def probe(*cosines: float, terms: float = 0.5) -> Probe:
-    hits = tuple(Hit(source="s", passage=n, dense=c, lexical=1.0) for n, c in enumerate(cosines))
-    return Probe(hits=hits, terms_found=terms, passages=len(hits))
+    return answered(cosines, terms_found=terms, usual=0.1, spread=0.1)
 
 
 @pytest.mark.parametrize("embedding", ["minilm", "another"])
@@ -29,7 +29,7 @@ def test_coverage_rises_with_what_is_found(embedding: str) -> None:
 
 
 def test_an_empty_source_covers_nothing() -> None:
-    assert coverage(Probe(hits=()), load_calibration("coverage", "minilm")) == 0.0
+    assert coverage(answered([]), load_calibration("coverage", "minilm")) == 0.0
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(0, 1), st.floats(0, 1))
@@ -41,9 +41,8 @@ def test_coverage_is_monotone_in_the_words_found(
     assert coverage(probe(*cosines, terms=low), fit) <= coverage(probe(*cosines, terms=high), fit)
 
 
-def test_a_source_that_only_words_found_is_measured() -> None:
-    hits = (Hit(source="s", passage=1, dense=None, lexical=3.0),)
-    assert measure_probe(Probe(hits=hits, terms_found=1.0))["cosine"] == 0.0
+def test_a_source_of_one_passage_has_no_lead_of_its_own_spread() -> None:
+    assert measure_probe(answered([0.5], usual=0.5, spread=0.0))["lead"] == 0.0
 
 
 @pytest.mark.parametrize("embedding", ["minilm", "another"])

@@ -6,7 +6,7 @@ import pytest
 
 from agent_knowledge import Message, Task
 from agent_knowledge.signals.payload import payload
-from agent_knowledge.signals.query import standalone_query, turn_query
+from agent_knowledge.signals.query import standalone_query, tail, turn_query
 
 HISTORY = (
     Message("user", "Do you repair lamps that are out of warranty?"),
@@ -36,14 +36,20 @@ def test_a_long_task_is_looked_at_only_in_part() -> None:
 
 def test_a_question_that_stands_alone_is_asked_as_it_is() -> None:
     task = Task("How long is the warranty on a desk lamp?", history=HISTORY)
-    assert standalone_query(task) == task.text
+    assert standalone_query(task, []) == task.text
+    assert tail(task) == ""
 
 
 @pytest.mark.parametrize("text", ["And what does it cost?", "How long?"])
 def test_a_turn_that_points_back_takes_its_history_along(text: str) -> None:
-    query = standalone_query(Task(text, history=HISTORY))
+    query = standalone_query(Task(text, history=HISTORY), [])
     assert "out of warranty" in query
     assert query.endswith(text)
+
+
+def test_a_turn_without_its_subject_is_put_with_the_name_that_was_told() -> None:
+    task = Task("do they have parking", history=HISTORY)
+    assert standalone_query(task, ["Laurel Inn", "Mill"]) == "do they have parking (Laurel Inn)"
 
 
 def test_the_turn_itself_is_what_is_meant_when_it_says_something() -> None:
@@ -53,7 +59,7 @@ def test_the_turn_itself_is_what_is_meant_when_it_says_something() -> None:
 
 
 def test_a_huge_task_keeps_both_ends() -> None:
-    query = standalone_query(Task("First this. " + "x " * 100_000 + "What is it?"))
+    query = standalone_query(Task("First this. " + "x " * 100_000 + "What is it?"), [])
     assert len(query) < 3000
     assert query.startswith("First this.")
     assert query.endswith("What is it?")

@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hashed_words import HashedWords
 
@@ -40,25 +41,35 @@ def store(tmp_path: Path) -> Path:
 
 
 def best(opened: SourceIndex, text: str, *sources: str) -> str:
-    hits = fuse(opened.probe(EMBEDDER.query(text), sources or ("s",)).values())
+    hits = fuse(opened.probe([EMBEDDER.query(text)], sources or ("s",))[0].values())
     return opened.passages(hits[:1])[0].text
 
 
-def test_a_probe_gives_candidates_of_both_searches(store: Path):
+def test_a_probe_measures_every_passage(store: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
-        probe = opened.probe(EMBEDDER.query("apple7 zebra"), ["s"])["s"]
-    assert probe.passages == 120
-    assert 50 <= len(probe.hits) <= 100
-    lexical = [hit for hit in probe.hits if hit.lexical > 0]
-    assert len(lexical) == 1
-    assert all(hit.dense is None or -1 <= hit.dense <= 1.001 for hit in probe.hits)
+        probe = opened.probe([EMBEDDER.query("apple7 zebra")], ["s"])[0]["s"]
+    assert len(probe.numbers) == len(probe.dense) == len(probe.lexical) == 120
+    assert np.flatnonzero(probe.lexical).tolist() == [7]
+    assert probe.dense.argmax() == 7
+    assert probe.dense.max() <= 1.001
+    assert probe.usual == pytest.approx(float(probe.dense.mean()), abs=0.01)
+
+
+def test_many_queries_are_answered_as_each_alone(store: Path):
+    queries = [EMBEDDER.query(f"apple{n}") for n in range(5)]
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        together = opened.probe(queries, ["s"])
+        for query, found in zip(queries, together, strict=True):
+            alone = opened.probe([query], ["s"])[0]["s"]
+            assert np.allclose(found["s"].dense, alone.dense, atol=1e-5)
+            assert np.array_equal(found["s"].lexical, alone.lexical)
 
 
 def test_terms_found_is_the_share_of_the_querys_words_by_rarity(store: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
 
         def share(text: str) -> float:
-            return opened.probe(EMBEDDER.query(text), ["s"])["s"].terms_found
+            return opened.probe([EMBEDDER.query(text)], ["s"])[0]["s"].terms_found
 
         assert share("apple7 shared") == pytest.approx(1)
         assert share("apple7 zebra") == pytest.approx(0.5)
@@ -70,8 +81,8 @@ def test_terms_found_is_the_share_of_the_querys_words_by_rarity(store: Path):
 
 def test_passages_come_in_the_order_of_the_hits_and_carry_where_they_stand(store: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
-        first, second = fuse(opened.probe(EMBEDDER.query("apple7 apple9"), ["s"]).values())[:2]
-        gone = Hit(source="s", passage=10_000, dense=None, lexical=0)
+        first, second = fuse(opened.probe([EMBEDDER.query("apple7 apple9")], ["s"])[0].values())[:2]
+        gone = Hit(source="s", passage=10_000)
         passages = opened.passages([second, gone, first])
     assert {p.document for p in passages} == {"r7", "r9"}
     assert [p.score for p in passages] == [second.score, first.score]
@@ -89,7 +100,7 @@ def test_a_title_is_searched_too(tmp_path: Path):
     path.write_text('{"id": "a", "title": "Parking", "text": "Yes."}', encoding="utf-8")
     index(tmp_path / "store", "s", path)
     with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
-        assert opened.probe(EMBEDDER.query("parking"), ["s"])["s"].terms_found == 1
+        assert opened.probe([EMBEDDER.query("parking")], ["s"])[0]["s"].terms_found == 1
 
 
 def test_reading_creates_nothing(tmp_path: Path):
@@ -97,7 +108,7 @@ def test_reading_creates_nothing(tmp_path: Path):
         SourceIndex(tmp_path / "store", EMBEDDER.name) as opened,
         pytest.raises(SourceError, match=r"no index in .*; run: agent-knowledge index"),
     ):
-        opened.probe(EMBEDDER.query("x"), ["s"])
+        opened.probe([EMBEDDER.query("x")], ["s"])[0]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,26 +117,32 @@ def test_a_source_that_is_not_indexed_is_named(store: Path):
         SourceIndex(store, EMBEDDER.name) as opened,
         pytest.raises(SourceError, match="source 'other' is not indexed; run"),
     ):
-        opened.probe(EMBEDDER.query("x"), ["other"])
+        opened.probe([EMBEDDER.query("x")], ["other"])[0]
 
 
-def test_stale_or_broken_word_statistics_are_counted_anew(store: Path):
-    (folder,) = (store / "lexical").iterdir()
+def test_broken_search_files_are_an_error_that_says_what_to_do_and_indexing_mends_them(
+    store: Path, tmp_path: Path
+):
+    (folder,) = (store / "search").iterdir()
     (folder / "passages.npy").write_bytes(b"broken")
-    with SourceIndex(store, EMBEDDER.name) as opened:
-        assert best(opened, "apple7") == "apple7 shared"
-    shutil.rmtree(store / "lexical")
-    with SourceIndex(store, EMBEDDER.name) as opened:
-        assert best(opened, "apple7") == "apple7 shared"
-
-
-def test_lost_vectors_are_an_error_that_says_what_to_do(store: Path):
-    shutil.rmtree(store / "chroma")
     with (
         SourceIndex(store, EMBEDDER.name) as opened,
-        pytest.raises(SourceError, match="run: agent-knowledge index"),
+        pytest.raises(SourceError, match="not whole; run: agent-knowledge index s"),
     ):
-        opened.probe(EMBEDDER.query("x"), ["s"])
+        best(opened, "apple7")
+    index(store, "s", tmp_path / "rows.jsonl")
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert best(opened, "apple7") == "apple7 shared"
+    shutil.rmtree(store / "search")
+    index(store, "s", tmp_path / "rows.jsonl")
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert best(opened, "apple7") == "apple7 shared"
+
+
+def test_a_store_is_searched_without_its_vectors_being_written(store: Path):
+    shutil.rmtree(store / "chroma")
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert best(opened, "apple7") == "apple7 shared"
 
 
 def test_an_open_reader_sees_what_another_process_indexed(store: Path, tmp_path: Path):
@@ -138,9 +155,8 @@ def test_an_open_reader_sees_what_another_process_indexed(store: Path, tmp_path:
             path = write(tmp_path / "rows.jsonl", 150, word)
             subprocess.run([sys.executable, SCRIPT, str(store), "s", str(path)], check=True)
             for reader in (opened, other):
-                probe = reader.probe(EMBEDDER.query(f"{word}149"), ["s"])["s"]
-                assert probe.passages == 150
-                assert sum(hit.dense is not None for hit in probe.hits) == 50
+                probe = reader.probe([EMBEDDER.query(f"{word}149")], ["s"])[0]["s"]
+                assert len(probe.numbers) == 150
                 assert best(reader, f"{word}149") == f"{word}149 shared"
 
 
@@ -186,7 +202,7 @@ def test_with_minilm_a_paraphrase_is_found(tmp_path: Path):
     text = "How can I be reimbursed for a purchase?"
     query = Query(text=text, vector=embedder.embed([text])[0])
     with SourceIndex(tmp_path / "store", "minilm") as opened:
-        hits = fuse(opened.probe(query, ["handbook"]).values())
+        hits = fuse(opened.probe([query], ["handbook"])[0].values())
         passage = opened.passages(hits)[0]
     assert passage.title == "Handbook > Refunds"
     assert page.read_text(encoding="utf-8")[passage.start : passage.end] == passage.text

@@ -38,7 +38,7 @@ def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
 def found(store: Path, text: str, embedder: HashedWords | None = None) -> list[tuple[str, str]]:
     embedder = embedder or HashedWords()
     with SourceIndex(store, embedder.name) as opened:
-        hits = fuse(opened.probe(embedder.query(text), ["s"]).values())
+        hits = fuse(opened.probe([embedder.query(text)], ["s"])[0].values())
         return [(passage.document, passage.text) for passage in opened.passages(hits)]
 
 
@@ -238,8 +238,8 @@ def test_any_name_that_a_configuration_allows_can_be_indexed(tmp_path: Path):
         for name in ("a", "A", "a..b.", "x" * 63):
             assert indexer.index(name, rows).added == 1
     with SourceIndex(tmp_path / "store", "hashed-words") as opened:
-        probes = opened.probe(HashedWords().query("apples"), ["a", "A", "a..b.", "x" * 63])
-    assert all(len(probe.hits) == 1 for probe in probes.values())
+        probes = opened.probe([HashedWords().query("apples")], ["a", "A", "a..b.", "x" * 63])[0]
+    assert all(len(probe.numbers) == 1 for probe in probes.values())
 
 
 def test_damaged_vectors_are_an_error_that_says_what_to_do(tmp_path: Path):
@@ -248,8 +248,7 @@ def test_damaged_vectors_are_an_error_that_says_what_to_do(tmp_path: Path):
     (tmp_path / "store" / "chroma" / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
     with pytest.raises(SourceError, match="delete that folder and run: agent-knowledge index"):
         index(tmp_path / "store", rows)
-    with pytest.raises(SourceError, match="run: agent-knowledge index"):
-        found(tmp_path / "store", "apples")
+    assert found(tmp_path / "store", "apples")  # a search reads none of Chroma's files
 
 
 def test_a_damaged_index_file_is_an_error_that_says_what_to_do(tmp_path: Path):

@@ -15,8 +15,9 @@ from agent_knowledge.context import (
     STYLE_RULE,
     read_passages,
 )
-from agent_knowledge.strategies.gather import Shelf, gather
+from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.messages import to_messages
+from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import (
     Decision,
     Knowledge,
@@ -28,7 +29,7 @@ from agent_knowledge.types import (
     Strategy,
     Task,
 )
-from tests.unit.fakes import Examples, Index, WebSearch, passage, unit
+from tests.unit.fakes import CountingEmbedder, Examples, Index, WebSearch, passage, unit
 
 INDEX = Index([passage("Refunds take 30 days."), passage("Returns are free.")])
 LONG = Index([passage("Refunds take 30 days. " * 9), passage("Returns are free.")])
@@ -63,10 +64,12 @@ def gathered(
         task=Task("How long?"),
         signals=SIGNALS,
         query=Query(text="How long?", vector=unit(1, 0)),
+        standalone="How long?",
         views=(unit(1, 0),),
         probes={"handbook": index.probe_of("handbook")},
     )
-    shelf = Shelf(index=index, external={"web": web} if web else {}, examples=SETS)
+    external = {"web": web} if web else {}
+    shelf = Shelf(embedder=CountingEmbedder(), index=index, external=external, examples=SETS)
     return gather(decision, reading, agent, shelf)
 
 

@@ -1,0 +1,25 @@
+"""Where the strategies take knowledge from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent_knowledge.ports import Embedder, ExampleSet, PassageIndex, Retriever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """One agent's knowledge.
+
+    Attributes:
+        embedder: What the index was built with.
+        index: The indexed sources, if any.
+        external: Retrievers of external sources, by name.
+        examples: Example sets, by name.
+    """
+
+    embedder: Embedder
+    index: PassageIndex | None = None
+    external: Mapping[str, Retriever] = field(default_factory=dict[str, Retriever])
+    examples: Mapping[str, ExampleSet] = field(default_factory=dict[str, ExampleSet])
