@@ -32,7 +32,8 @@ def load_answerer(
     Args:
         config: A configuration, or the path of one.
         agent: Name of the agent; None for the only one.
-        model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
+        model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`;
+            the router asks it too, where it asks one and `models.router` names no other.
         embedding: See `load_router`.
         retrievers: See `load_router`.
 
@@ -40,7 +41,8 @@ def load_answerer(
         ConfigError: The configuration, or what it names, is wrong.
     """
     config = read_config(config)
-    router = load_router(config, agent, embedding=embedding, retrievers=retrievers)
+    asked = model if config.models.router is None else None
+    router = load_router(config, agent, embedding=embedding, retrievers=retrievers, model=asked)
     return Answerer(router, load_model(config, model))
 
 

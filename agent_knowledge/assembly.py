@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
 from agent_knowledge.errors import ConfigError, nearest
-from agent_knowledge.ports import Embedder, Retriever
+from agent_knowledge.ports import Embedder, NeedJudge, QueryWriter, Retriever
 from agent_knowledge.router import KnowledgeRouter
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def load_router(
     *,
     embedding: object | None = None,
     retrievers: Mapping[str, object] | None = None,
+    model: object | None = None,
 ) -> KnowledgeRouter:
     """Build the router of one agent.
 
@@ -40,6 +41,8 @@ def load_router(
             of the configuration's `embedding`.
         retrievers: For sources marked `external`, by name: LangChain retrievers, or objects that
             satisfy `ports.Retriever`.
+        model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
+            string or a LangChain chat model, instead of the configuration's `models.router`.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
@@ -49,6 +52,7 @@ def load_router(
     config = read_config(config)
     profile = config.agent(agent)
     embedder = load_embedder(config, embedding)
+    judge, writer = _load_advisers(config, profile, model)
     return KnowledgeRouter(
         profile,
         embedder=embedder,
@@ -56,6 +60,8 @@ def load_router(
         examples=load_example_sets(config, tuple(profile.examples), embedder),
         retrievers=_adapt_retrievers(profile, retrievers or {}),
         head_embedder=packaged_embedder(),
+        judge=judge,
+        writer=writer,
     )
 
 
@@ -128,9 +134,27 @@ def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
         config: The configuration.
         model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
     """
+    key = "models.default"
+    return _open(model if model is not None else expand(config.models.default, key), key)
+
+
+def load_router_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
+    """The chat model that the router asks: `models.router`, or where it is not set the default.
+
+    Args:
+        config: The configuration.
+        model: An `init_chat_model` string or a LangChain chat model, instead of `models.router`.
+    """
+    if model is None and config.models.router is None:
+        return load_model(config)
+    key = "models.router"
+    return _open(model if model is not None else expand(config.models.router or "", key), key)
+
+
+def _open(chosen: object, key: str) -> Chat:
+    """Open a model; a string is the packaged one's name or one for `init_chat_model`."""
     from agent_knowledge.models.chat import Chat
 
-    chosen = model if model is not None else expand(config.models.default, "models.default")
     if chosen == "extractive":
         from agent_knowledge.models.extractive import ExtractiveChatModel
 
@@ -138,8 +162,35 @@ def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
     if isinstance(chosen, str):
         from agent_knowledge.models.endpoint import open_model
 
-        return Chat(model=open_model(chosen), name=chosen)
+        return Chat(model=open_model(chosen, key), name=chosen)
     return Chat(model=cast("Any", chosen), name=type(chosen).__name__)
+
+
+def _load_advisers(
+    config: KnowledgeConfig, profile: AgentProfile, model: object | None
+) -> tuple[NeedJudge | None, QueryWriter | None]:
+    """Who judges needs and who writes queries, where the agent's policy has a model do it.
+
+    Raises:
+        ConfigError: The model would be the packaged one, which can do neither.
+    """
+    policy = profile.policy
+    judges, writes = policy.ask_model_below is not None, policy.query_rewrite == "model"
+    if not (judges or writes):
+        return None, None
+    from agent_knowledge.models.advice import ModelJudge, ModelWriter
+    from agent_knowledge.models.extractive import ExtractiveChatModel
+
+    chat = load_router_model(config, model)
+    if isinstance(chat.model, ExtractiveChatModel):
+        key = f"ask_model_below: {policy.ask_model_below}" if judges else "query_rewrite: model"
+        msg = (
+            f"agents.{profile.name}.policy.{key} asks a chat model, and the router's would be"
+            " 'extractive', which can only quote; set models.router (or models.default) to"
+            " 'provider:model', as 'openai:NAME', or pass load_router(..., model=...)"
+        )
+        raise ConfigError(msg)
+    return ModelJudge(chat=chat) if judges else None, ModelWriter(chat=chat) if writes else None
 
 
 def load_endpoint(agent: AgentProfile) -> Chat:

@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import Example, Hit, Matrix, Passage, Probe, Query, Vector
+    from agent_knowledge.types import (
+        Example,
+        Hit,
+        Matrix,
+        NeedVerdict,
+        Passage,
+        Probe,
+        Query,
+        Task,
+        Vector,
+    )
 
 
 class Embedder(Protocol):
@@ -79,4 +89,37 @@ class ExampleSet(Protocol):
     @property
     def vectors(self) -> Matrix:
         """One row per example."""
+        ...
+
+
+class NeedJudge(Protocol):
+    """Says what a task needs, where the evidence does not (`ask_model_below`).
+
+    It is called from several threads at once. Whatever it raises, and an answer that takes too
+    long, is recorded in the decision and changes nothing else.
+    """
+
+    @property
+    def name(self) -> str:
+        """Who is asked, for the record, such as `openai:gpt-5-mini`."""
+        ...
+
+    def judge(self, task: Task) -> NeedVerdict:
+        """Say what a task needs, from its text and history alone."""
+        ...
+
+
+class QueryWriter(Protocol):
+    """Writes what a turn of a conversation asks (`query_rewrite: model`).
+
+    Called and forgiven as a `NeedJudge` is.
+    """
+
+    @property
+    def name(self) -> str:
+        """Who is asked, for the record."""
+        ...
+
+    def rewrite(self, task: Task) -> str:
+        """Say what a task asks so that it is complete without its history, which is not empty."""
         ...

@@ -3,7 +3,8 @@
     route:    task -> signals -> decision
     prepare:  task -> signals -> decision -> knowledge
 
-Neither calls a model.
+Neither calls a chat model, unless the policy says so: `query_rewrite` before the signals of a turn
+with a history, `ask_model_below` after a decision that the evidence hardly carries.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
+from agent_knowledge.decision.consult import rewritings, verdicts
+from agent_knowledge.decision.evidence import with_verdict
 from agent_knowledge.decision.parts import sub_queries
-from agent_knowledge.decision.policy import decide
+from agent_knowledge.decision.policy import decide, may_ask_model
 from agent_knowledge.decision.step_down import step_down
 from agent_knowledge.errors import ConfigError, InputError, nearest
-from agent_knowledge.ports import Embedder, ExampleSet, PassageIndex, Retriever
+from agent_knowledge.ports import (
+    Embedder,
+    ExampleSet,
+    NeedJudge,
+    PassageIndex,
+    QueryWriter,
+    Retriever,
+)
 from agent_knowledge.signals.calibration import load_calibration
 from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.pattern import PatternMatcher
@@ -36,7 +46,7 @@ class KnowledgeRouter:
     `load_router` makes one from a configuration; this constructor takes objects of your own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own, and all but two are optional
         self,
         agent: AgentProfile,
         *,
@@ -45,6 +55,8 @@ class KnowledgeRouter:
         examples: Mapping[str, ExampleSet] | None = None,
         retrievers: Mapping[str, Retriever] | None = None,
         head_embedder: Embedder | None = None,
+        judge: NeedJudge | None = None,
+        writer: QueryWriter | None = None,
     ) -> None:
         """Put a router together.
 
@@ -55,6 +67,10 @@ class KnowledgeRouter:
             examples: The agent's example sets, by name.
             retrievers: For external sources, by name.
             head_embedder: MiniLM, which the need heads are fitted to; default: `embedder`.
+            judge: Who is asked what a task needs; needed where the policy has `ask_model_below`,
+                and asked nowhere else.
+            writer: Who writes what a turn of a conversation asks; needed where the policy has
+                `query_rewrite: model`, and asked nowhere else.
 
         Raises:
             ConfigError: Something that the agent names is not given.
@@ -69,6 +85,7 @@ class KnowledgeRouter:
                 msg = f"agent {agent.name!r}: example set {name!r} is not given; "
                 raise ConfigError(msg + nearest(name, sets))
         self.agent = agent
+        self._judge, self._writer = _consulted(agent, judge, writer)
         self._shelf = Shelf(
             embedder=embedder, index=index, external=retrievers or {}, examples=sets
         )
@@ -85,7 +102,7 @@ class KnowledgeRouter:
         )
 
     def route(self, task: Task | str) -> Decision:
-        """Decide what to give the model. Calls none.
+        """Decide what to give the model. Calls none, unless the policy says so.
 
         Raises:
             InputError: The task is empty.
@@ -96,10 +113,12 @@ class KnowledgeRouter:
     def route_many(self, tasks: Sequence[Task | str]) -> list[Decision]:
         """Decide for many tasks at once, in order; their texts are embedded together.
 
-        `elapsed_ms` of each is its share of the whole.
+        Where the policy has a chat model asked, it is asked about several at once. `elapsed_ms` of
+        each is its share of the whole.
         """
         started = time.perf_counter()
-        decisions = [self.decide(reading) for reading in self._readings(tasks)]
+        # Without its probes: those hold a number per passage, too many to keep for many tasks.
+        decisions = self._decide([replace(r, probes={}) for r in self._readings(tasks)])
         share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
         return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
 
@@ -176,12 +195,12 @@ class KnowledgeRouter:
         return self.gather(step_down(knowledge.decision, why), self.read([task])[0])
 
     def read(self, tasks: Sequence[Task | str]) -> list[Reading]:
-        """Measure the signals of tasks; the first stage alone."""
+        """Measure the signals of tasks; the first stage alone, with what the policy rewrites."""
         return list(self._readings(tasks))
 
     def decide(self, reading: Reading) -> Decision:
-        """Decide on measured signals; the second stage alone."""
-        return decide(reading.task, reading.signals, reading.standalone, self.agent)
+        """Decide on measured signals; the second stage alone, with what the policy has asked."""
+        return self._decide([reading])[0]
 
     def gather(self, decision: Decision, reading: Reading) -> Knowledge:
         """Gather what a decision names; the third stage alone."""
@@ -189,7 +208,46 @@ class KnowledgeRouter:
 
     def _readings(self, tasks: Sequence[Task | str]) -> Iterator[Reading]:
         """One by one: each holds a number per passage, too many to keep for many tasks."""
-        return self._reader.read([_as_task(task) for task in tasks])
+        made = [_as_task(task) for task in tasks]
+        return self._reader.read(made, rewritings(self._writer, made) if self._writer else ())
+
+    def _decide(self, readings: Sequence[Reading]) -> list[Decision]:
+        """Decide, and once more with what a model says where the policy has one asked."""
+        decisions = [_decided(reading, self.agent) for reading in readings]
+        if self._judge is None:
+            return decisions
+        weak = [
+            place
+            for place, (reading, made) in enumerate(zip(readings, decisions, strict=True))
+            if may_ask_model(reading.task, made, self.agent)
+        ]
+        said = verdicts(self._judge, [readings[place].task for place in weak])
+        for place, verdict in zip(weak, said, strict=True):
+            signals = with_verdict(readings[place].signals, verdict)
+            decisions[place] = _decided(replace(readings[place], signals=signals), self.agent)
+        return decisions
+
+
+def _decided(reading: Reading, agent: AgentProfile) -> Decision:
+    return decide(reading.task, reading.signals, reading.standalone, agent, reading.rewriting)
+
+
+def _consulted(
+    agent: AgentProfile, judge: NeedJudge | None, writer: QueryWriter | None
+) -> tuple[NeedJudge | None, QueryWriter | None]:
+    """Those of the two that the policy has asked.
+
+    Raises:
+        ConfigError: One of them is not given.
+    """
+    below, rewrite = agent.policy.ask_model_below, agent.policy.query_rewrite
+    if below is not None and judge is None:
+        msg = f"agent {agent.name!r} has ask_model_below: {below}; give a judge"
+        raise ConfigError(msg)
+    if rewrite == "model" and writer is None:
+        msg = f"agent {agent.name!r} has query_rewrite: {rewrite}; give a writer"
+        raise ConfigError(msg)
+    return judge if below is not None else None, writer if rewrite == "model" else None
 
 
 def _as_task(task: Task | str) -> Task:

@@ -1,8 +1,8 @@
 """The values that flow through the package: frozen, serialisable, and free of behaviour.
 
 One way through: `Task` -> `Reading` (signals and what was found while measuring) -> `Decision` ->
-`Knowledge` -> `Answer`. Nothing here imports more than the standard library, so that reading a type
-costs nothing at import.
+`Knowledge` -> `Answer`. Nothing here imports more than the standard library and our errors, so that
+reading a type costs nothing at import.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from agent_knowledge.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +31,7 @@ Role = Literal["user", "assistant"]
 CitationPolicy = Literal["always", "when_retrieved", "never"]
 
 NEEDS: tuple[Need, ...] = ("direct", "retrieval", "few_shot")
+STRATEGIES: tuple[Strategy, ...] = (*NEEDS, "fine_tuned")
 
 
 def without_surrogates(text: str) -> str:
@@ -61,14 +64,24 @@ class Task:
         history: Earlier turns, oldest first, without the request.
         citations: The caller asks for sources, whatever the text says.
         id: The caller's own id, given back unchanged.
+        strategy: The strategy that the caller asks for: granted unless a rule of the guide refuses
+            it, and the decision says which; None leaves the choice to the router.
+
+    Raises:
+        InputError: `strategy` is none of `STRATEGIES`.
     """
 
     text: str
     history: tuple[Message, ...] = ()
     citations: bool = False
     id: str | None = None
+    strategy: Strategy | None = None
 
     def __post_init__(self) -> None:
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            accepted = ", ".join(STRATEGIES)
+            msg = f"strategy: {self.strategy!r} is not accepted; give one of: {accepted}"
+            raise InputError(msg)
         object.__setattr__(self, "text", without_surrogates(self.text))
         object.__setattr__(self, "history", tuple(self.history))
 
@@ -173,11 +186,43 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeedVerdict:
+    """What a chat model said when it was asked what a task needs.
+
+    Attributes:
+        model: Which one was asked.
+        need: What it said; None when it gave nothing that can be used.
+        reason: Why, in a line of its own words; without a need, what went wrong.
+    """
+
+    model: str
+    need: Need | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewriting:
+    """What a chat model made of a turn and its history.
+
+    Attributes:
+        model: Which one was asked.
+        query: What the turn asks, on one line, complete without the history; empty when the model
+            gave nothing that can be used.
+        failure: What went wrong then.
+    """
+
+    model: str
+    query: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
     """What is measured about a task. All numbers are probabilities, 0..1.
 
     Attributes:
-        need: Per need, summing to 1, from the text alone.
+        need: Per need, summing to 1, from the text alone; where a model was asked, with what it
+            said.
         fresh: The right answer changes with time.
         multi_hop: Answering takes two or more separate look-ups.
         asks_sources: The text itself asks where an answer comes from.
@@ -185,6 +230,7 @@ class Signals:
             cannot be probed and counts as able.
         pattern: Per example set, that the task is one more instance of it.
         dates: Per source, the ISO date of the passage nearest to the task, where one is known.
+        asked: What a chat model said of the need, where the policy had one asked.
     """
 
     need: Mapping[Need, float]
@@ -194,6 +240,7 @@ class Signals:
     coverage: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     pattern: Mapping[str, float] = field(default_factory=dict[str, float])
     dates: Mapping[str, str] = field(default_factory=dict[str, str])
+    asked: NeedVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +255,7 @@ class Reading:
         views: Vectors of what this turn asks and, where there is one, of the text that the task
             works on; example sets are compared with the nearer one.
         probes: What each indexed source answered.
+        rewriting: What a chat model made of the turn and its history, where one was asked.
     """
 
     task: Task
@@ -216,6 +264,7 @@ class Reading:
     standalone: str
     views: tuple[Vector, ...]
     probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
+    rewriting: Rewriting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +291,8 @@ class Plan:
     Attributes:
         sources: Sources to retrieve from, best covered first; empty when nothing is retrieved.
         query: What they are asked, as it reads without the conversation.
+        rewritten_by: The chat model that wrote what is searched and matched, in place of the turn
+            and its history; None when none did.
         sub_queries: The parts of a question of several look-ups, asked beside it.
         multi_hop: The task takes several look-ups: what the best passages name is looked up too.
         dates: Of a task whose answer changes with time: per source, the date of the document that
@@ -255,6 +306,7 @@ class Plan:
 
     sources: tuple[str, ...] = ()
     query: str = ""
+    rewritten_by: str | None = None
     sub_queries: tuple[str, ...] = ()
     multi_hop: bool = False
     dates: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -12,7 +12,10 @@ from pydantic import Field
 
 
 class ScriptedModel(BaseChatModel):
-    """Gives its replies one by one, the last one for ever; an exception among them is raised."""
+    """Gives its replies one by one, the last one for ever; an exception among them is raised.
+
+    A function among them is given the messages and gives the reply.
+    """
 
     replies: list[Any]
     asked: list[list[BaseMessage]] = Field(default_factory=list)
@@ -33,7 +36,15 @@ class ScriptedModel(BaseChatModel):
     ) -> ChatResult:
         self.asked.append(messages)
         reply = self.replies[min(len(self.asked), len(self.replies)) - 1]
+        if callable(reply):
+            reply = reply(messages)
         if isinstance(reply, Exception):
             raise reply
         message = reply if isinstance(reply, AIMessage) else AIMessage(reply)
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def filled(form: str, **fields: Any) -> AIMessage:
+    """A reply that fills in a form, as structured output by a tool call does."""
+    call = {"name": form, "args": fields, "id": "1", "type": "tool_call"}
+    return AIMessage("", tool_calls=[call])  # pyright: ignore[reportArgumentType]

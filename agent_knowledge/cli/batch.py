@@ -42,7 +42,8 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
         source: Path of the input; `-` for standard input.
         target: Path of the output; `-` for standard output.
         work: From rows to rows, in the same order; ids are added here. When it fails on several
-            rows together, each is tried alone, so that one bad row spoils no other.
+            rows together, each is tried alone, so that one bad row spoils no other; a row that it
+            gives back as {"error"} gets its line.
 
     Raises:
         InputError: The input cannot be read, or the output cannot be written.
@@ -54,10 +55,38 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
         lines = (_read(number, raw) for number, raw in enumerate(lines_in, 1) if raw.strip())
         while chunk := list(islice(lines, CHUNK)):
             for line, result in _work_through(chunk, work):
+                row = {"id": line.id, **result}
                 if "error" in result:
+                    row = {"id": line.id, "line": line.number, **result}
                     typer.echo(f"line {line.number}: {result['error']}", err=True)
-                out.write(json.dumps({"id": line.id, **result}) + "\n")
+                out.write(json.dumps(row) + "\n")
             out.flush()
+
+
+def require_one_way(given: str | None, source: str | None, target: str, *wishes: object) -> None:
+    """Refuse options that exclude each other: one text, or a batch.
+
+    Args:
+        given: The text.
+        source: `--input`.
+        target: `--output`.
+        wishes: Options that ask for something about the one text; in a batch, its lines do.
+
+    Raises:
+        InputError: Neither or both are given, or options of the other way.
+    """
+    if (given is None) == (source is None):
+        msg = "give either a text or --input FILE (JSON lines; - for standard input)"
+        raise InputError(msg)
+    if source is None and target != "-":
+        msg = f"--output {target!r} goes with --input; for one text use --json and redirect it"
+        raise InputError(msg)
+    if source is not None and any(wishes):
+        msg = (
+            "--citations and --strategy go with one text; write them on the lines of --input,"
+            ' as {"task": ..., "strategy": "few_shot"}'
+        )
+        raise InputError(msg)
 
 
 def read_lines(source: str) -> list[Line]:
@@ -83,10 +112,9 @@ def _work_through(
             try:
                 results[line.number] = work([line.row])[0]
             except InputError as error:
-                results[line.number] = {"line": line.number, "error": str(error)}
+                results[line.number] = {"error": str(error)}
     for line in chunk:
-        failed = {"line": line.number, "error": line.error}
-        yield line, results.get(line.number, failed)
+        yield line, results.get(line.number, {"error": line.error})
 
 
 def _read(number: int, raw: str) -> Line:
@@ -118,13 +146,18 @@ def task_of(row: Row, key: str = "task") -> Task:
     """The task that a row describes, with its history.
 
     Raises:
-        InputError: The text is missing, or the history is no list of turns.
+        InputError: The text is missing, the history is no list of turns, or the strategy is none.
     """
     citations = row.get("citations") or False
     if not isinstance(citations, bool):
         msg = f"'citations' is {citations!r}; give true or false"
         raise InputError(msg)
-    return Task(text_of(row, key), history=_history(row.get("history")), citations=citations)
+    return Task(
+        text_of(row, key),
+        history=_history(row.get("history")),
+        citations=citations,
+        strategy=row.get("strategy"),
+    )
 
 
 def _history(value: object) -> tuple[Message, ...]:

@@ -7,10 +7,9 @@ from typing import Any, cast
 
 from agent_knowledge.cli.batch import Line, read_lines, task_of
 from agent_knowledge.errors import InputError
-from agent_knowledge.types import Strategy, Task
+from agent_knowledge.types import STRATEGIES, Strategy, Task
 
-_STRATEGIES = ("direct", "retrieval", "few_shot", "fine_tuned")
-_KEYS = {"id", "task", "history", "citations", "expected", "sources", "set", "rules"}
+_KEYS = {"id", "task", "history", "citations", "strategy", "expected", "sources", "set", "rules"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +58,8 @@ def _case(line: Line) -> Case:
         raise InputError(msg)
     expected = row.get("expected")
     wanted = cast("list[object]", expected if isinstance(expected, list) else [expected])
-    if not wanted or any(strategy not in _STRATEGIES for strategy in wanted):
-        msg = f"'expected' is {expected!r}; give one or a list of: {', '.join(_STRATEGIES)}"
+    if not wanted or any(strategy not in STRATEGIES for strategy in wanted):
+        msg = f"'expected' is {expected!r}; give one or a list of: {', '.join(STRATEGIES)}"
         raise InputError(msg)
     examples = row.get("set")
     if not isinstance(examples, str | None):

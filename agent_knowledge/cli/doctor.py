@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.text import Text
 
@@ -15,6 +15,7 @@ from agent_knowledge.assembly import (
     load_index,
     load_model,
     load_router,
+    load_router_model,
 )
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
@@ -22,6 +23,9 @@ from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, SourceError
 from agent_knowledge.ports import Embedder
 from agent_knowledge.types import Query
+
+if TYPE_CHECKING:
+    from agent_knowledge.models.chat import Chat
 
 _PROBE = "How long does it take?"
 _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
@@ -52,7 +56,7 @@ def examine(config: KnowledgeConfig) -> Iterator[Finding]:
 
     Yields:
         One finding per part: the embedding, each source, example set, endpoint and agent, and the
-        default model. Models and endpoints are really called, with one short question.
+        models, default and router. Models and endpoints are really called, with one short question.
     """
     yield _check("embedding", lambda: _embedding(config))
     for name, source in config.sources.items():
@@ -65,7 +69,9 @@ def examine(config: KnowledgeConfig) -> Iterator[Finding]:
         yield _check(f"examples {name}", lambda name=name: _examples(config, name))
     for name in _endpoints_by_agent(config):
         yield _check(f"endpoint of {name}", lambda name=name: _endpoint(config, name))
-    yield _check("model default", lambda: _model(config))
+    yield _check("model default", lambda: _model(load_model(config)))
+    if config.models.router is not None:
+        yield _check("model router", lambda: _model(load_router_model(config)))
     if not config.agents:
         detail = "none is defined; add one under agents:, as in agents: {support: }"
         yield Finding(what="agents", state="failed", detail=detail)
@@ -106,8 +112,7 @@ def _endpoint(config: KnowledgeConfig, agent: str) -> str:
     return f"{endpoint.name} answers"
 
 
-def _model(config: KnowledgeConfig) -> str:
-    model = load_model(config)
+def _model(model: Chat) -> str:
     model.reply([("user", _PROBE)])
     return f"{model.name} answers"
 

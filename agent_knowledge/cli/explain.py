@@ -26,6 +26,9 @@ def explain(made: Decision, boundary: Boundary | None) -> Text:
         text.append_text(_bar(need, p))
     text.append_text(_bar("fresh", signals.fresh))
     text.append_text(_bar("multi-hop", signals.multi_hop))
+    if asked := signals.asked:
+        text.append(f"\n  {asked.model} was asked and ", style="dim")
+        text.append(f"says {asked.need}" if asked.need else "settles nothing", style="dim")
     if signals.coverage or signals.pattern:
         text.append("\nwhat the agent's own knowledge says", style="bold")
     for name, covered in signals.coverage.items():

@@ -12,6 +12,14 @@ Agent = Annotated[
     str | None, typer.Option("--agent", "-a", help="The agent; default: the only one.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Citations = Annotated[bool, typer.Option("--citations", help="Ask for sources.")]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        help="Ask for a strategy: direct, retrieval, few_shot or fine_tuned. A rule may refuse it.",
+    ),
+]
 Input = Annotated[
     str | None, typer.Option("--input", help="JSON lines to work through; - for standard input.")
 ]

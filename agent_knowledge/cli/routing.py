@@ -8,9 +8,17 @@ import typer
 from rich.text import Text
 
 from agent_knowledge.cli import show
-from agent_knowledge.cli.batch import Row, run_batch, task_of
-from agent_knowledge.cli.options import CONFIG, Agent, Config, Input, Json, Output
-from agent_knowledge.errors import InputError
+from agent_knowledge.cli.batch import Row, require_one_way, run_batch, task_of
+from agent_knowledge.cli.options import (
+    CONFIG,
+    Agent,
+    Citations,
+    Config,
+    Input,
+    Json,
+    Output,
+    Strategy,
+)
 from agent_knowledge.types import Decision, Task, to_dict
 
 if TYPE_CHECKING:
@@ -22,14 +30,17 @@ def route(
     *,
     config: Config = CONFIG,
     agent: Agent = None,
-    citations: Annotated[bool, typer.Option("--citations", help="Ask for sources.")] = False,
+    citations: Citations = False,
+    strategy: Strategy = None,
     explain: Annotated[bool, typer.Option("--explain", help="Tell it as a story.")] = False,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
-    """Decide what a task needs, and say why. Calls no model."""
-    router = _router(config, agent, task, (source, target))
+    """Decide what a task needs, and say why. Calls no model, unless the policy says so."""
+    require_one_way(task, source, target, citations, strategy)
+    asked = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
+    router = _router(config, agent)
     if source is not None:
         run_batch(
             source,
@@ -37,7 +48,6 @@ def route(
             lambda rows: [to_dict(d) for d in router.route_many([task_of(row) for row in rows])],
         )
         return
-    asked = Task(task or "", citations=citations)
     decision = router.route(asked)
     text = _story(asked, decision, router) if explain else show.decision(decision)
     show.output(to_dict(decision), text, as_json=as_json)
@@ -54,7 +64,8 @@ def retrieve(
     target: Output = "-",
 ) -> None:
     """Search the agent's sources, whatever the router would decide."""
-    router = _router(config, agent, query, (source, target))
+    require_one_way(query, source, target)
+    router = _router(config, agent)
 
     def row_of(asked: Task) -> Row:
         return {"passages": [to_dict(passage) for passage in router.retrieve(asked, k=k)]}
@@ -76,7 +87,8 @@ def few_shot(
     target: Output = "-",
 ) -> None:
     """Show the examples that a task would be given, whatever the router would decide."""
-    router = _router(config, agent, task, (source, target))
+    require_one_way(task, source, target)
+    router = _router(config, agent)
 
     def row_of(asked: Task) -> Row:
         name, examples = router.few_shot(asked)
@@ -96,16 +108,7 @@ def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
     return tell(decision, nearest_boundary(task, decision, router.agent))
 
 
-def _router(
-    config: Config, agent: str | None, given: str | None, batch: tuple[str | None, str]
-) -> KnowledgeRouter:
-    source, target = batch
-    if (given is None) == (source is None):
-        msg = "give either a text or --input FILE (JSON lines; - for standard input)"
-        raise InputError(msg)
-    if source is None and target != "-":
-        msg = f"--output {target!r} goes with --input; for one text use --json and redirect it"
-        raise InputError(msg)
+def _router(config: Config, agent: str | None) -> KnowledgeRouter:
     from agent_knowledge.assembly import load_router
 
     return load_router(config, agent)

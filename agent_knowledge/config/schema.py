@@ -83,9 +83,13 @@ class StoreConfig(_Section):
 
 
 class ModelsConfig(_Section):
-    """Chat models: `extractive` (packaged, offline) or any `init_chat_model` string."""
+    """Chat models: `extractive` (packaged, offline) or any `init_chat_model` string.
+
+    `router` is what the router asks where a policy has it ask one; none means `default`.
+    """
 
     default: Text = "extractive"
+    router: Text | None = None
 
 
 class SourceConfig(_Section):
@@ -158,6 +162,8 @@ class Policy(_Section):
     citations: Literal["when_retrieved", "always", "never"] = "when_retrieved"
     unsupported: Literal["annotate", "strip", "repair", "refuse"] = "annotate"
     when_unsure: Literal["retrieve", "direct", "ask"] = "retrieve"
+    ask_model_below: Probability | None = None
+    query_rewrite: Literal["none", "model"] = "none"
     on_failure: Literal["next_rung", "raise"] = "next_rung"
     k: Annotated[int, Field(ge=1, le=100)] = 5
     context_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 2000

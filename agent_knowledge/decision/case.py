@@ -8,7 +8,7 @@ from functools import cached_property
 from agent_knowledge.config import AgentProfile, Thresholds
 from agent_knowledge.decision.evidence import Evidence
 from agent_knowledge.decision.gate import TaskFacts, Verdict, check_gate
-from agent_knowledge.types import Reason, Signals, Task
+from agent_knowledge.types import Reason, Signals, Strategy, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,27 @@ class Case:
         if self.task.citations:
             return "the caller asks for citations"
         return "the task asks for sources" if self.signals.asks_sources else ""
+
+    @cached_property
+    def refusal(self) -> Reason | None:
+        """The rule that refuses the strategy that the caller asks for, if one does."""
+        wish = self.task.strategy
+        if wish in {"direct", "few_shot"} and self.asked:
+            rule, text = "citations-need-retrieval", self.asked
+        elif wish == "retrieval" and not self.signals.coverage:
+            rule, text = "facts-need-retrieval", "the agent has no source to retrieve from"
+        elif wish == "few_shot" and self.evidence.best_set is None:
+            rule, text = "pattern-wants-examples", "the agent has no example set"
+        elif wish == "fine_tuned" and not self.gate.opens:
+            rule, text = self.gate.broken[0].rule, self.gate.broken[0].text
+        else:
+            return None
+        return Reason(rule=rule, text=f"the caller asks for {wish}, but {text}")
+
+    @property
+    def granted(self) -> Strategy | None:
+        """The strategy that the caller asks for, when no rule refuses it."""
+        return None if self.refusal else self.task.strategy
 
     @cached_property
     def fresh(self) -> bool:
@@ -76,6 +97,12 @@ class Case:
             return None
         return best[0]
 
+    @property
+    def shown_set(self) -> str | None:
+        """The set to show: the one that matches, or, where few_shot is asked for, the nearest."""
+        best = self.evidence.best_set
+        return best[0] if best and self.granted == "few_shot" else self.matched_set
+
     @cached_property
     def clear_set(self) -> bool:
         """Whether the match is clear enough to outweigh what the text alone suggests."""
@@ -110,7 +137,9 @@ class Case:
         """The reasons for retrieval that the evidence gives, the guide's order."""
         reasons: list[Reason] = []
         if self.needs_facts:
-            text = f"the task needs facts from outside (text {self.needs('retrieval'):.2f}"
+            asked = self.signals.asked
+            who = "text and model" if asked and asked.need else "text"
+            text = f"the task needs facts from outside ({who} {self.needs('retrieval'):.2f}"
             if self.evidence.best_source:
                 text += ", coverage of {} {:.2f}".format(*self.evidence.best_source)
             reasons.append(Reason(rule="facts-need-retrieval", text=f"{text})"))
@@ -130,5 +159,5 @@ class Case:
         return {name: dates[name] for name in sources if name in dates}
 
     def needs(self, need: str) -> float:
-        """Probability of a need from the text alone."""
+        """Probability of a need before the agent's own knowledge is weighed."""
         return self.signals.need[need]  # pyright: ignore[reportArgumentType]

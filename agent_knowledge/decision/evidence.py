@@ -7,9 +7,9 @@ the text leaves open is settled by what the agent holds, and no single number ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent_knowledge.types import Need, Signals
+from agent_knowledge.types import Need, NeedVerdict, Signals
 
 _MOST_ODDS = 10.0
 """No single piece of evidence counts for more than ten to one."""
@@ -43,6 +43,26 @@ def weigh(signals: Signals) -> Evidence:
     total = sum(weights.values()) or 1.0
     pooled: dict[Need, float] = {need: weight / total for need, weight in weights.items()}
     return Evidence(need=pooled, best_source=best_source, best_set=best_set)
+
+
+def with_verdict(signals: Signals, verdict: NeedVerdict) -> Signals:
+    """Pool what a chat model said of the need with what the text suggests.
+
+    The need that it names gains ten to one, the most that any single piece of evidence may count
+    for: what a judge has earned who is right in five cases of six. A verdict without a need changes
+    no probability.
+
+    Returns:
+        The same signals with `asked`, and `need` summing to 1 again.
+    """
+    if verdict.need is None:
+        return replace(signals, asked=verdict)
+    weights = {
+        need: p * (_MOST_ODDS if need == verdict.need else 1.0) for need, p in signals.need.items()
+    }
+    total = sum(weights.values()) or 1.0
+    pooled = {need: weight / total for need, weight in weights.items()}
+    return replace(signals, need=pooled, asked=verdict)
 
 
 def _odds(found: tuple[str, float] | None) -> float:

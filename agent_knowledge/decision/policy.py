@@ -3,13 +3,15 @@
 `STEPS` reads from top to bottom, and the first that applies decides:
 
 1. Sources are asked for (by the caller, the task or `citations: always`): retrieval.
-2. Facts are needed, or the answer changes with time: retrieval when a source can serve; when none
+2. The caller asks for a strategy, and no rule refuses it: that one.
+3. Facts are needed, or the answer changes with time: retrieval when a source can serve; when none
    can, it is a gap.
-3. The task matches an example set: few-shot, or the endpoint that serves the set when every rule
+4. The task matches an example set: few-shot, or the endpoint that serves the set when every rule
    of its gate holds.
-4. Otherwise the prompt alone.
+5. Otherwise the prompt alone.
 
-A choice that the evidence does not clearly carry is unsure, and `when_unsure` settles it.
+A choice that the evidence does not clearly carry is unsure, and `when_unsure` settles it; under
+`ask_model_below` a chat model may be asked before, and what it says is evidence like any other.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from agent_knowledge.decision.case import Case
 from agent_knowledge.decision.evidence import weigh
 from agent_knowledge.decision.parts import sub_queries
 from agent_knowledge.decision.rejections import explain_rejections
-from agent_knowledge.types import Decision, Plan, Reason, Signals, Strategy, Task
+from agent_knowledge.types import Decision, Plan, Reason, Rewriting, Signals, Strategy, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,13 @@ class Choice:
     clarify: str | None = None
 
 
-def decide(task: Task, signals: Signals, query: str, agent: AgentProfile) -> Decision:
+def decide(
+    task: Task,
+    signals: Signals,
+    query: str,
+    agent: AgentProfile,
+    rewriting: Rewriting | None = None,
+) -> Decision:
     """Decide what to give the model for a task.
 
     Args:
@@ -55,18 +63,20 @@ def decide(task: Task, signals: Signals, query: str, agent: AgentProfile) -> Dec
         signals: What was measured about it.
         query: The standalone text that sources are asked with.
         agent: What the agent has at hand, and its policy.
+        rewriting: What a chat model made of the turn, where one was asked to.
 
     Returns:
         A decision with `elapsed_ms` still 0. Being unsure is a decision too; nothing is raised.
+        What a model was asked and said stands last among its reasons, under the first one's rule.
     """
     case = Case(task=task, signals=signals, evidence=weigh(signals), agent=agent)
     choice = _settle_doubt(case, next(made for step in STEPS if (made := step(case))))
     return Decision(
         strategy=choice.strategy,
-        plan=_plan(case, choice, query),
+        plan=_plan(case, choice, query, rewriting),
         confidence=round(choice.confidence, 4),
         signals=signals,
-        reasons=choice.reasons,
+        reasons=(*choice.reasons, *_models_asked(choice.reasons[0].rule, signals, rewriting)),
         rejected=explain_rejections(case, choice.strategy, choice.reasons),
         gap=choice.gap,
         unsure=choice.unsure,
@@ -74,19 +84,66 @@ def decide(task: Task, signals: Signals, query: str, agent: AgentProfile) -> Dec
     )
 
 
+def may_ask_model(task: Task, decision: Decision, agent: AgentProfile) -> bool:
+    """Whether the policy has a chat model asked before a decision stands.
+
+    Only below `ask_model_below`, and never about what the caller asked for and was granted.
+    """
+    limit = agent.policy.ask_model_below
+    return limit is not None and decision.confidence < limit and decision.strategy != task.strategy
+
+
+def _models_asked(rule: str, signals: Signals, rewriting: Rewriting | None) -> tuple[Reason, ...]:
+    """What chat models were asked on the way, and what they said."""
+    notes: list[str] = []
+    if rewriting and rewriting.query:
+        notes.append(f"{rewriting.model} wrote what is searched for: {rewriting.query!r}")
+    elif rewriting:
+        notes.append(
+            f"{rewriting.model} was to write what is searched for, but {rewriting.failure};"
+            " the turn and its history are searched for as they are"
+        )
+    if asked := signals.asked:
+        said = f"says {asked.need}" if asked.need else "settles nothing"
+        why = f": {asked.reason}" if asked.reason else ""
+        notes.append(f"{asked.model}, asked because the evidence was weak, {said}{why}")
+    return tuple(Reason(rule=rule, text=text) for text in notes)
+
+
 def _sources_asked(case: Case) -> Choice | None:
     if not case.asked:
         return None
     asked = Reason(rule="citations-need-retrieval", text=case.asked)
-    return _retrieve(case, 1.0, (asked, *case.why_facts))
+    wish = (_WISHES_RETRIEVAL,) if case.granted == "retrieval" else ()
+    return _retrieve(case, 1.0, (asked, *wish, *case.why_facts))
+
+
+_WISHES_RETRIEVAL = Reason(rule="facts-need-retrieval", text="the caller asks for retrieval")
+
+
+def _caller_asks(case: Case) -> Choice | None:
+    """What the caller asks for, unless a rule refuses it; how sure it is, the evidence says."""
+    wish, needed = case.granted, case.evidence.need
+    if wish is None:
+        return None
+    if wish == "retrieval":
+        return _retrieve(case, _need_of_facts(case), (_WISHES_RETRIEVAL, *case.why_facts))
+    if wish == "direct":
+        reason = Reason(rule="prompt-first", text="the caller asks for direct")
+        plain = needed["direct"] + (0.0 if case.matched_set else needed["few_shot"])
+        return Choice(strategy="direct", confidence=plain, reasons=(reason,))
+    return _show_set(case, wish, f"the caller asks for {wish}, and the nearest set is")
 
 
 def _facts_needed(case: Case) -> Choice | None:
     if not case.why_facts:
         return None
+    return _retrieve(case, _need_of_facts(case), case.why_facts)
+
+
+def _need_of_facts(case: Case) -> float:
     carried = max(case.evidence.need["retrieval"], case.signals.fresh * case.fresh_decides)
-    confidence = carried if case.able else max(carried, case.needs("retrieval"))
-    return _retrieve(case, confidence, case.why_facts)
+    return carried if case.able else max(carried, case.needs("retrieval"))
 
 
 def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Choice:
@@ -97,7 +154,8 @@ def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Cho
         )
     reasons = (*reasons, Reason(rule="facts-need-retrieval", text=_say_gap(case)))
     everything = tuple(case.signals.coverage)
-    if everything and (case.asked or case.agent.policy.when_unsure == "retrieve"):
+    insists = case.asked or case.granted
+    if everything and (insists or case.agent.policy.when_unsure == "retrieve"):
         return Choice(
             strategy="retrieval",
             confidence=confidence,
@@ -116,20 +174,25 @@ def _say_gap(case: Case) -> str:
 
 
 def _pattern_matched(case: Case) -> Choice | None:
-    name, match = case.matched_set, (case.evidence.best_set or ("", 0.0))[1]
-    if name is None or not (
+    if case.matched_set is None or not (
         case.clear_set or case.evidence.need["few_shot"] >= case.evidence.need["direct"]
     ):
         return None
+    strategy = "fine_tuned" if case.gate.opens else "few_shot"
+    return _show_set(case, strategy, "the task is an instance of")
+
+
+def _show_set(case: Case, strategy: Strategy, why: str) -> Choice:
+    """Serve by the example set that fits best, or by the endpoint that was trained on it."""
+    name, match = case.evidence.best_set or ("", 0.0)
     kind = case.agent.examples[name].kind
     rule = "style-wants-prompt" if kind == "style" else "pattern-wants-examples"
-    reason = Reason(rule=rule, text=f"the task is an instance of {name} ({match:.2f})")
-    confidence = max(match, case.evidence.need["few_shot"])
-    if case.gate.opens:
-        return Choice(
-            strategy="fine_tuned", confidence=confidence, reasons=(reason, *case.gate.notes)
-        )
-    return Choice(strategy="few_shot", confidence=confidence, reasons=(reason,))
+    reason = Reason(rule=rule, text=f"{why} {name} ({match:.2f})")
+    return Choice(
+        strategy=strategy,
+        confidence=max(match, case.evidence.need["few_shot"]),
+        reasons=(reason, *(case.gate.notes if strategy == "fine_tuned" else ())),
+    )
 
 
 def _prompt_alone(case: Case) -> Choice:
@@ -143,6 +206,7 @@ def _prompt_alone(case: Case) -> Choice:
 
 STEPS: tuple[Callable[[Case], Choice | None], ...] = (
     _sources_asked,
+    _caller_asks,
     _facts_needed,
     _pattern_matched,
     _prompt_alone,
@@ -151,9 +215,12 @@ STEPS: tuple[Callable[[Case], Choice | None], ...] = (
 
 
 def _settle_doubt(case: Case, choice: Choice) -> Choice:
-    """Where the evidence carries no choice clearly, do as `when_unsure` says."""
+    """Where the evidence carries no choice clearly, do as `when_unsure` says.
+
+    What was asked for is no matter of doubt.
+    """
     doubtful = choice.confidence < case.limits.confidence
-    if not (doubtful or choice.gap) or case.asked:
+    if not (doubtful or choice.gap) or case.asked or case.granted:
         return choice
     policy = case.agent.policy.when_unsure
     if policy == "ask":
@@ -192,7 +259,7 @@ def _question(case: Case) -> str:
     return f"I am not sure what you need: should I {', or '.join(offers)}? Or just answer?"
 
 
-def _plan(case: Case, choice: Choice, query: str) -> Plan:
+def _plan(case: Case, choice: Choice, query: str, rewriting: Rewriting | None) -> Plan:
     policy = case.agent.policy
     citations = policy.citations
     if case.asked and citations != "never":
@@ -201,14 +268,17 @@ def _plan(case: Case, choice: Choice, query: str) -> Plan:
         choice.strategy == "retrieval" and case.examples_on_top
     )
     multi_hop = bool(choice.sources) and case.signals.multi_hop >= case.limits.multi_hop
+    rewritten = rewriting if rewriting and rewriting.query else None
+    asks = rewritten.query if rewritten else case.task.text
     return Plan(
         sources=choice.sources,
         query=query if choice.sources else "",
-        sub_queries=sub_queries(case.task.text) if multi_hop else (),
+        rewritten_by=rewritten.model if rewritten else None,
+        sub_queries=sub_queries(asks) if multi_hop else (),
         multi_hop=multi_hop,
         dates=case.dates_of(choice.sources) if case.fresh else {},
         k=policy.k if choice.sources else 0,
-        examples=case.matched_set if shows_examples else None,
+        examples=case.shown_set if shows_examples else None,
         endpoint=case.agent.endpoint_name if choice.strategy == "fine_tuned" else None,
         citations=citations,
         clarify=choice.clarify,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from agent_knowledge.decision.case import Case
 from agent_knowledge.decision.rules import ORDER
-from agent_knowledge.types import Reason, Rejection, Strategy
-
-STRATEGIES: tuple[Strategy, ...] = ("direct", "retrieval", "few_shot", "fine_tuned")
+from agent_knowledge.types import STRATEGIES, Reason, Rejection, Strategy
 
 
 def explain_rejections(
@@ -27,8 +25,11 @@ def explain_rejections(
         "direct": _not_direct(reasons),
         "retrieval": _not_retrieval(case),
         "few_shot": _not_few_shot(case, chosen),
-        "fine_tuned": case.gate.broken or _too_weak(case, "fits-the-case"),
+        "fine_tuned": case.gate.broken or _set_aside(case, "fits-the-case"),
     }
+    if case.refusal and (wish := case.task.strategy):
+        others_broken = (row for row in broken[wish] if row.rule != case.refusal.rule)
+        broken[wish] = (case.refusal, *others_broken)
     first: list[Rejection] = []
     others: list[Rejection] = []
     for strategy in STRATEGIES:
@@ -57,6 +58,9 @@ def _not_retrieval(case: Case) -> tuple[Reason, ...]:
         text = "facts are needed, but there is no source to take them from"
     elif not case.able:
         text = "facts are needed, but no source seems to hold them"
+    elif case.granted:
+        share = case.evidence.need["retrieval"]
+        text = f"facts seem to be needed ({share:.2f}), but the caller asks for {case.granted}"
     else:
         text = f"not surely needed ({case.evidence.need['retrieval']:.2f})"
     return (Reason(rule="facts-need-retrieval", text=text),)
@@ -69,17 +73,20 @@ def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
     if case.examples_on_top and chosen == "retrieval":
         text = f"examples hold no facts; {case.matched_set} is shown on top of what is retrieved"
         return (Reason(rule="facts-need-retrieval", text=text),)
-    if case.matched_set and (case.asked or case.why_facts):
+    if case.matched_set and (case.asked or case.why_facts) and not case.granted:
         return (Reason(rule="facts-need-retrieval", text="examples hold no facts"),)
     if case.matched_set:
-        return _too_weak(case, "pattern-wants-examples")
+        return _set_aside(case, "pattern-wants-examples")
     best = case.evidence.best_set
     nearest = "nearest {} {:.2f}".format(*best) if best else "the agent has none"
     text = f"the task is no instance of an example set ({nearest})"
     return (Reason(rule="pattern-wants-examples", text=text),)
 
 
-def _too_weak(case: Case, rule: str) -> tuple[Reason, ...]:
-    """It matches, and yet the match does not carry the choice."""
+def _set_aside(case: Case, rule: str) -> tuple[Reason, ...]:
+    """It matches, and yet the match is too weak to carry the choice, or the caller chose."""
     match = "{} {:.2f}".format(*(case.evidence.best_set or ("none", 0.0)))
-    return (Reason(rule=rule, text=f"the match ({match}) does not clearly carry it"),)
+    text = f"the match ({match}) does not clearly carry it"
+    if case.granted:
+        text = f"the task matches ({match}), but the caller asks for {case.granted}"
+    return (Reason(rule=rule, text=text),)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from pydantic import BaseModel
 
 from agent_knowledge.errors import AgentKnowledgeError, EndpointError
 
 Prompt = LanguageModelInput
+Form = TypeVar("Form", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,28 @@ class Chat:
             raise self._explain(error) from error
         if not said:
             self._checked("")
+
+    def fill(self, prompt: Prompt, form: type[Form]) -> Form:
+        """The answer as a filled form, by the model's structured output.
+
+        Raises:
+            EndpointError: The model failed, takes no forms, or filled this one in wrongly.
+        """
+        try:
+            filled = self.model.with_structured_output(form).invoke(prompt)
+        except (NotImplementedError, ValueError) as error:  # pydantic's and the parsers' are these
+            raise self._unfilled(form, type(error).__name__) from error
+        except Exception as error:
+            raise self._explain(error) from error
+        if not isinstance(filled, form):
+            raise self._unfilled(form, f"gave {type(filled).__name__}")
+        return filled
+
+    def _unfilled(self, form: type[BaseModel], what: str) -> EndpointError:
+        return EndpointError(
+            f"model {self.name!r} did not fill in {form.__name__} ({what});"
+            " use one with structured output"
+        )
 
     def _checked(self, text: str) -> str:
         if not text.strip():

@@ -13,11 +13,13 @@ from agent_knowledge.config import EndpointConfig, expand
 from agent_knowledge.errors import ConfigError, MissingExtraError
 
 _ACCEPTED = "use 'provider:model', as 'openai:NAME', and set the provider's key"
+_DEFAULT = "models.default"
+"""The one place where the packaged model may stand too."""
 _NO_KEY = "none"
 """What a server on one's own machine is sent where the client insists on a key."""
 
 
-def open_model(spec: str, key: str = "models.default") -> BaseChatModel:
+def open_model(spec: str, key: str = _DEFAULT) -> BaseChatModel:
     """Open any model that `langchain.chat_models.init_chat_model` accepts.
 
     Args:
@@ -28,7 +30,8 @@ def open_model(spec: str, key: str = "models.default") -> BaseChatModel:
         ConfigError: The string is none of those, or the provider lacks a key.
         MissingExtraError: The provider's package is not installed.
     """
-    return _init(spec, key, f"use 'extractive' (packaged, offline); or {_ACCEPTED}")
+    packaged = "use 'extractive' (packaged, offline); or " if key == _DEFAULT else ""
+    return _init(spec, key, packaged + _ACCEPTED)
 
 
 def open_endpoint(config: EndpointConfig, key: str) -> BaseChatModel:

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 FILE = "need_heads.json"
 DIMENSIONS = 384
 """Of a MiniLM vector; the heads are fitted to MiniLM and read nothing else."""
-HEADS: tuple[str, ...] = (*NEEDS, "fresh", "multi_hop")
+HEADS: tuple[str, ...] = (*NEEDS, "fresh", "multi_hop", "turn_asks")
 """One row of weights each."""
+_FRESH, _MULTI_HOP, _TURN_ASKS = (HEADS.index(h) for h in ("fresh", "multi_hop", "turn_asks"))
 
 _VIEW_CHARACTERS = 1_500
 """MiniLM reads 256 word pieces; more characters than this never reach it."""
 _ALL_ASKED = 0.8
 """Where this share of a text asks or orders, its second view would tell nothing new."""
-_RETRIEVAL = NEEDS.index("retrieval")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,16 +127,21 @@ class NeedHeads:
 
     def read(self, text: str, vectors: Mapping[str, Vector]) -> NeedReading:
         """Read one text; see `read_many`."""
-        return self.read_many([text], vectors)[0]
+        return self.read_many([text], vectors, [False])[0]
 
     def read_many(
-        self, texts: Sequence[str], vectors: Mapping[str, Vector]
+        self, texts: Sequence[str], vectors: Mapping[str, Vector], turns: Sequence[bool]
     ) -> tuple[NeedReading, ...]:
         """Read texts.
 
+        A turn inside a conversation is another thing than a task that stands alone: "and the
+        zip code" is no question of general knowledge. Whether it asks for facts such as a help
+        page holds is read by a head of its own, fitted to turns.
+
         Args:
-            texts: Tasks' texts.
+            texts: Tasks' texts; a turn's without its fillers (`speech.without_fillers`).
             vectors: The MiniLM vector of each of their `views`.
+            turns: Of each text, whether it is a turn with a conversation before it.
 
         Returns:
             One reading per text, in their order.
@@ -145,14 +150,7 @@ class NeedHeads:
             InputError: A view's vector is missing or is none of MiniLM's.
         """
         table = self.probabilities(inputs(texts, vectors))
-        return tuple(
-            NeedReading(
-                need={name: float(row[i]) for i, name in enumerate(NEEDS)},
-                fresh=float(row[-2]),
-                multi_hop=float(row[-1]),
-            )
-            for row in table
-        )
+        return tuple(_reading(row, turn=turn) for row, turn in zip(table, turns, strict=True))
 
     def probabilities(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Weigh rows of `inputs`; shape (rows, len(HEADS)), in the order of `HEADS`."""
@@ -160,9 +158,24 @@ class NeedHeads:
         needs = logits[:, : len(NEEDS)]
         raised = np.exp(needs - needs.max(axis=1, keepdims=True))
         need = raised / raised.sum(axis=1, keepdims=True)
-        fresh, multi = (1 / (1 + np.exp(-logits[:, len(NEEDS) :]))).T
-        # The last head was fitted to tasks that need facts: it is conditional on that.
-        return np.column_stack([need, fresh, multi * need[:, _RETRIEVAL]])
+        return np.column_stack([need, 1 / (1 + np.exp(-logits[:, len(NEEDS) :]))])
+
+
+def _reading(row: NDArray[np.float64], *, turn: bool) -> NeedReading:
+    read: list[float] = row.tolist()
+    need: dict[Need, float] = dict(zip(NEEDS, read, strict=False))
+    fresh = read[_FRESH]
+    if turn:
+        asks = read[_TURN_ASKS]
+        left = (1 - asks) / max(1 - need["retrieval"], 1e-9)
+        need = {name: asks if name == "retrieval" else p * left for name, p in need.items()}
+        fresh *= asks  # "book it for tomorrow" names a time, and asks for nothing
+    return NeedReading(
+        need=need,
+        fresh=fresh,
+        # This head was fitted to tasks that need facts: it is conditional on that.
+        multi_hop=read[_MULTI_HOP] * need["retrieval"],
+    )
 
 
 _PACKAGE = "langchain-agent-knowledge"

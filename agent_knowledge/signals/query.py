@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from agent_knowledge.signals.speech import without_fillers
 from agent_knowledge.text import content_words
-from agent_knowledge.types import Task
+from agent_knowledge.types import Rewriting, Task
 
 _CONVERSATION_CHARACTERS = 600
 """As much as a conversation's topic takes, the turn included; more dilutes the question."""
@@ -20,9 +22,24 @@ _POINTS_BACK = re.compile(
 )
 
 
+def meant(task: Task, rewriting: Rewriting | None) -> Task:
+    """The task as it is searched for; what the other functions here take.
+
+    Where a chat model wrote what the turn asks, that takes the place of the turn and its history.
+    """
+    if rewriting is None or not rewriting.query:
+        return task
+    return replace(task, text=rewriting.query, history=())
+
+
+def own_words(task: Task) -> str:
+    """The request alone: a turn of a conversation without its fillers."""
+    return without_fillers(task.text) if task.history else task.text
+
+
 def own_query(task: Task) -> str:
     """The request alone, cut to what a search can use."""
-    text = task.text.strip()
+    text = own_words(task).strip()
     return text if len(text) <= _QUERY_CHARACTERS else _clip(text)
 
 
@@ -32,7 +49,7 @@ def tail(task: Task) -> str:
     A request that points back ("and how long does it take?") or is very short does.
     """
     text = own_query(task)
-    if not task.history or not _depends_on_history(text):
+    if not task.history or not _depends_on_history(task.text):
         return ""
     told = " ".join(message.content for message in task.history)
     return f"{told} {text}"[-max(_CONVERSATION_CHARACTERS, len(text)) :].strip()

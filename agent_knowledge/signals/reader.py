@@ -19,8 +19,15 @@ from agent_knowledge.signals.coverage import coverage
 from agent_knowledge.signals.need import NeedHeads, NeedReading
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.payload import payload
-from agent_knowledge.signals.query import own_query, standalone_query, tail, turn_query
-from agent_knowledge.types import Probe, Query, Reading, Signals, Task, Vector
+from agent_knowledge.signals.query import (
+    meant,
+    own_query,
+    own_words,
+    standalone_query,
+    tail,
+    turn_query,
+)
+from agent_knowledge.types import Probe, Query, Reading, Rewriting, Signals, Task, Vector
 
 _CHUNK = 64
 """Tasks probed together: the product with every passage's vector is then ten times cheaper a task
@@ -51,16 +58,24 @@ class SignalReader:
     matchers: Mapping[str, PatternMatcher] = field(default_factory=dict[str, PatternMatcher])
     coverage: Calibration
 
-    def read(self, tasks: Sequence[Task]) -> Iterator[Reading]:
+    def read(
+        self, tasks: Sequence[Task], rewritings: Sequence[Rewriting | None] = ()
+    ) -> Iterator[Reading]:
         """Measure tasks, in order, as the readings are taken.
+
+        Args:
+            tasks: The tasks.
+            rewritings: What a chat model made of each, one per task; none when none was asked.
 
         Raises:
             SourceError: A source's index cannot serve.
             EndpointError: The embedding failed.
         """
-        texts = [task.text for task in tasks]
+        texts = [own_words(task) for task in tasks]
+        turns = [bool(task.history) for task in tasks]
         views = [view for text in texts for view in self.heads.views(text)]
-        asked = [self._asked(task) for task in tasks]
+        made = rewritings or [None] * len(tasks)
+        asked = [self._asked(task, one) for task, one in zip(tasks, made, strict=True)]
         of_index = [text for one in asked for text in (one.turn, *one.payload)]
         if self.embedder is self.head_embedder:
             in_heads = in_index = embed_distinct(self.embedder, [*views, *of_index])
@@ -69,15 +84,20 @@ class SignalReader:
             in_index = embed_distinct(self.embedder, of_index)
         for start in range(0, len(tasks), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            needs = self.heads.read_many(texts[chunk], in_heads)
+            needs = self.heads.read_many(texts[chunk], in_heads, turns[chunk])
             queries = [one.query(in_index) for one in asked[chunk]]
             probes = self._probe(queries)
             for one, need, query, found in zip(asked[chunk], needs, queries, probes, strict=True):
                 yield self._reading(one, need, query, found, in_index)
 
-    def _asked(self, task: Task) -> _Asked:
+    def _asked(self, task: Task, rewriting: Rewriting | None) -> _Asked:
         part = payload(task.text) if self.matchers else None
-        return _Asked(task=task, turn=turn_query(task), payload=(part,) if part else ())
+        return _Asked(
+            task=task,
+            rewriting=rewriting,
+            turn=turn_query(meant(task, rewriting)),
+            payload=(part,) if part else (),
+        )
 
     def _probe(self, queries: Sequence[Query]) -> Sequence[Mapping[str, Probe]]:
         if self.index is None or not self.sources:
@@ -110,9 +130,10 @@ class SignalReader:
             task=asked.task,
             signals=signals,
             query=query,
-            standalone=standalone_query(asked.task, subjects),
+            standalone=standalone_query(asked.meant, subjects),
             views=views,
             probes=probes,
+            rewriting=asked.rewriting,
         )
 
 
@@ -122,20 +143,26 @@ class _Asked:
 
     Attributes:
         task: The task.
+        rewriting: What a chat model made of it, where one was asked.
         turn: What the turn itself asks; its vector serves every search.
         payload: The text that the task was given to work on, if any.
     """
 
     task: Task
+    rewriting: Rewriting | None
     turn: str
     payload: tuple[str, ...]
 
+    @property
+    def meant(self) -> Task:
+        """The task as it is searched for."""
+        return meant(self.task, self.rewriting)
+
     def query(self, vectors: Mapping[str, Vector]) -> Query:
         """What the sources are asked."""
-        told = tuple(message.content for message in self.task.history)
-        return Query(
-            text=own_query(self.task), vector=vectors[self.turn], told=told, tail=tail(self.task)
-        )
+        task = self.meant
+        told = tuple(message.content for message in task.history)
+        return Query(text=own_query(task), vector=vectors[self.turn], told=told, tail=tail(task))
 
 
 def embed_distinct(embedder: Embedder, texts: Sequence[str]) -> dict[str, Vector]:

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from agent_knowledge import types
+from agent_knowledge.errors import InputError
 from agent_knowledge.types import (
     Answer,
     Decision,
@@ -50,6 +51,14 @@ def test_a_history_may_be_given_as_a_list_and_is_kept_as_it_was():
     assert task.history == (Message("user", "hello"),)
 
 
+@pytest.mark.parametrize("strategy", ["few-shot", "", "RETRIEVAL", 3, ["direct"]])
+def test_a_strategy_that_there_is_not_is_refused_by_name(strategy: object):
+    accepted = "direct, retrieval, few_shot, fine_tuned"
+    with pytest.raises(InputError, match=accepted) as raised:
+        Task("t", strategy=strategy)  # pyright: ignore[reportArgumentType]
+    assert repr(strategy) in str(raised.value)
+
+
 def test_every_value_is_frozen_and_slotted():
     values = [kind for kind in vars(types).values() if dataclasses.is_dataclass(kind)]
     assert len(values) > 15
@@ -72,6 +81,7 @@ def test_a_decision_is_plain_json_with_the_keys_of_the_command_line():
         "coverage",
         "pattern",
         "dates",
+        "asked",
     }
     assert row["signals"]["coverage"] == {"faq": 0.9, "web": None}
     assert row["reasons"] == [{"rule": "facts-need-retrieval", "text": "needed"}]

@@ -126,11 +126,16 @@ def _provenance(folder: Path, tasks: Tasks, day: str) -> dict[str, Any]:
         "embedding": {"name": MiniLM.name, "weights_sha256": WEIGHTS_SHA256},
         "files": {
             need_data.TASKS: _sha256(folder / need_data.TASKS),
-            **{f"prompts/{file.name}": _sha256(file) for file in need_data.own_files()},
+            **{
+                f"{file.relative_to(need_data.PROMPTS.parent)}": _sha256(file)
+                for file in need_data.own_files()
+            },
+            need_data.TURNS.name: _sha256(need_data.TURNS),
         },
         "rows": {
             "trained on": int(used.sum()),
             "measured on only": int((~used).sum()),
+            "turns": len(tasks.turn_asks),
             "by family": dict(sorted(Counter(tasks.family[used].tolist()).items())),
             "by licence": dict(
                 sorted(Counter(x for x, u in zip(tasks.licence, used, strict=True) if u).items())
@@ -140,7 +145,9 @@ def _provenance(folder: Path, tasks: Tasks, day: str) -> dict[str, Any]:
             "need_C": need_model.NEED_C,
             "fresh_C": need_model.FRESH_C,
             "multi_hop_C": need_model.MULTI_HOP_C,
+            "turn_C": need_model.TURN_C,
             "second_weight": need_model.SECOND_WEIGHT,
+            "theme_weight": need_model.THEME_WEIGHT,
         },
     }
 

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 from agent_knowledge.embedding.minilm import MiniLM
 from agent_knowledge.signals import need
+from agent_knowledge.signals.speech import without_fillers
 from agent_knowledge.types import NEEDS, Vector
 
 PROMPTS = Path(__file__).parent / "prompts"
-"""Prompts of our own, labelled under the data's code book; Apache-2.0 like the rest."""
+"""Prompts of our own, labelled under the data's code book; Apache-2.0 like the rest. Those in
+`themes/` were written by theme, without a look at the data or at what earlier heads got wrong."""
+TURNS = Path(__file__).parent / "turns.jsonl"
+"""Turns of service dialogues, of our own too: does the turn ask for what a help page holds."""
 TASKS = "need/tasks.jsonl"
 FRESHNESS = "freshness/freshqa.jsonl"
 QUERIES = ("retrieval/hotpot/queries.jsonl", "retrieval/musique/queries.jsonl")
@@ -39,7 +43,10 @@ class Tasks:
         second: The other label that a labeller could defend, or `NONE`.
         fresh: The right answer changes with time.
         multi_hop: Two or more look-ups.
+        themes: Of each text, whether it is one of the many that we wrote by theme.
         inputs: What the heads read, a row per text.
+        turn_inputs: The same of our own turns of service dialogues.
+        turn_asks: Of each turn, whether it asks for what a help page holds.
     """
 
     texts: Sequence[str]
@@ -49,7 +56,10 @@ class Tasks:
     second: NDArray[np.int64]
     fresh: NDArray[np.bool_]
     multi_hop: NDArray[np.bool_]
+    themes: NDArray[np.bool_]
     inputs: NDArray[np.float32]
+    turn_inputs: NDArray[np.float32]
+    turn_asks: NDArray[np.bool_]
 
     @property
     def trainable(self) -> NDArray[np.bool_]:
@@ -68,9 +78,11 @@ def read_tasks(folder: Path, embedder: MiniLM) -> Tasks:
     rows = rows_of(folder / TASKS)
     for file in own_files():
         rows += [
-            {**row, "id": f"{OWN}:{file.stem}", "licence": "Apache-2.0"} for row in rows_of(file)
+            {**row, "id": f"{OWN}:{file.stem}", "licence": "Apache-2.0", "theme": _is_theme(file)}
+            for row in rows_of(file)
         ]
     texts = [str(row["task"]) for row in rows]
+    turns, asks = read_turns(embedder)
     return Tasks(
         texts=texts,
         family=np.array([str(row["id"]).split(":")[0] for row in rows]),
@@ -79,13 +91,27 @@ def read_tasks(folder: Path, embedder: MiniLM) -> Tasks:
         second=np.array([NEEDS.index(row["second"]) if row["second"] else NONE for row in rows]),
         fresh=np.array([bool(row["fresh"]) for row in rows]),
         multi_hop=np.array([row["hops"] == "multi" for row in rows]),
+        themes=np.array([bool(row.get("theme")) for row in rows]),
         inputs=embed(texts, embedder),
+        turn_inputs=turns,
+        turn_asks=asks,
     )
+
+
+def read_turns(embedder: MiniLM) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What the heads read of our own turns, and whether each asks for knowledge."""
+    rows = rows_of(TURNS)
+    texts = [without_fillers(str(row["task"])) for row in rows]
+    return embed(texts, embedder), np.array([bool(row["knowledge"]) for row in rows])
 
 
 def own_files() -> list[Path]:
     """Our own prompts' files, sorted."""
-    return sorted(PROMPTS.glob("*.jsonl"))
+    return sorted(PROMPTS.rglob("*.jsonl"))
+
+
+def _is_theme(file: Path) -> bool:
+    return file.parent != PROMPTS
 
 
 def vectors_of(texts: Sequence[str], embedder: MiniLM) -> dict[str, Vector]:

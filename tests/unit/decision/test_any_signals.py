@@ -18,7 +18,7 @@ from agent_knowledge.config import (
 )
 from agent_knowledge.decision.policy import decide
 from agent_knowledge.decision.rules import ORDER
-from agent_knowledge.types import Decision, Signals, Task
+from agent_knowledge.types import STRATEGIES, Decision, NeedVerdict, Signals, Task
 
 SHARE = st.floats(0, 1, allow_subnormal=False)
 SETS = {
@@ -33,6 +33,9 @@ ENDPOINTS: st.SearchStrategy[dict[str, Any] | None] = st.none() | st.fixed_dicti
         "training": st.sampled_from([{}, {"examples": 900, "data_as_of": "2026-01-01"}]),
     }
 )
+
+
+VERDICT = NeedVerdict(model="m", need="retrieval", reason="asks for a price")
 
 
 @st.composite
@@ -62,6 +65,7 @@ def cases(draw: st.DrawFn) -> tuple[Task, Signals, AgentProfile]:
         asks_sources=draw(st.booleans()),
         coverage=coverage,
         pattern={name: draw(SHARE) for name in names},
+        asked=draw(st.sampled_from([None, VERDICT])),
     )
     agent = AgentProfile(
         name="x",
@@ -71,7 +75,8 @@ def cases(draw: st.DrawFn) -> tuple[Task, Signals, AgentProfile]:
         endpoint=EndpointConfig.model_validate(endpoint) if endpoint else None,
         policy=Policy.model_validate(policy),
     )
-    return Task("t", citations=draw(st.booleans())), signals, agent
+    wish = draw(st.sampled_from([None, *STRATEGIES]))
+    return Task("t", citations=draw(st.booleans()), strategy=wish), signals, agent
 
 
 @settings(deadline=None)
@@ -96,6 +101,10 @@ def test_every_decision_holds_together(case: tuple[Task, Signals, AgentProfile])
         assert decision.strategy == "retrieval" or not agent.sources
     if agent.policy.citations == "never":
         assert plan.citations == "never"
+    if task.strategy not in {None, decision.strategy}:
+        refused = f"the caller asks for {task.strategy}, but"
+        assert any(r.text.startswith(refused) for r in decision.rejected)
+    assert (decision.reasons[-1].text.startswith("m, asked")) == (signals.asked is not None)
 
 
 @settings(deadline=None)

@@ -36,6 +36,26 @@ def read(text: str) -> NeedReading:
     return HEADS_READ.read(text, embedded([text]))
 
 
+def read_turn(text: str) -> NeedReading:
+    return HEADS_READ.read_many([text], embedded([text]), [True])[0]
+
+
+@pytest.mark.parametrize(
+    ("asks", "acts"),
+    [
+        ("and do they let you bring a pushchair in", "and can you get me two tickets for sunday"),
+        ("is there a fee if I return it scratched?", "ok then I return it on Monday at nine"),
+        ("does that plan work abroad", "let's take that plan then"),
+        ("what papers do I have to bring", "and what's their phone number"),
+    ],
+)
+def test_a_turn_that_asks_what_a_help_page_holds_is_told_from_one_that_acts(asks: str, acts: str):
+    asking, acting = read_turn(asks), read_turn(acts)
+    assert acting.need["retrieval"] < 0.5 < asking.need["retrieval"]
+    assert sum(asking.need.values()) == pytest.approx(1)
+    assert acting.fresh < 0.5
+
+
 def made_up(texts: Sequence[str]) -> dict[str, Vector]:
     """Unit vectors without meaning, for tests of form."""
     found: dict[str, Vector] = {}
@@ -93,7 +113,9 @@ def test_readings_are_probabilities_whatever_the_text(text: str) -> None:
 def test_many_texts_read_as_each_alone_and_in_order() -> None:
     texts = ["Who built it?", "", "Translate:\n\nbread", "a long story. " * 400, "Who built it?"]
     vectors = made_up(texts)
-    for reading, text in zip(HEADS_READ.read_many(texts, vectors), texts, strict=True):
+    for reading, text in zip(
+        HEADS_READ.read_many(texts, vectors, [False] * len(texts)), texts, strict=True
+    ):
         alone = HEADS_READ.read(text, vectors)
         assert reading.need == pytest.approx(alone.need)
         assert reading.fresh == pytest.approx(alone.fresh)
@@ -101,7 +123,7 @@ def test_many_texts_read_as_each_alone_and_in_order() -> None:
 
 
 def test_no_texts_give_no_readings() -> None:
-    assert HEADS_READ.read_many([], {}) == ()
+    assert HEADS_READ.read_many([], {}, []) == ()
 
 
 def test_a_short_question_costs_one_embedding() -> None:
