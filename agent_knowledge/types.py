@@ -165,6 +165,8 @@ class Probe:
         dense: Cosine of query and passage, -1..1; NaN where it is not known.
         lexical: BM25 score, 0 or more, unbounded.
         named: What being named by the conversation adds to the rank, in standard deviations.
+        mentioned: How clearly the turn itself names something that the source has, 0..1.
+        names_something: The turn seems to name a particular thing, be it in the source or not.
         subjects: The names that only the conversation before the turn has, strongest first.
         terms_found: Share of the turn's words, weighted by rarity in the source (IDF), that occur
             in the best lexical candidate; 0..1.
@@ -178,6 +180,8 @@ class Probe:
     dense: NDArray[np.float32]
     lexical: NDArray[np.float32]
     named: NDArray[np.float32]
+    mentioned: float = 0.0
+    names_something: bool = False
     subjects: tuple[str, ...] = ()
     terms_found: float = 0.0
     date: str | None = None

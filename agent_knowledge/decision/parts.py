@@ -28,6 +28,7 @@ def sub_queries(question: str) -> tuple[str, ...]:
     Returns:
         Up to four parts, in their order; empty when the form shows no seam.
     """
-    pieces = [_JOINT.sub("", piece.strip(" ?.,;!")) for piece in _SEAM.split(question)]
+    first, *rest = (piece.strip(" ?.,;!") for piece in _SEAM.split(question))
+    pieces = [first, *(_JOINT.sub("", piece) for piece in rest)]
     parts = [piece for piece in pieces if len(content_words(piece)) >= _LEAST_WORDS]
     return tuple(dict.fromkeys(parts))[:_MOST] if len(parts) > 1 else ()

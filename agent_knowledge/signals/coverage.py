@@ -7,6 +7,9 @@ import numpy as np
 from agent_knowledge.signals.calibration import Calibration
 from agent_knowledge.types import Probe
 
+_NOTHING_NAMED = 0.5
+"""Of a turn that names nothing in particular, or leaves its subject to what was said before: the
+name does not tell whether the source holds what it asks, neither way."""
 _LEAST_SPREAD = 1e-3
 """A source of one passage, or of copies of it, has no spread of its own."""
 
@@ -17,11 +20,18 @@ def measure_probe(probe: Probe) -> dict[str, float]:
     Returns:
         `cosine`: of the nearest passage, -1..1. `terms`: share of the query's words, weighted by
         rarity, in the best lexical candidate, 0..1. `lead`: how far the nearest passage stands
-        out of what is usual in the source, in standard deviations, 0..10.
+        out of what is usual in the source, in standard deviations, 0..10. `named`: how clearly
+        the turn names something that the source has, 0..1.
     """
     cosine = float(np.nanmax(probe.dense))
     lead = (cosine - probe.usual) / max(probe.spread, _LEAST_SPREAD)
-    return {"cosine": cosine, "terms": probe.terms_found, "lead": min(max(lead, 0.0), 10.0)}
+    told = probe.names_something and not probe.subjects
+    return {
+        "cosine": cosine,
+        "terms": probe.terms_found,
+        "lead": min(max(lead, 0.0), 10.0),
+        "named": probe.mentioned if told else max(probe.mentioned, _NOTHING_NAMED),
+    }
 
 
 def coverage(probe: Probe, calibration: Calibration) -> float:

@@ -76,7 +76,7 @@ class SignalReader:
         views = [view for text in texts for view in self.heads.views(text)]
         made = rewritings or [None] * len(tasks)
         asked = [self._asked(task, one) for task, one in zip(tasks, made, strict=True)]
-        of_index = [text for one in asked for text in (one.turn, *one.payload)]
+        of_index = [text for one in asked for text in (one.turn, *one.views)]
         if self.embedder is self.head_embedder:
             in_heads = in_index = embed_distinct(self.embedder, [*views, *of_index])
         else:
@@ -92,11 +92,12 @@ class SignalReader:
 
     def _asked(self, task: Task, rewriting: Rewriting | None) -> _Asked:
         part = payload(task.text) if self.matchers else None
+        searched = meant(task, rewriting)
         return _Asked(
             task=task,
             rewriting=rewriting,
-            turn=turn_query(meant(task, rewriting)),
-            payload=(part,) if part else (),
+            turn=turn_query(searched),
+            views=(own_query(searched), *((part,) if part else ())),
         )
 
     def _probe(self, queries: Sequence[Query]) -> Sequence[Mapping[str, Probe]]:
@@ -115,7 +116,7 @@ class SignalReader:
         covered: dict[str, float | None] = {
             name: coverage(probe, self.coverage) for name, probe in probes.items()
         }
-        views = tuple(vectors[text] for text in (asked.turn, *asked.payload))
+        views = tuple(vectors[text] for text in asked.views)
         signals = Signals(
             need=need.need,
             fresh=need.fresh,
@@ -145,13 +146,14 @@ class _Asked:
         task: The task.
         rewriting: What a chat model made of it, where one was asked.
         turn: What the turn itself asks; its vector serves every search.
-        payload: The text that the task was given to work on, if any.
+        views: What example sets are compared with: the request alone, and the text that it was
+            given to work on, if any.
     """
 
     task: Task
     rewriting: Rewriting | None
     turn: str
-    payload: tuple[str, ...]
+    views: tuple[str, ...]
 
     @property
     def meant(self) -> Task:

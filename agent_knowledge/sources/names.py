@@ -49,6 +49,10 @@ _ASKING = re.compile(
     r"|which|who|why|any|i|we|you|there|if)\b",
     re.IGNORECASE,
 )
+_PROPER = re.compile(
+    r"(?<=[\w,;:] )(?!(?:I|Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri"
+    r"|Sat|Sun)[a-z]*\b)[A-Z]\w+|[\"“][^\"”]+[\"”]"
+)
 _LETTERS = re.compile(r"\b(?:[^\W\d_]\.? ){1,4}[^\W\d_]\b\.?")
 _DIGITS = (
     "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -69,6 +73,11 @@ def names_of(title: str, keywords: str) -> tuple[str, ...]:
     parts = [_DISAMBIGUATION.sub("", part) for part in title.split(_HEADINGS)]
     found = [part.strip() for part in (*parts, *keywords.split("\n"))]
     return tuple(dict.fromkeys(name for name in found if name and _is_name(name)))
+
+
+def names_something(text: str) -> bool:
+    """Whether a text seems to name a particular thing: a capital inside a sentence, a quotation."""
+    return _PROPER.search(text) is not None
 
 
 def _is_name(text: str) -> bool:
@@ -96,6 +105,21 @@ class _Name:
     weights: Mapping[str, float]
     total: float
     positions: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkedOf:
+    """What a conversation talks of.
+
+    Attributes:
+        gains: What being named adds to each passage's rank, in standard deviations of a ranking.
+        mentioned: How clearly the latest turn names something, 0..1.
+        subjects: The names that only the turns before it have, strongest first.
+    """
+
+    gains: NDArray[np.float32]
+    mentioned: float
+    subjects: tuple[str, ...]
 
 
 class NameIndex:
@@ -131,32 +155,30 @@ class NameIndex:
         self._found_in = {stem: np.array(names) for stem, names in found_in.items()}
         self._totals = np.array([name.total for name in self._names])
 
-    def talked_of(
-        self, request: Spoken, told: Sequence[Spoken]
-    ) -> tuple[NDArray[np.float32], list[str]]:
-        """What being named adds to each passage's rank.
+    def talked_of(self, request: Spoken, told: Sequence[Spoken]) -> TalkedOf:
+        """What a conversation talks of.
 
         Args:
             request: The latest turn.
             told: The turns before it, the last one first.
-
-        Returns:
-            float32, shape (passages,), in standard deviations of a ranking, 0 for what nobody
-            named; and the names that only the turns before have, strongest first.
         """
         own = self._mentions(request)
         gains = {name: OWN * strength for name, strength in own.items()}
         # A request that says itself what it is about has left what was talked of before.
-        open_subject = 1.0 - max(own.values(), default=0.0)
+        mentioned = max(own.values(), default=0.0)
         earlier: dict[int, float] = {}
         for age, turn in enumerate(told, start=1):
             for name, strength in self._mentions(turn).items():
-                faded = strength * _DECAY**age * open_subject
+                faded = strength * _DECAY**age * (1 - mentioned)
                 earlier[name] = max(earlier.get(name, 0.0), faded)
         for name, strength in earlier.items():
             gains[name] = max(gains.get(name, 0.0), TOLD * strength)
         subjects = sorted(earlier.keys() - own.keys(), key=lambda name: -earlier[name])
-        return self._spread(gains), [self._names[name].text for name in subjects]
+        return TalkedOf(
+            gains=self._spread(gains),
+            mentioned=mentioned,
+            subjects=tuple(self._names[name].text for name in subjects),
+        )
 
     def mentioned(self, text: Spoken, *, but_of: int | None) -> NDArray[np.float32]:
         """How clearly a text names each passage, 0..1.

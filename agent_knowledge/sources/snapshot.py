@@ -18,7 +18,7 @@ import numpy as np
 from agent_knowledge.sources.dense import DenseIndex
 from agent_knowledge.sources.layout import search_folder
 from agent_knowledge.sources.lexical import LexicalIndex, stems
-from agent_knowledge.sources.names import TURNS, NameIndex, Spoken, spoken
+from agent_knowledge.sources.names import TURNS, NameIndex, Spoken, names_something, spoken
 from agent_knowledge.sources.store import PassageStore, StoredSource
 from agent_knowledge.types import Probe, Query
 
@@ -36,6 +36,7 @@ class Asked:
         tail: Distinct stems of the end of the conversation, where the turn leans on it.
         request: The turn, as names are looked for in it.
         told: The turns before, the last one first.
+        names_something: Whether the turn seems to name a particular thing.
     """
 
     vector: Vector
@@ -43,6 +44,7 @@ class Asked:
     tail: Sequence[str]
     request: Spoken
     told: Sequence[Spoken]
+    names_something: bool
 
     @classmethod
     def of(cls, query: Query) -> Asked:
@@ -53,6 +55,7 @@ class Asked:
             tail=list(dict.fromkeys(stems(query.tail))),
             request=spoken(query.text),
             told=[spoken(turn) for turn in reversed(query.told[-TURNS:])],
+            names_something=names_something(query.text),
         )
 
 
@@ -121,16 +124,18 @@ class Snapshot:
         lexical = self.lexical.scores(asked.words)
         best = int(lexical.argmax())
         terms_found = self.lexical.share_in(best, asked.words) if lexical[best] > 0 else 0.0
-        named, subjects = self.names.talked_of(asked.request, asked.told)
-        if asked.tail and not subjects:
+        talked_of = self.names.talked_of(asked.request, asked.told)
+        if asked.tail and not talked_of.subjects:
             lexical = self.lexical.scores(asked.tail)
         return Probe(
             source=self.source.name,
             numbers=self.lexical.numbers,
             dense=cosines,
             lexical=lexical,
-            named=named,
-            subjects=tuple(subjects),
+            named=talked_of.gains,
+            mentioned=talked_of.mentioned,
+            names_something=asked.names_something,
+            subjects=talked_of.subjects,
             terms_found=terms_found,
             date=self.dates[int(cosines.argmax())],
             usual=usual,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("imports", "retrieval", "need", "end_to_end", "citations")
+BENCHES = ("imports", "retrieval", "routing", "need", "end_to_end", "citations")
 _NEED_NO_DATA = {"imports"}
+_MORE = {"routing": ("--peers",)}
 
 
 def main() -> None:
@@ -14,7 +15,8 @@ def main() -> None:
     for name in BENCHES:
         print(f"== tools.bench.{name}", flush=True)
         arguments = [] if name in _NEED_NO_DATA else sys.argv[1:]
-        subprocess.run([sys.executable, "-m", f"tools.bench.{name}", *arguments], check=True)
+        command = [sys.executable, "-m", f"tools.bench.{name}", *arguments, *_MORE.get(name, ())]
+        subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How well needs are told from text alone, beside three baselines.
+"""The need heads in detail; `tools.bench.routing` has them beside their peers.
 
     python -m tools.bench.need --data ../shared/data
 
-Each family of prompts is judged by models that saw no prompt of it. All train on the same rows,
-our own prompts among them unless said otherwise. Those were written knowing which kinds of prompt
-earlier heads got wrong, so the gain that they bring may be a little flattered. The packaged heads
-saw every family, so they are timed here, not judged.
+Each family of prompts is judged by heads that saw no prompt of it, with our own prompts among what
+they are trained on, and without. Those were written knowing which kinds of prompt earlier heads got
+wrong, so the gain that they bring may be a little flattered. The packaged heads saw every family,
+so they are timed here, not judged.
 """
 
 from __future__ import annotations
@@ -14,20 +14,15 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.svm import LinearSVC
 
 from agent_knowledge.embedding.minilm import MiniLM
 from agent_knowledge.signals.asks import asks_for_sources
-from agent_knowledge.signals.need import DIMENSIONS, NeedHeads
+from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.structure import features
-from agent_knowledge.types import NEEDS
 from tools.train import need, need_data, need_model
 from tools.train.need_data import Tasks
-from tools.train.need_model import Mask, Table
 
 
 def main() -> None:
@@ -51,29 +46,6 @@ def main() -> None:
     _times([t for t, f in zip(tasks.texts, tasks.family, strict=True) if f != need_data.OWN])
 
 
-def majority(tasks: Tasks, train: Mask, judged: Mask) -> Table:
-    """Always the commonest need."""
-    counts = np.bincount(tasks.need[train], minlength=len(NEEDS)) / train.sum()
-    return np.tile(counts, (int(judged.sum()), 1))
-
-
-def words(tasks: Tasks, train: Mask, judged: Mask) -> Table:
-    """TF-IDF of words and word pairs, linear support vector machine; margins."""
-    texts = np.array(tasks.texts, dtype=object)
-    counter: Any = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    machine: Any = LinearSVC(class_weight="balanced", random_state=0)
-    machine.fit(counter.fit_transform(texts[train]), tasks.need[train])
-    margins = machine.decision_function(counter.transform(texts[judged]))
-    return 2 + cast("Table", margins)  # beyond 1: margins are no probabilities
-
-
-def nearest(tasks: Tasks, train: Mask, judged: Mask) -> Table:
-    """The need of the nearest training task by MiniLM's cosine."""
-    whole = tasks.inputs[:, :DIMENSIONS]
-    closest = (whole[judged] @ whole[train].T).argmax(axis=1)
-    return 2 * np.eye(len(NEEDS))[tasks.need[train][closest]]
-
-
 def _needs(tasks: Tasks) -> None:
     shared = tasks.family != need_data.OWN
     half = np.arange(len(tasks.texts)) < 889
@@ -81,9 +53,6 @@ def _needs(tasks: Tasks) -> None:
     print("       right: trained on the first 889 rows and our own, judged on the rest\n")
     print(f"{'':24} accuracy  +second  macro-F1  ECE     | accuracy  +second  macro-F1  ECE")
     for name, predict in {
-        "majority": majority,
-        "nearest MiniLM": nearest,
-        "TF-IDF, linear SVM": words,
         "ours, shared rows only": need_model.ours_without_own,
         "ours": need_model.ours,
     }.items():

@@ -48,23 +48,3 @@ def read_retrieval_sets(data: Path, names: Sequence[str] = SETS) -> list[Retriev
             corpus = folder / "corpus.jsonl"
             found.append(RetrievalSet(name=name, corpus=corpus, questions=questions))
     return found
-
-
-def read_dialogue(data: Path, *, characters: int = 600) -> RetrievalSet | None:
-    """Read the dialogues whose turn needs the FAQ, asked by their last characters.
-
-    Args:
-        data: The data folder.
-        characters: How much of the dialogue's end is the question.
-    """
-    folder = data / "dialogue"
-    if not (folder / "turns.jsonl").is_file():
-        return None
-    questions: list[Question] = []
-    for row in read_rows(folder / "turns.jsonl"):
-        if row["relevant"]:
-            turns = [turn["content"] for turn in row["history"]] + [row["task"]]
-            text = "\n".join(turns)[-characters:]
-            relevant = frozenset(map(str, row["relevant"]))
-            questions.append(Question(id=row["id"], text=text, relevant=relevant))
-    return RetrievalSet(name="dialogue", corpus=folder / "faq.jsonl", questions=tuple(questions))

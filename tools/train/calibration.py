@@ -39,8 +39,8 @@ from tools.data.embedding import RememberingMiniLM
 OUTPUT = Path(__file__).parents[2] / "agent_knowledge" / "data" / "calibration.json"
 RETRIEVAL_SETS = ("docs_rag", "hotpot", "musique")
 FEATURES = {
-    "coverage": {"minilm": ("cosine", "terms"), "any": ("terms", "lead")},
-    "pattern": {"minilm": ("cosine",), "any": ("relative",)},
+    "coverage": {"minilm": ("cosine", "terms", "lead", "named"), "any": ("terms", "lead", "named")},
+    "pattern": {"minilm": ("cosine", "fit"), "any": ("relative",)},
 }
 SEED = 20261124
 Row = dict[str, Any]
