@@ -152,7 +152,7 @@ class Thresholds(_Section):
     multi_hop: Probability = 0.5
     coverage: Probability = 0.5
     pattern: Probability = 0.5
-    clear_pattern: Probability = 0.7
+    clear_pattern: Probability = 0.8
     confidence: Probability = 0.5
 
 

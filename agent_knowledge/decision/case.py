@@ -73,12 +73,17 @@ class Case:
     def needs_facts(self) -> bool:
         """Whether facts from outside are needed.
 
-        All evidence together says so, or the text alone does and no example set of the agent
-        clearly claims the task.
+        All evidence together says so, or the text alone does. Where an example set of the agent
+        clearly claims the task, only facts that a source can serve count.
         """
-        if self.evidence.need["retrieval"] >= self.limits.retrieval:
-            return True
-        return self.needs("retrieval") >= self.limits.gap and not self.clear_set
+        if self.clear_set:
+            return self.carried and bool(self.able)
+        return self.carried or self.needs("retrieval") >= self.limits.gap
+
+    @property
+    def carried(self) -> bool:
+        """Whether all evidence together says that facts are needed."""
+        return self.evidence.need["retrieval"] >= self.limits.retrieval
 
     @cached_property
     def able(self) -> tuple[str, ...]:
@@ -105,8 +110,13 @@ class Case:
 
     @cached_property
     def clear_set(self) -> bool:
-        """Whether the match is clear enough to outweigh what the text alone suggests."""
-        best = self.evidence.best_set
+        """Whether the match is clear enough to outweigh what the text alone suggests.
+
+        It does not outweigh a chat model that was asked and says otherwise.
+        """
+        best, asked = self.evidence.best_set, self.signals.asked
+        if asked and asked.need not in {None, "few_shot"}:
+            return False
         return best is not None and best[1] >= self.limits.clear_pattern
 
     @cached_property
@@ -126,7 +136,7 @@ class Case:
         """What the fine-tuned endpoint's gate says of this task."""
         facts = TaskFacts(
             set_matched=self.matched_set,
-            needs_facts=self.needs_facts,
+            needs_facts=self.carried or self.needs_facts,
             fresh=self.fresh,
             cites=bool(self.asked),
         )

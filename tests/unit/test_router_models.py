@@ -277,7 +277,8 @@ def test_a_question_of_several_look_ups_is_cut_where_the_model_wrote_it(
     shop: KnowledgeConfig,
 ) -> None:
     written = "Which lamp has the longer warranty, the Rowan desk lamp or the Alder floor lamp?"
-    policy = {"query_rewrite": "model", "thresholds": {"multi_hop": 0}}
+    thresholds = {"multi_hop": 0, "clear_pattern": 1}
+    policy = {"query_rewrite": "model", "thresholds": thresholds}
     router, _ = advised(shop, filled("StandaloneQuery", query=written), **policy)
     parts = router.route(FOLLOW_UP).plan.sub_queries
     assert parts

@@ -27,7 +27,7 @@ def signals(**changed: object) -> Signals:
     ("measured", "threshold", "strategy"),
     [
         (signals(fresh=0.48), "fresh", "retrieval"),
-        (signals(pattern={"triage": 0.68}), "clear_pattern", "few_shot"),
+        (signals(pattern={"triage": 0.78}), "clear_pattern", "few_shot"),
         (
             signals(need={"direct": 0.4, "retrieval": 0.58, "few_shot": 0.02}),
             "gap",
