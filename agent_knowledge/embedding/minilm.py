@@ -87,6 +87,7 @@ class MiniLM:
         options = cast("Any", onnxruntime.SessionOptions())
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(
             self._read_weights(), options, providers=["CPUExecutionProvider"]

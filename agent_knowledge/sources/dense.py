@@ -7,7 +7,9 @@ could say nothing of the passages that it did not return. See docs/adr/0011.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from agent_knowledge.types import Matrix
 
 _VECTORS = "vectors.npy"
-_FIRSTS = "windows.npy"
+_OWNERS = "windows.npy"
 _SAMPLE = 1_000
 """Passages whose cosines say what is usual in a source."""
 
@@ -29,12 +31,42 @@ class DenseIndex:
     """The vectors of one source. Immutable; safe to share between threads.
 
     Attributes:
-        vectors: One row per window of a passage, the passages in the order of their numbers.
-        firsts: Of each passage, its first row in `vectors`; every passage has one or more.
+        vectors: One row per window of a passage: the first window of every passage, in the order
+            of their numbers; then the second windows of those that have one; and so on.
+        owners: Of each row, the place of its passage.
+        passages: How many passages there are.
+        rounds: Where second, third ... windows begin.
     """
 
     vectors: Matrix
-    firsts: NDArray[np.intp]
+    owners: NDArray[np.intp]
+    passages: int
+    rounds: Sequence[int]
+
+    @classmethod
+    def over(cls, vectors: Matrix, owners: NDArray[np.intp]) -> DenseIndex:
+        """Take vectors that are arranged already; see the attributes."""
+        return cls(
+            vectors=vectors,
+            owners=owners,
+            passages=int(owners.max(initial=-1)) + 1,
+            rounds=(np.flatnonzero(np.diff(owners) <= 0) + 1).tolist(),
+        )
+
+    @classmethod
+    def of(cls, vectors: Matrix, passages: NDArray[np.int64]) -> DenseIndex:
+        """Arrange the windows of a source.
+
+        Args:
+            vectors: One row per window, passage by passage.
+            passages: Of each row, the number of its passage; ascending.
+        """
+        firsts = np.flatnonzero(np.diff(passages, prepend=-1))
+        counts = np.diff(firsts, append=len(passages))
+        owner = np.repeat(np.arange(len(firsts)), counts)
+        rank = np.arange(len(passages)) - np.repeat(firsts, counts)
+        order = np.lexsort((owner, rank))
+        return cls.over(vectors[order], owner[order])
 
     def cosines(self, queries: Matrix) -> Matrix:
         """How near each passage is to each query: as near as the nearest of its windows.
@@ -46,9 +78,11 @@ class DenseIndex:
             Shape (queries, passages).
         """
         cosines = queries @ self.vectors.T
-        if len(self.firsts) == cosines.shape[1]:
-            return cosines
-        return np.maximum.reduceat(cosines, self.firsts, axis=1)
+        nearest = cosines[:, : self.passages]
+        for start, end in pairwise([*self.rounds, len(self.owners)]):
+            owners = self.owners[start:end]
+            nearest[:, owners] = np.maximum(nearest[:, owners], cosines[:, start:end])
+        return nearest
 
     def usual(self, cosines: Matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation of each query's cosines over an even sample of passages."""
@@ -64,14 +98,14 @@ class DenseIndex:
     def save(self, folder: Path) -> None:
         """Write it into a folder as arrays."""
         np.save(folder / _VECTORS, self.vectors, allow_pickle=False)
-        np.save(folder / _FIRSTS, self.firsts, allow_pickle=False)
+        np.save(folder / _OWNERS, self.owners, allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> DenseIndex | None:
         """Map what `save` wrote; None when it is not there or not whole."""
         try:
             vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
-            firsts = np.load(folder / _FIRSTS, allow_pickle=False)
+            owners = np.load(folder / _OWNERS, allow_pickle=False)
         except (OSError, ValueError):
             return None
-        return cls(vectors=vectors, firsts=firsts)
+        return cls.over(vectors, owners)

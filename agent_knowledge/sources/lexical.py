@@ -58,6 +58,10 @@ class LexicalIndex:
         found: Any = cast("Any", bm25).scores if bm25 is not None else _NO_SCORES
         # Of each stem, the passages that have it, in their order, and what it adds to their score.
         self._pointers: list[int] = found["indptr"].tolist()
+        passages = len(numbers)
+        holders = np.diff(found["indptr"])
+        self._idf: list[float] = np.log(1 + (passages - holders + 0.5) / (holders + 0.5)).tolist()
+        self._unknown_idf = math.log(1 + max(passages - 0.5, 0.5) / 1.5)
         self._rows: NDArray[np.int32] = found["indices"]
         self._weights: NDArray[np.float32] = found["data"]
 
@@ -100,22 +104,23 @@ class LexicalIndex:
             position: Of the passage.
             words: Distinct `stems` of a query.
         """
-        total = sum(self.idf(word) for word in words)
-        found = 0.0
+        total = found = 0.0
         for word in words:
             stem = self._vocabulary.get(word)
-            if stem is not None:
-                start, end = self._pointers[stem], self._pointers[stem + 1]
-                place = start + int(np.searchsorted(self._rows[start:end], position))
-                if place < end and self._rows[place] == position:
-                    found += self.idf(word)
+            if stem is None:
+                total += self._unknown_idf
+                continue
+            total += self._idf[stem]
+            rows = self._rows[self._pointers[stem] : self._pointers[stem + 1]]
+            place = rows.searchsorted(position)
+            if place < len(rows) and rows[place] == position:
+                found += self._idf[stem]
         return found / total if total else 0.0
 
     def idf(self, word: str) -> float:
         """How rare a stem is, as BM25 weighs it (Robertson's, never negative)."""
         stem = self._vocabulary.get(word)
-        holders = 1 if stem is None else self._pointers[stem + 1] - self._pointers[stem]
-        return math.log(1 + (len(self.numbers) - holders + 0.5) / (holders + 0.5))
+        return self._unknown_idf if stem is None else self._idf[stem]
 
     def _known(self, words: Sequence[str]) -> list[int]:
         return [self._vocabulary[word] for word in words if word in self._vocabulary]

@@ -81,7 +81,7 @@ class Snapshot:
         place = search_folder(folder, source)
         lexical, dense = LexicalIndex.load(place), DenseIndex.load(place)
         labels = store.labels(source)
-        if lexical is None or dense is None or len(dense.firsts) != len(labels):
+        if lexical is None or dense is None or dense.passages != len(labels):
             return None
         if lexical.numbers.tolist() != [number for number, *_ in labels]:
             return None
@@ -158,12 +158,11 @@ def write(
     row_of = {key: row for row, key in enumerate(keys)}
     windows = store.keys(source)
     passages = np.array([number for number, _ in windows], dtype=np.int64)
-    firsts = np.flatnonzero(np.diff(passages, prepend=-1))
     rows = np.array([row_of[key] for _, key in windows], dtype=np.intp)
     place = search_folder(folder, source)
     place.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=place.parent, prefix="."))
     LexicalIndex.build(store.searched(source)).save(staging)
-    DenseIndex(vectors=vectors[rows], firsts=firsts).save(staging)
+    DenseIndex.of(vectors[rows], passages).save(staging)
     shutil.rmtree(place, ignore_errors=True)
     staging.rename(place)

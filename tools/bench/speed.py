@@ -24,7 +24,8 @@ from statistics import median
 import numpy as np
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
+from agent_knowledge.assembly import packaged_embedder
+from agent_knowledge.embedding.minilm import DIMENSIONS
 from agent_knowledge.sources.indexing import Indexer
 from agent_knowledge.text import sentences
 from agent_knowledge.types import Matrix
@@ -98,7 +99,7 @@ def write_sources(folder: Path, texts: Sequence[str]) -> KnowledgeConfig:
 
 def one_at_a_time(router: KnowledgeRouter, tasks: Sequence[str]) -> None:
     """p50 of `route` and of embedding the same task, turn by turn."""
-    embedder = MiniLM()
+    embedder = packaged_embedder()  # the router's own: a second one's threads would be in the way
     alone: list[float] = []
     routed: list[float] = []
     for i, task in enumerate([*tasks[:20], *tasks]):
@@ -114,7 +115,7 @@ def many_at_once(router: KnowledgeRouter, tasks: Sequence[str], n: int = 1000) -
     """Throughput of `route_many` beside that of one call of the embedding."""
     batch = list(islice(cycle(tasks), n))
     batch = [f"{task} ({i})" for i, task in enumerate(batch)]  # no text twice
-    embedder = MiniLM()
+    embedder = packaged_embedder()  # the router's own: a second one's threads would be in the way
     alone = [_timed(lambda: embedder.embed(batch)) for _ in range(3)]
     routed = [_timed(lambda: router.route_many(batch)) for _ in range(3)]
     a, r = n / median(alone), n / median(routed)
