@@ -117,8 +117,7 @@ class KnowledgeRouter:
         each is its share of the whole.
         """
         started = time.perf_counter()
-        # Without its probes: those hold a number per passage, too many to keep for many tasks.
-        decisions = self._decide([replace(r, probes={}) for r in self._readings(tasks)])
+        decisions = self._decide([replace(r, probes={}) for r in self.read(tasks)])
         share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
         return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
 
@@ -138,7 +137,7 @@ class KnowledgeRouter:
             SourceError: A source is not indexed, or every source of the plan failed.
         """
         started = time.perf_counter()
-        reading = self.read([task])[0]
+        reading = next(self.read([task]))
         decision = self.decide(reading)
         elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
         return self.gather(replace(decision, elapsed_ms=elapsed_ms), reading)
@@ -157,7 +156,7 @@ class KnowledgeRouter:
         Returns:
             Passages, best first.
         """
-        reading = self.read([task])[0]
+        reading = next(self.read([task]))
         wanted = k or self.agent.policy.k
         multi_hop = reading.signals.multi_hop >= self.agent.policy.thresholds.multi_hop
         plan = Plan(
@@ -175,7 +174,7 @@ class KnowledgeRouter:
         Returns:
             The set's name and its examples, best first; None and nothing for an agent without.
         """
-        reading = self.read([task])[0]
+        reading = next(self.read([task]))
         match = reading.signals.pattern
         if not match:
             return None, ()
@@ -192,11 +191,17 @@ class KnowledgeRouter:
             knowledge: What was prepared for the endpoint.
             why: What went wrong, for the record.
         """
-        return self.gather(step_down(knowledge.decision, why), self.read([task])[0])
+        return self.gather(step_down(knowledge.decision, why), next(self.read([task])))
 
-    def read(self, tasks: Sequence[Task | str]) -> list[Reading]:
-        """Measure the signals of tasks; the first stage alone, with what the policy rewrites."""
-        return list(self._readings(tasks))
+    def read(self, tasks: Sequence[Task | str]) -> Iterator[Reading]:
+        """Measure the signals of tasks; the first stage alone, with what the policy rewrites.
+
+        Returns:
+            A reading per task, in order, made as it is taken: each holds a number per passage,
+            too many to keep for many tasks.
+        """
+        made = [_as_task(task) for task in tasks]
+        return self._reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
     def decide(self, reading: Reading) -> Decision:
         """Decide on measured signals; the second stage alone, with what the policy has asked."""
@@ -205,11 +210,6 @@ class KnowledgeRouter:
     def gather(self, decision: Decision, reading: Reading) -> Knowledge:
         """Gather what a decision names; the third stage alone."""
         return gather(decision, reading, self.agent, self._shelf)
-
-    def _readings(self, tasks: Sequence[Task | str]) -> Iterator[Reading]:
-        """One by one: each holds a number per passage, too many to keep for many tasks."""
-        made = [_as_task(task) for task in tasks]
-        return self._reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
     def _decide(self, readings: Sequence[Reading]) -> list[Decision]:
         """Decide, and once more with what a model says where the policy has one asked."""

@@ -234,6 +234,7 @@ class Signals:
             cannot be probed and counts as able.
         pattern: Per example set, that the task is one more instance of it.
         dates: Per source, the ISO date of the passage nearest to the task, where one is known.
+        foreign: The task asks in a language that the need heads were not trained on.
         asked: What a chat model said of the need, where the policy had one asked.
     """
 
@@ -244,6 +245,7 @@ class Signals:
     coverage: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     pattern: Mapping[str, float] = field(default_factory=dict[str, float])
     dates: Mapping[str, str] = field(default_factory=dict[str, str])
+    foreign: bool = False
     asked: NeedVerdict | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,7 +57,8 @@ def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
     cases = read_cases(source)
     require_enough([case.expected for case in cases])
     router = load_router(config, agent)
-    readings = router.read([case.task for case in cases])
+    tasks = [case.task for case in cases]
+    readings = [replace(reading, probes={}) for reading in router.read(tasks)]
     labelled = [
         Labelled(task=reading.task, signals=reading.signals, expected=case.expected)
         for case, reading in zip(cases, readings, strict=True)

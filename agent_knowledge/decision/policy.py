@@ -214,11 +214,18 @@ STEPS: tuple[Callable[[Case], Choice | None], ...] = (
 """The precedence; each step makes a choice or passes."""
 
 
+_FOREIGN_CONFIDENCE = 0.4
+"""The most that a decision on a task in another language than English claims: the need heads, and
+MiniLM's coverage and match, were fitted to English. Below the default threshold: it retrieves."""
+
+
 def _settle_doubt(case: Case, choice: Choice) -> Choice:
     """Where the evidence carries no choice clearly, do as `when_unsure` says.
 
     What was asked for is no matter of doubt.
     """
+    if case.signals.foreign:
+        choice = replace(choice, confidence=min(choice.confidence, _FOREIGN_CONFIDENCE))
     doubtful = choice.confidence < case.limits.confidence
     if not (doubtful or choice.gap) or case.asked or case.granted:
         return choice
@@ -228,6 +235,8 @@ def _settle_doubt(case: Case, choice: Choice) -> Choice:
     if not doubtful:
         return choice
     text = f"confidence {choice.confidence:.2f} is below {case.limits.confidence:.2f}"
+    if case.signals.foreign:
+        text += " (the need heads know English only)"
     if policy == "direct" and choice.strategy != "direct":
         reason = Reason(rule="prompt-first", text=f"{text}, and when_unsure says direct")
         return replace(

@@ -16,6 +16,7 @@ from agent_knowledge.ports import Embedder, PassageIndex
 from agent_knowledge.signals.asks import asks_for_sources
 from agent_knowledge.signals.calibration import Calibration
 from agent_knowledge.signals.coverage import coverage
+from agent_knowledge.signals.language import is_foreign
 from agent_knowledge.signals.need import NeedHeads, NeedReading
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.payload import payload
@@ -125,6 +126,7 @@ class SignalReader:
             coverage=covered | dict.fromkeys(self.external),
             pattern={name: matcher.match(views) for name, matcher in self.matchers.items()},
             dates={name: probe.date for name, probe in probes.items() if probe.date},
+            foreign=is_foreign(asked.task.text),
         )
         subjects = [name for probe in probes.values() for name in probe.subjects[:1]]
         return Reading(

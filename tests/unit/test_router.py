@@ -152,3 +152,21 @@ def test_another_embedding_than_the_index_has_is_refused(shop: KnowledgeConfig) 
 
     with pytest.raises(ConfigError, match=r"'minilm'.*'other'.*--rebuild"):
         load_router(shop, "support", embedding=Other()).route(REFUND)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wie lange kann ich eine Lampe zurückgeben?",
+        "¿Cuánto tiempo tengo para devolver una lámpara?",
+        "Combien de temps ai-je pour rendre une lampe ?",
+        "退货期限是多久？",
+    ],
+)
+def test_a_language_that_it_does_not_know_is_retrieved_with_low_confidence(
+    support: KnowledgeRouter, text: str
+) -> None:
+    decision = support.route(text)
+    assert decision.strategy == "retrieval"
+    assert decision.confidence <= 0.4
+    assert decision.signals.foreign
