@@ -44,6 +44,7 @@ _MOST_MENTIONS = 64
 _NAME_WORDS = 8
 _HEADINGS = " > "
 _DISAMBIGUATION = re.compile(r"\s*\([^()]*\)\s*$")
+_ADDITION = re.compile(r"(?<=\w)(?:,| [-–:]) .*$")
 _ASKING = re.compile(
     r"(?:do|does|did|is|are|was|were|can|could|may|will|would|should|has|have|how|what|when|where"
     r"|which|who|why|any|i|we|you|there|if)\b",
@@ -72,7 +73,9 @@ def names_of(title: str, keywords: str) -> tuple[str, ...]:
     """
     parts = [_DISAMBIGUATION.sub("", part) for part in title.split(_HEADINGS)]
     found = [part.strip() for part in (*parts, *keywords.split("\n"))]
-    return tuple(dict.fromkeys(name for name in found if name and _is_name(name)))
+    names = [name for name in found if name and _is_name(name)]
+    short = [_ADDITION.sub("", name) for name in names]  # "Laurel Inn" of "Laurel Inn, a ... Hotel"
+    return tuple(dict.fromkeys((*names, *short)))
 
 
 def names_something(text: str) -> bool:

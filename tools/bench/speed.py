@@ -116,9 +116,11 @@ def many_at_once(router: KnowledgeRouter, tasks: Sequence[str], n: int = 1000) -
     batch = list(islice(cycle(tasks), n))
     batch = [f"{task} ({i})" for i, task in enumerate(batch)]  # no text twice
     embedder = packaged_embedder()  # the router's own: a second one's threads would be in the way
-    alone = [_timed(lambda: embedder.embed(batch)) for _ in range(3)]
-    routed = [_timed(lambda: router.route_many(batch)) for _ in range(3)]
-    a, r = n / median(alone), n / median(routed)
+    turns = [
+        (_timed(lambda: embedder.embed(batch)), _timed(lambda: router.route_many(batch)))
+        for _ in range(5)
+    ]
+    a, r = n / median(alone for alone, _ in turns), n / median(routed for _, routed in turns)
     print(f"{n} at once: embedding alone {a:.0f}/s, route_many {r:.0f}/s: {r / a:.2f} times")
 
 
