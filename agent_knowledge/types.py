@@ -170,6 +170,7 @@ class Probe:
         subjects: The names that only the conversation before the turn has, strongest first.
         terms_found: Share of the turn's words, weighted by rarity in the source (IDF), that occur
             in the best lexical candidate; 0..1.
+        nearest: Title of the nearest passage; may be empty.
         date: ISO date of the nearest passage's document, when known.
         usual: Mean cosine of the query with the source's passages.
         spread: Standard deviation of those cosines.
@@ -184,6 +185,7 @@ class Probe:
     names_something: bool = False
     subjects: tuple[str, ...] = ()
     terms_found: float = 0.0
+    nearest: str = ""
     date: str | None = None
     usual: float = 0.0
     spread: float = 0.0
@@ -233,7 +235,8 @@ class Signals:
         coverage: Per source, that it holds what is asked; None for an external source, which
             cannot be probed and counts as able.
         pattern: Per example set, that the task is one more instance of it.
-        dates: Per source, the ISO date of the passage nearest to the task, where one is known.
+        nearest: Per source, the title of the passage nearest to the task, where it has one.
+        dates: Per source, the ISO date of that passage's document, where one is known.
         foreign: The task asks in a language that the need heads were not trained on.
         asked: What a chat model said of the need, where the policy had one asked.
     """
@@ -244,6 +247,7 @@ class Signals:
     asks_sources: bool = False
     coverage: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     pattern: Mapping[str, float] = field(default_factory=dict[str, float])
+    nearest: Mapping[str, str] = field(default_factory=dict[str, str])
     dates: Mapping[str, str] = field(default_factory=dict[str, str])
     foreign: bool = False
     asked: NeedVerdict | None = None

@@ -169,7 +169,11 @@ def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Cho
 def _say_gap(case: Case) -> str:
     if not case.signals.coverage:
         return "gap: the agent has no source to retrieve from"
-    nearest = "; ".join(f"{name} {p or 0:.2f}" for name, p in case.signals.coverage.items())
+    titles = case.signals.nearest
+    nearest = "; ".join(
+        f"{name} {p or 0:.2f}" + (f", nearest {titles[name]!r}" if name in titles else "")
+        for name, p in case.signals.coverage.items()
+    )
     return f"gap: no source seems to hold it (coverage {nearest})"
 
 

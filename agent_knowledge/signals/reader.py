@@ -125,6 +125,7 @@ class SignalReader:
             asks_sources=asks_for_sources(asked.task.text),
             coverage=covered | dict.fromkeys(self.external),
             pattern={name: matcher.match(views) for name, matcher in self.matchers.items()},
+            nearest={name: probe.nearest for name, probe in probes.items() if probe.nearest},
             dates={name: probe.date for name, probe in probes.items() if probe.date},
             foreign=is_foreign(asked.task.text),
         )

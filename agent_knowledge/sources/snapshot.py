@@ -61,12 +61,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Vectors, word statistics, names and dates of one generation of a source; immutable."""
+    """One generation of a source in memory; immutable."""
 
     source: StoredSource
     lexical: LexicalIndex
     dense: DenseIndex
     names: NameIndex
+    titles: Sequence[str]
     dates: Sequence[str | None]
 
     @classmethod
@@ -90,6 +91,7 @@ class Snapshot:
             lexical=lexical,
             dense=dense,
             names=NameIndex(((title, keywords) for _, title, keywords, _ in labels), lexical),
+            titles=tuple(title for _, title, *_ in labels),
             dates=tuple(date for *_, date in labels),
         )
 
@@ -124,6 +126,7 @@ class Snapshot:
         lexical = self.lexical.scores(asked.words)
         best = int(lexical.argmax())
         terms_found = self.lexical.share_in(best, asked.words) if lexical[best] > 0 else 0.0
+        nearest = int(cosines.argmax())
         talked_of = self.names.talked_of(asked.request, asked.told)
         if asked.tail and not talked_of.subjects:
             lexical = self.lexical.scores(asked.tail)
@@ -137,7 +140,8 @@ class Snapshot:
             names_something=asked.names_something,
             subjects=talked_of.subjects,
             terms_found=terms_found,
-            date=self.dates[int(cosines.argmax())],
+            nearest=self.titles[nearest],
+            date=self.dates[nearest],
             usual=usual,
             spread=spread,
         )

@@ -81,6 +81,7 @@ def test_a_decision_is_plain_json_with_the_keys_of_the_command_line():
         "coverage",
         "pattern",
         "dates",
+        "nearest",
         "foreign",
         "asked",
     }

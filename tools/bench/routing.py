@@ -9,10 +9,15 @@ documentation answers, requests that its examples show how to handle, and tasks 
 
 The peers are fitted to the same rows of the need set (for dialogue to our own turns, as our head
 for turns is), and read a task's text alone; those "with the examples" learn the inputs of the mixed
-agent's example set too. The packaged calibration of
-coverage and match saw docs_rag's questions and banking77's training half. Milliseconds are the
-median of at most 200 tasks, one at a time, embedding included. Matrices are multiplied by one
-thread on all sides: so small ones gain nothing by more, and lose much on a machine that is shared.
+agent's example set too. The packaged calibration of coverage and match saw docs_rag's questions and
+banking77's training half. Milliseconds are the median of at most 200 tasks, one at a time,
+embedding included. Matrices are multiplied by one thread on all sides: so small ones gain nothing
+by more, and lose much on a machine that is shared.
+
+Where an endpoint is given, its model is a peer that is asked about every task; and our last row
+asks it only about those that we are less sure of than `--ask-below`, whose share stands under that
+row. The row's median time has no call in it where less than half of the tasks are asked about: what
+a call costs, the model's own row says.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from langchain_openai import ChatOpenAI
 from openai import OpenAIError
 from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
@@ -36,10 +42,11 @@ from agent_knowledge import AgentKnowledgeError, KnowledgeRouter
 from agent_knowledge.embedding.minilm import MiniLM
 from tools.bench.peers import semantic_router_client
 from tools.bench.peers.classifiers import CLASSIFIERS, judge_texts
-from tools.bench.peers.endpoint import EndpointRouter
+from tools.bench.peers.endpoint import EndpointRouter, open_chat
 from tools.bench.peers.semantic_router_client import SemanticRouter
 from tools.bench.peers.verdict import Verdict
-from tools.bench.routing_ours import Ours, opened_routers
+from tools.bench.routing_asking import Asking, shares
+from tools.bench.routing_ours import Ours, indexed, open_routers
 from tools.bench.routing_sets import FILES, RoutingSet, read_sets
 from tools.data.embedding import RememberingMiniLM
 from tools.train import need_data, need_model
@@ -74,6 +81,13 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="install semantic-router for itself")
     parser.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible base URL")
     parser.add_argument("--endpoint-model", metavar="NAME", help="the model behind it")
+    parser.add_argument(
+        "--ask-below",
+        type=_probability,
+        default=0.6,
+        metavar="P",
+        help="have our router ask that model about decisions less sure than this (0.6)",
+    )
     args = parser.parse_args()
     if bool(args.endpoint) != bool(args.endpoint_model):
         parser.error("--endpoint and --endpoint-model go together")
@@ -81,7 +95,7 @@ def main() -> None:
     if absent:
         print(f"no {absent[0]} in {str(args.data)!r}: pass --data FOLDER")
         return
-    endpoint = EndpointRouter(args.endpoint, args.endpoint_model) if args.endpoint else None
+    chat = open_chat(args.endpoint, args.endpoint_model) if args.endpoint else None
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(1, user_api="blas"))
@@ -94,13 +108,12 @@ def main() -> None:
         _print_head(sets)
         for name, method in peers(bench, worker):
             _print_row(name, method, sets)
-        if endpoint:
-            try:
-                _print_row(args.endpoint_model, endpoint.judge, sets)
-            except OpenAIError as error:
-                print(f"{args.endpoint_model} at {args.endpoint}: {error}", file=sys.stderr)
-        routers = stack.enter_context(opened_routers(args.data))
-        _print_ours(ours(bench, routers), sets)
+        serves = chat and _print_endpoint(chat, args.endpoint, sets)
+        config = stack.enter_context(indexed(args.data))
+        _print_ours(ours(bench, open_routers(config)), sets)
+        if chat and serves:
+            made = Ours(bench.tasks, bench.embedder)
+            _print_asking(Asking.opened(made, config, chat, args.ask_below), sets)
         print(f"\n{worker.how if worker else 'without semantic-router'}")
     print(f"{time.perf_counter() - started:.0f} s in all")
 
@@ -150,6 +163,22 @@ def _by_text(bench: Bench, name: str, one: RoutingSet, examples: Sequence[str]) 
     return judge_texts(one, bench.tasks, CLASSIFIERS[name], bench.embedder, examples)
 
 
+def _probability(text: str) -> float:
+    """Read a number within 0..1.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        msg = f"{text!r} is no number from 0 to 1"
+        raise argparse.ArgumentTypeError(msg)
+    return value
+
+
 def _semantic_router(stack: ExitStack, *, install: bool) -> SemanticRouter | None:
     try:
         if install:
@@ -170,6 +199,25 @@ def _print_head(sets: Sequence[RoutingSet]) -> None:
 
 def _print_row(name: str, method: Method, sets: Sequence[RoutingSet]) -> None:
     _print_cells(name, [_cell(one, method(one)) for one in sets])
+
+
+def _print_endpoint(chat: ChatOpenAI, url: str, sets: Sequence[RoutingSet]) -> bool:
+    """The row of a model behind an endpoint; whether it served."""
+    try:
+        _print_row(chat.model_name, EndpointRouter(chat).judge, sets)
+    except OpenAIError as error:
+        print(f"{chat.model_name} at {url}: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _print_asking(asking: Asking, sets: Sequence[RoutingSet]) -> None:
+    """Our router with a model beside it, and how many tasks that model was asked about."""
+    verdicts = [asking.decide(one) for one in sets]
+    paired = list(zip(sets, verdicts, strict=True))
+    name = f"ours: asking the model below {asking.below:g}"
+    _print_cells(name, [_cell(one, verdict) for one, verdict in paired])
+    _print_cells("", [f"{shares(one, verdict):>23}" for one, verdict in paired])
 
 
 def _print_ours(rows: Iterator[tuple[str, Method]], sets: Sequence[RoutingSet]) -> None:

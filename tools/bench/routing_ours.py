@@ -41,8 +41,8 @@ agents:
 
 
 @contextmanager
-def opened_routers(data: Path) -> Generator[dict[str, KnowledgeRouter]]:
-    """Index the sources of both agents, and open their routers, by the agent's name."""
+def indexed(data: Path) -> Generator[KnowledgeConfig]:
+    """The configuration of both agents, with their sources indexed."""
     with TemporaryDirectory() as folder:
         here = Path(folder)
         config = CONFIG.format(data=data.resolve(), faq=FAQ, docs=DOCS)
@@ -51,7 +51,12 @@ def opened_routers(data: Path) -> Generator[dict[str, KnowledgeRouter]]:
         (here / "intents.jsonl").write_text(rows, encoding="utf-8")
         read = KnowledgeConfig.from_yaml(here / "agent-knowledge.yaml")
         index_sources(read)
-        yield {name: load_router(read, name) for name in read.agents}
+        yield read
+
+
+def open_routers(config: KnowledgeConfig) -> dict[str, KnowledgeRouter]:
+    """The routers of all agents, by the agent's name."""
+    return {name: load_router(config, name) for name in config.agents}
 
 
 class Ours:
@@ -77,11 +82,17 @@ class Ours:
 
         return judge_folds(one, fit, self._embedder)
 
-    def structure(self, one: RoutingSet) -> Verdict:
-        """The need heads: the packaged ones, or fitted anew where rows are held out."""
+    def structure(self, one: RoutingSet, around: Callable[[Judge], Judge] | None = None) -> Verdict:
+        """The need heads: the packaged ones, or fitted anew where rows are held out.
+
+        Args:
+            one: The set.
+            around: What stands around the heads and judges in their place, given them.
+        """
 
         def fit(fold: Fold) -> Judge:
-            return _judge(one, self._heads(fold).probabilities)
+            judge = _judge(one, self._heads(fold).probabilities)
+            return around(judge) if around else judge
 
         return judge_folds(one, fit, self._embedder)
 
@@ -108,7 +119,12 @@ class Ours:
                     covered = (p for p in decision.signals.coverage.values() if p is not None)
                     confidence[place] = 1 - max(covered, default=0.0)
         timed = one.timed if history else [replace(task, history=()) for task in one.timed]
-        return Verdict(named=named, confidence=confidence, ms=median_ms(router.route, timed))
+        return Verdict(
+            named=named,
+            confidence=confidence,
+            ms=median_ms(router.route, timed),
+            asked=[said for decision in decisions if (said := decision.signals.asked)],
+        )
 
     def _decide(self, fold: Fold, router: KnowledgeRouter, tasks: Sequence[Task]) -> list[Decision]:
         readings = router.read(tasks)

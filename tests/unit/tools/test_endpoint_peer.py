@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from agent_knowledge.types import Message, Task
-from tools.bench.peers.endpoint import NOTHING, EndpointRouter
+from tools.bench.peers.endpoint import NOTHING, EndpointRouter, open_chat
 from tools.bench.routing_sets import TIMED, RoutingSet
 
 TURNS = (Message("user", "we stay at the Pine Lodge"), Message("assistant", "a fine choice"))
@@ -56,7 +56,7 @@ def router(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> EndpointR
     httpserver.expect_request(
         "/v1/chat/completions", headers={"Authorization": "Bearer sk-bench"}
     ).respond_with_handler(reply)
-    return EndpointRouter(httpserver.url_for("/v1"), "scripted")
+    return EndpointRouter(open_chat(httpserver.url_for("/v1"), "scripted"))
 
 
 def test_the_stated_need_and_confidence_are_taken(router: EndpointRouter):

@@ -51,25 +51,33 @@ class Routed(BaseModel):
     confidence: float = Field(ge=0, le=1, description="probability that this need is right")
 
 
+def open_chat(url: str, model: str) -> ChatOpenAI:
+    """Open a model; nothing is called yet.
+
+    Args:
+        url: Base URL, as `http://127.0.0.1:8000/v1`. Its key is read from OPENAI_API_KEY; without
+            one a word is sent in its place, which servers without keys ignore.
+        model: The model's name.
+    """
+    return ChatOpenAI(
+        model=model,
+        base_url=url,
+        api_key=SecretStr(os.environ.get("OPENAI_API_KEY") or "none"),
+        timeout=TIMEOUT_S,
+        temperature=0,
+        use_responses_api=False,
+    )
+
+
 class EndpointRouter:
     """Asks a model, a task at a time."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, chat: ChatOpenAI) -> None:
         """Nothing is called yet.
 
         Args:
-            url: Base URL, as `http://127.0.0.1:8000/v1`. Its key is read from OPENAI_API_KEY;
-                without one a word is sent in its place, which servers without keys ignore.
-            model: The model's name.
+            chat: The model.
         """
-        chat = ChatOpenAI(
-            model=model,
-            base_url=url,
-            api_key=SecretStr(os.environ.get("OPENAI_API_KEY") or "none"),
-            timeout=TIMEOUT_S,
-            temperature=0,
-            use_responses_api=False,
-        )
         # As a schema, not as a class: a reply of another form is then no error of the client's.
         schema = Routed.model_json_schema()
         self._model = chat.with_structured_output(schema, method="json_schema", include_raw=True)

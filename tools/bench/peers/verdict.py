@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_knowledge.types import Task
+from agent_knowledge.types import NeedVerdict, Task
 
 Table = NDArray[np.float64]
 
@@ -24,11 +24,13 @@ class Verdict:
         named: Per task, the class that it named.
         confidence: Per task, the probability that it gave that class, 0..1.
         ms: Median milliseconds a task, one at a time, embedding included.
+        asked: What a chat model said of the tasks that it was asked about, in no certain order.
     """
 
     named: Sequence[str]
     confidence: Table
     ms: float
+    asked: Sequence[NeedVerdict] = ()
 
     @classmethod
     def of_table(cls, table: Table, classes: Sequence[str], ms: float) -> Verdict:
