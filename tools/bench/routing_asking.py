@@ -70,14 +70,12 @@ class Asking:
         verdict = self.made.structure(one, lambda judge: self._second(judge, one.classes, said))
         return replace(verdict, asked=[said[text] for text in one.texts if text in said])
 
-    def _second(
-        self, first: Judge, classes: Sequence[str], said: dict[str, NeedVerdict]
-    ) -> Judge:
+    def _second(self, first: Judge, classes: Sequence[str], said: dict[str, NeedVerdict]) -> Judge:
         """Judge as `first` does, then ask; what is said of each text is put into `said`."""
 
         def judge(texts: Sequence[str], embedder: Embedder) -> Table:
             table = first(texts, embedder)
-            weak = np.flatnonzero(table.max(axis=1) < self.below)
+            weak: list[int] = np.flatnonzero(table.max(axis=1) < self.below).tolist()
             given = verdicts(self.judge, [Task(texts[place]) for place in weak])
             for place, verdict in zip(weak, given, strict=True):
                 table[place] = _pooled(table[place], classes, verdict)

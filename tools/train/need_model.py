@@ -28,7 +28,7 @@ THEME_WEIGHT = 0.3
 others together, and at full weight unseen families lose 0.02 of macro-F1."""
 FRESH_C = 1.0
 MULTI_HOP_C = 1.0
-TURN_C = 1.0
+TURN_C = 2.0
 SECOND_WEIGHT = 0.25
 """A row with a second defensible label counts for both, this much for the second."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
 
 from agent_knowledge.types import Message, Task
-from tools.bench.peers.endpoint import NOTHING, EndpointRouter, open_chat
+from tests.unit.tools.conftest import Serve
+from tools.bench.peers.endpoint import NOTHING, EndpointRouter
 from tools.bench.routing_sets import TIMED, RoutingSet
 
 TURNS = (Message("user", "we stay at the Pine Lodge"), Message("assistant", "a fine choice"))
@@ -28,9 +26,8 @@ def routing_set(*texts: str, classes: tuple[str, ...], history: tuple[Message, .
 
 
 @pytest.fixture
-def router(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> EndpointRouter:
+def router(serve: Serve) -> EndpointRouter:
     """Asks a server that looks up what it says by the task's first word."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-bench")
     said = {
         "Who": '{"need": "retrieval", "confidence": 0.9}',
         "Hi": '{"need": "direct", "confidence": 0.8}',
@@ -38,25 +35,9 @@ def router(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> EndpointR
         "Unsure": '{"need": "perhaps", "confidence": 2}',
         "Broken": "I would say retrieval.",
     }
-
-    def reply(request: Request) -> Response:
-        asked: str = request.get_json()["messages"][-1]["content"]
-        first = asked.rpartition("The newest task:\n")[2].split()[0]
-        message = {"role": "assistant", "content": said[first]}
-        body = {
-            "id": "x",
-            "object": "chat.completion",
-            "created": 0,
-            "model": "scripted",
-            "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-        }
-        return Response(json.dumps(body), content_type="application/json")
-
-    httpserver.expect_request(
-        "/v1/chat/completions", headers={"Authorization": "Bearer sk-bench"}
-    ).respond_with_handler(reply)
-    return EndpointRouter(open_chat(httpserver.url_for("/v1"), "scripted"))
+    return EndpointRouter(
+        serve(lambda asked: said[asked.rpartition("The newest task:\n")[2].split()[0]])
+    )
 
 
 def test_the_stated_need_and_confidence_are_taken(router: EndpointRouter):
