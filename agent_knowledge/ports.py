@@ -10,17 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import (
-        Example,
-        Hit,
-        Matrix,
-        NeedVerdict,
-        Passage,
-        Probe,
-        Query,
-        Task,
-        Vector,
-    )
+    from agent_knowledge.search import Hit, Probe, Query
+    from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task, Vector
 
 
 class Embedder(Protocol):

@@ -29,6 +29,7 @@ from agent_knowledge.ports import (
     QueryWriter,
     Retriever,
 )
+from agent_knowledge.search import Reading
 from agent_knowledge.signals.calibration import load_calibration
 from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.pattern import PatternMatcher
@@ -37,7 +38,7 @@ from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Reading, Task
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Task
 
 
 class KnowledgeRouter:

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from agent_knowledge.search import Hit, Probe, Query
 from agent_knowledge.text import words
-from agent_knowledge.types import Hit, Matrix, Passage, Probe, Query, Vector
+from agent_knowledge.types import Matrix, Passage, Vector
 
 
 class HashEmbedder:

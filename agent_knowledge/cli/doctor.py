@@ -22,7 +22,7 @@ from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, SourceError
 from agent_knowledge.ports import Embedder
-from agent_knowledge.types import Query
+from agent_knowledge.search import Query
 
 if TYPE_CHECKING:
     from agent_knowledge.models.chat import Chat

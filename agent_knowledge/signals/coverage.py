@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from agent_knowledge.search import Probe
 from agent_knowledge.signals.calibration import Calibration
-from agent_knowledge.types import Probe
 
 _NOTHING_NAMED = 0.5
 """Of a turn that names nothing in particular, or leaves its subject to what was said before: the

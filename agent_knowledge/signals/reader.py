@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent_knowledge.ports import Embedder, PassageIndex
+from agent_knowledge.search import Probe, Query, Reading
 from agent_knowledge.signals.asks import asks_for_sources
 from agent_knowledge.signals.calibration import Calibration
 from agent_knowledge.signals.coverage import coverage
@@ -28,7 +29,7 @@ from agent_knowledge.signals.query import (
     tail,
     turn_query,
 )
-from agent_knowledge.types import Probe, Query, Reading, Rewriting, Signals, Task, Vector
+from agent_knowledge.types import Rewriting, Signals, Task, Vector
 
 _CHUNK = 64
 """Tasks probed together: the product with every passage's vector is then ten times cheaper a task

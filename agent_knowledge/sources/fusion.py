@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent_knowledge.types import Hit, Probe, Vector
+from agent_knowledge.search import Hit, Probe
+from agent_knowledge.types import Vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,11 +11,12 @@ from typing import Self
 import numpy as np
 
 from agent_knowledge.errors import ConfigError, SourceError
+from agent_knowledge.search import Hit, Probe, Query
 from agent_knowledge.sources.layout import check_embedding
 from agent_knowledge.sources.names import spoken
 from agent_knowledge.sources.snapshot import Asked, Snapshot
 from agent_knowledge.sources.store import FILE, PassageStore
-from agent_knowledge.types import Hit, Passage, Probe, Query, Vector
+from agent_knowledge.types import Passage, Vector
 
 
 class SourceIndex:

@@ -28,6 +28,8 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)
 _WORD = re.compile(r"\w\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)
 _NUMBERS = "passages.npy"
+_RARE = 0.5
+"""Of the IDF of a word that no passage has: among a thousand passages, one in thirty has it."""
 _NO_SCORES = {
     "indptr": np.zeros(1, dtype=np.int32),
     "indices": np.zeros(0, dtype=np.int32),
@@ -121,6 +123,10 @@ class LexicalIndex:
         """How rare a stem is, as BM25 weighs it (Robertson's, never negative)."""
         stem = self._vocabulary.get(word)
         return self._unknown_idf if stem is None else self._idf[stem]
+
+    def is_rare(self, word: str) -> bool:
+        """Whether so few passages have a stem, or none, that it tells them from the others."""
+        return self.idf(word) >= _RARE * self._unknown_idf
 
     def _known(self, words: Sequence[str]) -> list[int]:
         return [self._vocabulary[word] for word in words if word in self._vocabulary]

@@ -78,9 +78,9 @@ def names_of(title: str, keywords: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *short)))
 
 
-def names_something(text: str) -> bool:
-    """Whether a text seems to name a particular thing: a capital inside a sentence, a quotation."""
-    return _PROPER.search(text) is not None
+def proper_stems(text: str) -> Sequence[str]:
+    """The stems of what a text seems to name: capitals inside a sentence, and quotations."""
+    return stems(" ".join(_PROPER.findall(text)))
 
 
 def _is_name(text: str) -> bool:

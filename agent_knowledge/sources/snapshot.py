@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent_knowledge.search import Probe, Query
 from agent_knowledge.sources.dense import DenseIndex
 from agent_knowledge.sources.layout import search_folder
 from agent_knowledge.sources.lexical import LexicalIndex, stems
-from agent_knowledge.sources.names import TURNS, NameIndex, Spoken, names_something, spoken
+from agent_knowledge.sources.names import TURNS, NameIndex, Spoken, proper_stems, spoken
 from agent_knowledge.sources.store import PassageStore, StoredSource
-from agent_knowledge.types import Probe, Query
 
 if TYPE_CHECKING:
     from agent_knowledge.types import Matrix, Vector
@@ -36,7 +36,7 @@ class Asked:
         tail: Distinct stems of the end of the conversation, where the turn leans on it.
         request: The turn, as names are looked for in it.
         told: The turns before, the last one first.
-        names_something: Whether the turn seems to name a particular thing.
+        proper: Stems of what the turn seems to name.
     """
 
     vector: Vector
@@ -44,7 +44,7 @@ class Asked:
     tail: Sequence[str]
     request: Spoken
     told: Sequence[Spoken]
-    names_something: bool
+    proper: Sequence[str]
 
     @classmethod
     def of(cls, query: Query) -> Asked:
@@ -55,7 +55,7 @@ class Asked:
             tail=list(dict.fromkeys(stems(query.tail))),
             request=spoken(query.text),
             told=[spoken(turn) for turn in reversed(query.told[-TURNS:])],
-            names_something=names_something(query.text),
+            proper=proper_stems(query.text),
         )
 
 
@@ -137,7 +137,7 @@ class Snapshot:
             lexical=lexical,
             named=talked_of.gains,
             mentioned=talked_of.mentioned,
-            names_something=asked.names_something,
+            names_something=any(self.lexical.is_rare(stem) for stem in asked.proper),
             subjects=talked_of.subjects,
             terms_found=terms_found,
             nearest=self.titles[nearest],

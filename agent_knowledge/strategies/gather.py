@@ -12,11 +12,12 @@ from agent_knowledge.context import (
     STYLE_RULE,
     render_prompt,
 )
+from agent_knowledge.search import Reading
 from agent_knowledge.strategies.budget import fit
 from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Reading
+from agent_knowledge.types import Decision, Example, Knowledge, Passage
 
 
 def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: Shelf) -> Knowledge:

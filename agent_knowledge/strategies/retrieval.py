@@ -7,9 +7,10 @@ from itertools import chain, zip_longest
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.ports import Embedder, PassageIndex, Retriever
+from agent_knowledge.search import Hit, Probe, Query
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import Hit, Passage, Plan, Probe, Query
+from agent_knowledge.types import Passage, Plan
 
 _FOUND_FIRST = 2
 """Best passages whose text is followed to what it names, for a task of several look-ups."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from agent_knowledge.types import Example, Hit, Matrix, Passage, Probe, Query, Vector
+from agent_knowledge.search import Hit, Probe, Query
+from agent_knowledge.types import Example, Matrix, Passage, Vector
 
 
 def unit(*values: float) -> Vector:

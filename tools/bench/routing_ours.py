@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
 from agent_knowledge.embedding.minilm import MiniLM
 from agent_knowledge.ports import Embedder
+from agent_knowledge.search import Reading
 from agent_knowledge.signals import need
 from agent_knowledge.signals.need import NeedHeads, NeedReading
-from agent_knowledge.types import NEEDS, Decision, Reading, Task
+from agent_knowledge.types import NEEDS, Decision, Task
 from tools.bench.peers.classifiers import Judge, judge_folds
 from tools.bench.peers.verdict import Table, Verdict, median_ms
 from tools.bench.routing_sets import DOCS, FAQ, Fold, RoutingSet, shown_examples

@@ -28,12 +28,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from agent_knowledge.examples.sets import StoredExamples
+from agent_knowledge.search import Query
 from agent_knowledge.signals.calibration import Calibration
 from agent_knowledge.signals.coverage import measure_probe
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
-from agent_knowledge.types import Example, Query
+from agent_knowledge.types import Example
 from tools.data.embedding import RememberingMiniLM
 
 OUTPUT = Path(__file__).parents[2] / "agent_knowledge" / "data" / "calibration.json"

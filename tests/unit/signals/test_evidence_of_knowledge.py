@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_knowledge.search import Probe
 from agent_knowledge.signals.calibration import Calibration, load_calibration
 from agent_knowledge.signals.coverage import coverage, measure_probe
 from agent_knowledge.signals.pattern import PatternMatcher
-from agent_knowledge.types import Probe
 from tests.unit.fakes import Examples, unit
 from tests.unit.fakes import probe as answered
 

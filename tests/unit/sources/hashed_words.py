@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from agent_knowledge.search import Query
 from agent_knowledge.sources.indexing import Indexer
-from agent_knowledge.types import Matrix, Query
+from agent_knowledge.types import Matrix
 
 
 class HashedWords:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from agent_knowledge.search import Probe
 from agent_knowledge.sources.fusion import fuse
-from agent_knowledge.types import Probe
 from tests.unit.fakes import probe
 
 

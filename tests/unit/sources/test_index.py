@@ -13,10 +13,10 @@ from hashed_words import HashedWords
 
 from agent_knowledge.embedding.minilm import MiniLM
 from agent_knowledge.errors import SourceError
+from agent_knowledge.search import Hit, Query
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
-from agent_knowledge.types import Hit, Query
 
 SCRIPT = str(Path(__file__).with_name("hashed_words.py"))
 EMBEDDER = HashedWords()

@@ -15,6 +15,7 @@ from agent_knowledge.context import (
     STYLE_RULE,
     read_passages,
 )
+from agent_knowledge.search import Query, Reading
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.messages import to_messages
 from agent_knowledge.strategies.shelf import Shelf
@@ -23,8 +24,6 @@ from agent_knowledge.types import (
     Knowledge,
     Message,
     Plan,
-    Query,
-    Reading,
     Signals,
     Strategy,
     Task,

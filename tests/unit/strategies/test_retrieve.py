@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from agent_knowledge.errors import SourceError
+from agent_knowledge.search import Query
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.testing import HashEmbedder, MemoryIndex
-from agent_knowledge.types import Plan, Query
+from agent_knowledge.types import Plan
 from tests.unit.fakes import CountingEmbedder, Index, WebSearch, passage
 
 INDEX = Index([passage(f"own {n}") for n in range(4)] + [passage("faq 0", source="faq")])
