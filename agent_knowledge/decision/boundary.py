@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.decision.evidence import compared
 from agent_knowledge.decision.policy import decide
-from agent_knowledge.types import Decision, Signals, Strategy, Task
+from agent_knowledge.types import Decision, Strategy, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,8 @@ def nearest_boundary(task: Task, decision: Decision, agent: AgentProfile) -> Bou
         None when no single threshold changes the strategy, as when sources were asked for.
     """
     found: list[Boundary] = []
-    for name, measured in _measured(decision).items():
+    held = {**compared(decision.signals), "confidence": decision.confidence}
+    for name, measured in held.items():
         limit: float = getattr(agent.policy.thresholds, name)
         other = _moved(agent, name, measured if measured < limit else measured + 1e-9)
         strategy = decide(task, decision.signals, decision.plan.query, other).strategy
@@ -53,22 +54,6 @@ def nearest_boundary(task: Task, decision: Decision, agent: AgentProfile) -> Bou
                 Boundary(threshold=name, limit=limit, measured=measured, strategy=strategy)
             )
     return min(found, key=lambda boundary: boundary.distance, default=None)
-
-
-def _measured(decision: Decision) -> dict[str, float]:
-    """What is compared with each threshold."""
-    signals: Signals = decision.signals
-    evidence = weigh(signals)
-    match = evidence.best_set[1] if evidence.best_set else 0.0
-    return {
-        "retrieval": evidence.need["retrieval"],
-        "gap": signals.need["retrieval"],
-        "fresh": signals.fresh,
-        "coverage": evidence.best_source[1] if evidence.best_source else 0.0,
-        "pattern": match,
-        "clear_pattern": match,
-        "confidence": decision.confidence,
-    }
 
 
 def _moved(agent: AgentProfile, name: str, limit: float) -> AgentProfile:

@@ -45,6 +45,21 @@ def weigh(signals: Signals) -> Evidence:
     return Evidence(need=pooled, best_source=best_source, best_set=best_set)
 
 
+def compared(signals: Signals) -> dict[str, float]:
+    """What is held against each threshold of the same name; absent where the agent has nothing."""
+    evidence = weigh(signals)
+    values = {
+        "retrieval": evidence.need["retrieval"],
+        "gap": signals.need["retrieval"],
+        "fresh": signals.fresh,
+    }
+    if evidence.best_source:
+        values["coverage"] = evidence.best_source[1]
+    if evidence.best_set:
+        values |= dict.fromkeys(("pattern", "clear_pattern"), evidence.best_set[1])
+    return values
+
+
 def with_verdict(signals: Signals, verdict: NeedVerdict) -> Signals:
     """Pool what a chat model said of the need with what the text suggests.
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_knowledge.config import AgentProfile, Thresholds
-from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.decision.evidence import compared
 from agent_knowledge.decision.policy import decide
 from agent_knowledge.decision.scoring import Codes, Labelled, Score, Truth, codes
 from agent_knowledge.errors import InputError
@@ -214,17 +214,8 @@ class _Board:
 
 def _measured(signals: Signals) -> list[float]:
     """What is compared with each threshold of `_COMPARED`; NaN where the agent has nothing."""
-    evidence = weigh(signals)
-    match = evidence.best_set[1] if evidence.best_set else np.nan
-    values: dict[str, float] = {
-        "retrieval": evidence.need["retrieval"],
-        "gap": signals.need["retrieval"],
-        "fresh": signals.fresh,
-        "coverage": evidence.best_source[1] if evidence.best_source else np.nan,
-        "pattern": match,
-        "clear_pattern": match,
-    }
-    return [values[name] for name in _COMPARED]
+    held = compared(signals)
+    return [held.get(name, np.nan) for name in _COMPARED]
 
 
 def _fit(board: _Board, truth: Truth, rows: NDArray[np.intp]) -> Thresholds:

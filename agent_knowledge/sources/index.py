@@ -139,11 +139,10 @@ class SourceIndex:
         """
         for name, snapshot in snapshots.items():
             size = snapshot.dense.dimensions
-            for query in queries[:1]:
-                if len(snapshot.lexical.numbers) and len(query.vector) != size:
-                    msg = (
-                        f"source {name!r} was indexed with vectors of {size} numbers, embedding "
-                        f"{self._embedding!r} now gives {len(query.vector)}; rebuild it: "
-                        f"agent-knowledge index {name} --rebuild"
-                    )
-                    raise ConfigError(msg)
+            if any(len(query.vector) != size for query in queries):
+                msg = (
+                    f"source {name!r} was indexed with vectors of {size} numbers, embedding "
+                    f"{self._embedding!r} now gives others; rebuild it: "
+                    f"agent-knowledge index {name} --rebuild"
+                )
+                raise ConfigError(msg)

@@ -103,24 +103,12 @@ class Snapshot:
 
     def probe(self, asked: Sequence[Asked]) -> list[Probe]:
         """Answer all queries together."""
-        if not len(self.lexical.numbers):
-            return [self._nothing()] * len(asked)
         cosines = self.dense.cosines(np.array([one.vector for one in asked]))
         usual, spread = self.dense.usual(cosines)
         return [
             self._probe(one, cosines[i], float(usual[i]), float(spread[i]))
             for i, one in enumerate(asked)
         ]
-
-    def _nothing(self) -> Probe:
-        empty = np.zeros(0, dtype=np.float32)
-        return Probe(
-            source=self.source.name,
-            numbers=self.lexical.numbers,
-            dense=empty,
-            lexical=empty,
-            named=empty,
-        )
 
     def _probe(self, asked: Asked, cosines: Matrix, usual: float, spread: float) -> Probe:
         lexical = self.lexical.scores(asked.words)

@@ -1,4 +1,7 @@
-"""Passage vectors in embedded Chroma: cosine space, our own vectors, no embedding function.
+"""Vectors kept in embedded Chroma by the hash of their text, so that none is made twice.
+
+Cosine space, our own vectors, no embedding function. Searches read the snapshots that the indexer
+makes of them (see `snapshot`).
 
 Two processes that write one Chroma folder corrupt it silently, so only a holder of the store's
 lock may write (see `lock`). Chroma's server is never used.
@@ -32,20 +35,15 @@ _spelling = itertools.count()
 
 
 class VectorStore:
-    """The Chroma folder of a store. Queries are safe to share between threads."""
+    """The Chroma folder of a store; opened by the indexer alone."""
 
     def __init__(self, folder: Path) -> None:
-        """Open it, creating it when there is none: a reader looks first whether it `exists`."""
+        """Open it, creating it when there is none."""
         path = _own_spelling(folder / FOLDER)
         settings = Settings(anonymized_telemetry=False)
         # Its declared type lacks `close`.
         self._client: Any = chromadb.PersistentClient(path=path, settings=settings)
         self._collections: dict[str, Collection] = {}
-
-    @staticmethod
-    def exists(folder: Path) -> bool:
-        """Whether a store's folder has vectors."""
-        return (folder / FOLDER / "chroma.sqlite3").is_file()
 
     def close(self) -> None:
         """Release the files."""
