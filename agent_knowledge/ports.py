@@ -48,11 +48,15 @@ class PassageIndex(Protocol):
         """
         ...
 
-    def related(self, hits: Sequence[Hit], sources: Sequence[str]) -> dict[str, Vector]:
-        """How clearly the texts of some passages name the other passages of sources.
+    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
+        """How clearly the texts of some passages name other passages.
+
+        Args:
+            hits: The passages whose texts are read.
+            probes: What the sources answered; those that changed since are related to nothing.
 
         Returns:
-            Per source, a number within 0..1 for each passage, in the order of its probes.
+            Per source, a number within 0..1 for each passage, in the order of its probe.
         """
         ...
 

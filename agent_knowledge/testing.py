@@ -67,19 +67,19 @@ class MemoryIndex:
         """See `ports.PassageIndex`."""
         return [{source: self._probe(query, source) for source in sources} for query in queries]
 
-    def related(self, hits: Sequence[Hit], sources: Sequence[str]) -> dict[str, Vector]:
+    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
         """See `ports.PassageIndex`: a passage is named by a text that holds its whole title."""
         texts = [(hit.passage, self._passages[hit.passage].text) for hit in hits]
         return {
-            source: np.array(
+            probe.source: np.array(
                 [
                     any(bool(title) and title in text and number != place for number, text in texts)
-                    for place in self._places(source)
+                    for place in self._places(probe.source)
                     for title in [self._passages[place].title]
                 ],
                 dtype=np.float32,
             )
-            for source in sources
+            for probe in probes
         }
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:

@@ -78,8 +78,9 @@ def _columns(
 ) -> tuple[NDArray[np.intp], Numbers]:
     """Positions of a source's candidates, and a row each of cosine, BM25 and what names add."""
     dense = probe.dense.astype(np.float64)
-    for part in parts:
-        dense = np.fmax(dense, _on_scale(part[probe.source], probe))
+    for part in (found[probe.source] for found in parts):
+        if np.array_equal(part.numbers, probe.numbers):  # else the source has changed since
+            dense = np.fmax(dense, _on_scale(part, probe))
     extra = probe.named.astype(np.float64)
     if related is not None:
         extra += LINK * related

@@ -68,13 +68,18 @@ class SourceIndex:
         columns = [snapshot.probe(asked) for snapshot in snapshots.values()]
         return [dict(zip(snapshots, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def related(self, hits: Sequence[Hit], sources: Sequence[str]) -> dict[str, Vector]:
+    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
         """Which passages the texts of some passages name; see `ports.PassageIndex`."""
-        snapshots = self._fresh(sources)
-        found = {name: np.zeros(s.names.size, dtype=np.float32) for name, s in snapshots.items()}
-        for hit, passage in zip(hits, self.passages(hits), strict=True):
-            text = spoken(passage.text)
-            for name, snapshot in snapshots.items():
+        snapshots = self._fresh([probe.source for probe in probes])
+        found = {p.source: np.zeros(len(p.numbers), dtype=np.float32) for p in probes}
+        unchanged = {
+            probe.source: snapshots[probe.source]
+            for probe in probes
+            if np.array_equal(probe.numbers, snapshots[probe.source].lexical.numbers)
+        }
+        for hit in hits:
+            text = [word for passage in self.passages([hit]) for word in spoken(passage.text)]
+            for name, snapshot in unchanged.items():
                 own = snapshot.position(hit.passage) if name == hit.source else None
                 np.maximum(found[name], snapshot.names.mentioned(text, but_of=own), out=found[name])
         return found

@@ -66,7 +66,7 @@ def _look_twice(
     ]
     parts = index.probe(asked, names) if asked else []
     first = fuse(chosen, parts)[:_FOUND_FIRST]
-    return fuse(chosen, parts, index.related(first, names))
+    return fuse(chosen, parts, index.related(first, chosen))
 
 
 def _ask(name: str, plan: Plan, external: Mapping[str, Retriever]) -> Sequence[Passage]:

@@ -85,8 +85,8 @@ class Index:
         numbers = [n for n, held in enumerate(self.held) if held.source == source]
         return probe([1 - n / 100 for n in numbers], [10 - n for n in numbers], numbers, source)
 
-    def related(self, hits: Sequence[Hit], sources: Sequence[str]) -> dict[str, Vector]:
-        return {name: np.zeros(len(self.probe_of(name).numbers)) for name in sources}
+    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
+        return {probe.source: np.zeros(len(probe.numbers)) for probe in probes}
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         return tuple(self.held[hit.passage] for hit in hits)

@@ -160,6 +160,40 @@ def test_an_open_reader_sees_what_another_process_indexed(store: Path, tmp_path:
                 assert best(reader, f"{word}149") == f"{word}149 shared"
 
 
+def test_a_second_look_up_survives_a_source_that_changed_since_the_first(
+    store: Path, tmp_path: Path
+):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        old = opened.probe([EMBEDDER.query("apple7")], ["s"])[0]["s"]
+        index(store, "s", write(tmp_path / "rows.jsonl", 10, "pear"))
+        new = opened.probe([EMBEDDER.query("pear7")], ["s"])
+        hits = fuse([old])[:2]
+        related = opened.related(hits, [old])
+        assert related["s"].shape == old.numbers.shape
+        assert not related["s"].any()
+        assert fuse([old], new, related)[0].passage == hits[0].passage
+        assert opened.passages(hits) == ()
+
+
+def test_what_a_passage_names_is_related_to_it(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        ("Solaris", "Andrei Tarkovsky filmed it."),
+        ("Andrei Tarkovsky", "He was born in 1932."),
+    ]
+    path.write_text(
+        "\n".join(json.dumps({"id": t, "title": t, "text": text}) for t, text in rows),
+        encoding="utf-8",
+    )
+    index(tmp_path / "store", "s", path)
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
+        probe = opened.probe([EMBEDDER.query("who filmed solaris")], ["s"])[0]["s"]
+        first = fuse([probe])[:1]
+        assert opened.passages(first)[0].document == "Solaris"
+        assert opened.related(first, [probe])["s"].tolist()[0] == 0
+        assert opened.related(first, [probe])["s"].argmax() == 1
+
+
 def test_an_open_reader_sees_a_store_that_was_deleted_and_made_again(store: Path, tmp_path: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
         assert best(opened, "apple7") == "apple7 shared"
