@@ -19,6 +19,7 @@ from agent_knowledge.decision.consult import rewritings, verdicts
 from agent_knowledge.decision.evidence import with_verdict
 from agent_knowledge.decision.parts import sub_queries
 from agent_knowledge.decision.policy import decide, may_ask_model
+from agent_knowledge.decision.rungs import at_rung
 from agent_knowledge.decision.step_down import step_down
 from agent_knowledge.errors import ConfigError, InputError, nearest
 from agent_knowledge.ports import (
@@ -38,7 +39,7 @@ from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Task
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Rung, Task
 
 
 class KnowledgeRouter:
@@ -183,6 +184,25 @@ class KnowledgeRouter:
         k = self.agent.examples[name].k
         shown = self._shelf.examples[name]
         return name, choose_examples(shown, nearest_view(shown, reading.views), k)
+
+    def prepare_rung(
+        self, task: Task | str, rung: Rung, example_set: str | None = None
+    ) -> Knowledge:
+        """Gather what one rung of the ladder gives a task, whatever the router would decide.
+
+        Args:
+            task: The task.
+            rung: Which rung.
+            example_set: The set that the task is an instance of, if any.
+
+        Raises:
+            InputError: The task is empty, or the agent lacks what the rung takes.
+            SourceError: Every source failed.
+        """
+        reading = next(self.read([task]))
+        signals, query = reading.signals, reading.standalone
+        decision = at_rung(rung, reading.task, signals, query, self.agent, example_set)
+        return self.gather(decision, reading)
 
     def step_down(self, task: Task | str, knowledge: Knowledge, why: str) -> Knowledge:
         """Gather the next rung down after a fine-tuned endpoint failed.

@@ -27,11 +27,15 @@ Strategy = Literal["direct", "retrieval", "few_shot", "fine_tuned"]
 """What a model is given; see GUIDE rules in `decision.rules`."""
 Need = Literal["direct", "retrieval", "few_shot"]
 """What a task lacks: nothing, facts from outside, or a pattern or style to follow."""
+Rung = Literal["prompt", "few_shot", "retrieval", "retrieval+few_shot", "fine_tuned"]
+"""A step of the guide's ladder: what is measured before a fine-tuned model may serve."""
 Role = Literal["user", "assistant"]
 CitationPolicy = Literal["always", "when_retrieved", "never"]
 
 NEEDS: tuple[Need, ...] = ("direct", "retrieval", "few_shot")
 STRATEGIES: tuple[Strategy, ...] = (*NEEDS, "fine_tuned")
+RUNGS: tuple[Rung, ...] = ("prompt", "few_shot", "retrieval", "retrieval+few_shot", "fine_tuned")
+"""Lowest first."""
 
 
 def without_surrogates(text: str) -> str:
@@ -215,7 +219,11 @@ class Plan:
         dates: Of a task whose answer changes with time: per source, the date of the document that
             seems to hold it, where one is known.
         k: How many passages at most.
-        examples: The example set to show, if any.
+        examples: The example set that the task is served by, if any: its template and output form
+            apply, and its examples are shown unless an endpoint answers.
+        k_examples: How many of them at most.
+        versions: Per file behind the prompt (the system prompt, and the example set by its name),
+            a hash that changes when it does.
         endpoint: The fine-tuned endpoint to call, if any.
         citations: Whether the answer must, may or must not cite.
         clarify: A question to put to the user instead of answering (`when_unsure: ask`).
@@ -229,6 +237,8 @@ class Plan:
     dates: Mapping[str, str] = field(default_factory=dict[str, str])
     k: int = 0
     examples: str | None = None
+    k_examples: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
     endpoint: str | None = None
     citations: CitationPolicy = "when_retrieved"
     clarify: str | None = None

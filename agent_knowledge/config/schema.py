@@ -7,6 +7,7 @@ of one is ever part of a configuration that could be printed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -105,12 +106,21 @@ class ExampleSetConfig(_Section):
     """One set of worked examples, JSON lines of {"input", "output"}.
 
     `kind: pattern` teaches what to put out; `kind: style` teaches how to sound.
+
+    Attributes:
+        k: Examples shown at most.
+        order: Where the nearest example stands: `best_last`, next to the task, or `best_first`.
+        template: A Markdown file that says how a task of this set is put to the model.
+        output_schema: A JSON schema file; an answer by this set must be JSON that satisfies it.
     """
 
     file: Text
     description: str = ""
     kind: Literal["pattern", "style"] = "pattern"
     k: Annotated[int, Field(ge=1, le=64)] = 4
+    order: Literal["best_last", "best_first"] = "best_last"
+    template: Text | None = None
+    output_schema: Text | None = None
 
 
 class TrainingConfig(_Section):
@@ -120,16 +130,50 @@ class TrainingConfig(_Section):
     data_as_of: date | None = None
 
 
+class BreakerConfig(_Section):
+    """When an endpoint that keeps failing is left alone.
+
+    Attributes:
+        failures: Tasks that fail one after another before it is.
+        reset_s: Seconds until one task may try it again.
+    """
+
+    failures: Annotated[int, Field(ge=1)] = 5
+    reset_s: Annotated[float, Field(gt=0)] = 30
+
+
 class EndpointConfig(_Section):
-    """A fine-tuned model behind an OpenAI-compatible URL or an `init_chat_model` string."""
+    """A fine-tuned model behind an OpenAI-compatible URL or an `init_chat_model` string.
+
+    Attributes:
+        reason: Which of the guide's four reasons it was trained for; none means what the set that
+            it serves is: a style or a pattern.
+        timeout_s: Seconds that one call may take.
+        budget_s: Seconds that all calls for one task may take together, waiting included.
+        retries: Calls after the first that a task may take, where a repetition is safe.
+        hosting_usd_per_month: What its host costs; `advise` counts with it.
+        allow_unproven: It may serve without a trial on record.
+    """
 
     model: Text
     base_url: SecretStr | None = None
     api_key: SecretStr | None = None
     serves: Name
+    reason: Literal["style", "domain_language", "pattern", "latency"] | None = None
     training: TrainingConfig = TrainingConfig()
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 10
+    budget_s: Annotated[float, Field(gt=0, le=600)] = 20
+    retries: Annotated[int, Field(ge=0, le=10)] = 1
+    breaker: BreakerConfig = BreakerConfig()
+    hosting_usd_per_month: Annotated[float, Field(ge=0)] | None = None
     allow_unproven: bool = False
+
+
+class PriceConfig(_Section):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
 
 
 class Thresholds(_Section):
@@ -176,6 +220,7 @@ class AgentConfig(_Section):
 
     description: str = ""
     system_prompt: Text | None = None
+    variables: dict[Name, str] = {}
     sources: tuple[Name, ...] = ()
     examples: tuple[Name, ...] = ()
     endpoint: Name | None = None
@@ -191,6 +236,7 @@ class KnowledgeConfig(_Section):
     sources: dict[Name, SourceConfig] = {}
     examples: dict[Name, ExampleSetConfig] = {}
     endpoints: dict[Name, EndpointConfig] = {}
+    prices: dict[Text, PriceConfig] = {}
     agents: dict[Name, AgentConfig] = {}
 
     _folder: Path = PrivateAttr(default_factory=Path)
@@ -317,3 +363,12 @@ class AgentProfile(_Section):
     endpoint: EndpointConfig | None = None
     system_prompt: str = ""
     policy: Policy = Policy()
+
+    def versions_for(self, example_set: str | None) -> dict[str, str]:
+        """Hash of each file behind the prompt of a task, by what it is.
+
+        Args:
+            example_set: The set that serves the task, if any.
+        """
+        versions = {"system_prompt": hashlib.sha256(self.system_prompt.encode()).hexdigest()[:12]}
+        return versions if self.system_prompt else {}

@@ -1,0 +1,1 @@
+"""Trials: each rung of the ladder measured, and what follows for cost and training."""
