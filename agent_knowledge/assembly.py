@@ -7,17 +7,21 @@ loads a vector store.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
 from agent_knowledge.errors import ConfigError, nearest
+from agent_knowledge.history import History
+from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
 from agent_knowledge.ports import Embedder, NeedJudge, QueryWriter, Retriever
 from agent_knowledge.router import KnowledgeRouter
 
 if TYPE_CHECKING:
     from agent_knowledge.embedding.minilm import MiniLM
+    from agent_knowledge.examples.sets import StoredExamples
     from agent_knowledge.models.chat import Chat
     from agent_knowledge.sources.index import SourceIndex
 
@@ -53,15 +57,17 @@ def load_router(
     profile = config.agent(agent)
     embedder = load_embedder(config, embedding)
     judge, writer = _load_advisers(config, profile, model)
+    sets = load_example_sets(config, tuple(profile.examples), embedder)
     return KnowledgeRouter(
         profile,
         embedder=embedder,
         index=load_index(config, embedder) if _has_indexed_sources(profile) else None,
-        examples=load_example_sets(config, tuple(profile.examples), embedder),
+        examples=sets,
         retrievers=_adapt_retrievers(profile, retrievers or {}),
         head_embedder=packaged_embedder(),
         judge=judge,
         writer=writer,
+        evidence=_load_evidence(config, profile, sets),
     )
 
 
@@ -112,19 +118,40 @@ def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
 
 def load_example_sets(
     config: KnowledgeConfig, names: tuple[str, ...], embedder: Embedder
-) -> dict[str, Any]:
-    """Example sets with their vectors; those that the store lacks are embedded."""
+) -> dict[str, StoredExamples]:
+    """Example sets with their vectors; those that the store lacks are embedded.
+
+    That a set changed is written down, so that what was measured before it is known to be.
+    """
     from agent_knowledge.examples.sets import load_examples
 
-    return {
-        name: load_examples(
-            name,
-            config.resolve(config.examples[name].file, f"examples.{name}.file"),
-            embedder,
-            config.store_path,
-        )
-        for name in names
-    }
+    store, history = config.store_path, History(config.store_path)
+    sets: dict[str, StoredExamples] = {}
+    for name in names:
+        file = config.resolve(config.examples[name].file, f"examples.{name}.file")
+        sets[name] = load_examples(name, file, embedder, store)
+        with suppress(OSError):  # a store that cannot be written still serves
+            history.note("examples", name, sets[name].digest)
+    return sets
+
+
+def _load_evidence(
+    config: KnowledgeConfig, profile: AgentProfile, sets: Mapping[str, StoredExamples]
+) -> Evidence | None:
+    """What the store has on record about the agent's endpoint, if it has one."""
+    if profile.endpoint is None or profile.endpoint.serves not in sets:
+        return None
+    serves, default = profile.endpoint.serves, config.models.default
+    return StoredEvidence(
+        ledger=Ledger(config.store_path),
+        history=History(config.store_path),
+        agent=profile.name,
+        endpoint=profile.endpoint_name or "",
+        serves=serves,
+        examples=sets[serves].digest,
+        # The packaged model stands where an agent brings its own: then nobody knows here.
+        model="" if default == "extractive" else expand(default, "models.default"),
+    )
 
 
 def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:

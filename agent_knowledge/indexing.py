@@ -9,6 +9,7 @@ from pathlib import Path
 from agent_knowledge.assembly import ConfigLike, load_embedder, load_example_sets, read_config
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import ConfigError, SourceError, nearest
+from agent_knowledge.history import History
 from agent_knowledge.sources.indexing import Indexer, IndexReport
 
 Progress = Callable[[str, int, int], None]
@@ -58,20 +59,36 @@ def index_sources(
     config = config if agent is None else config.only(agent)
     paths = _paths(config, names)
     embedder = load_embedder(config, embedding)
+    history = History(config.store_path)
     reports: list[IndexReport] = []
     errors: dict[str, str] = {}
     if paths:
         with Indexer(config.store_path, embedder) as indexer:
             for name, path in paths.items():
                 try:
-                    reports.append(
-                        indexer.index(name, path, rebuild=rebuild, progress=_of(name, progress))
+                    report = indexer.index(
+                        name, path, rebuild=rebuild, progress=_of(name, progress)
                     )
                 except SourceError as error:
                     errors[name] = str(error)
+                    continue
+                _note(history, report)
+                reports.append(report)
     sets = load_example_sets(config, () if names else tuple(config.examples), embedder)
     examples = {name: len(made.examples) for name, made in sets.items()}
     return IndexSummary(reports=tuple(reports), errors=errors, examples=examples)
+
+
+def _note(history: History, report: IndexReport) -> None:
+    """Write down that a source changed, if it did."""
+    history.note(
+        "source",
+        report.source,
+        report.digest,
+        added=report.added,
+        updated=report.updated,
+        deleted=report.deleted,
+    )
 
 
 def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:

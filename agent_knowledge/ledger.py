@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from agent_knowledge.history import History
 from agent_knowledge.records import Records
 from agent_knowledge.types import Rung
 
@@ -146,12 +147,54 @@ class TrackRecord:
     model: str = ""
 
 
+NOTHING_ON_RECORD = TrackRecord()
+"""Of an endpoint that was never measured."""
+
+
 class Evidence(Protocol):
     """Where a router learns what is on record; asked at each decision, so it must be quick."""
 
     def now(self) -> TrackRecord:
         """What is on record at this moment."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvidence:
+    """What a store has on record about one agent's endpoint; satisfies `Evidence`.
+
+    Attributes:
+        ledger: The store's trials.
+        history: The changes of its data.
+        agent: The agent's name.
+        endpoint: Its endpoint.
+        serves: The set that the endpoint serves.
+        examples: Hash of that set as it is loaded.
+        model: What answers the other rungs; empty where nobody knows.
+    """
+
+    ledger: Ledger
+    history: History
+    agent: str
+    endpoint: str
+    serves: str
+    examples: str
+    model: str = ""
+
+    def now(self) -> TrackRecord:
+        """Read what is new on record; costs two looks at a file's time."""
+        trials = tuple(
+            trial
+            for trial in self.ledger.trials(self.agent)
+            if (trial.endpoint, trial.example_set) == (self.endpoint, self.serves)
+        )
+        change = self.history.last_change("examples", self.serves)
+        return TrackRecord(
+            trials=trials,
+            examples=self.examples,
+            examples_changed=change.at if change else None,
+            model=self.model,
+        )
 
 
 class Ledger:

@@ -22,6 +22,7 @@ from agent_knowledge.decision.policy import decide, may_ask_model
 from agent_knowledge.decision.rungs import at_rung
 from agent_knowledge.decision.step_down import step_down
 from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.ledger import NOTHING_ON_RECORD, Evidence, TrackRecord
 from agent_knowledge.ports import (
     Embedder,
     ExampleSet,
@@ -59,6 +60,7 @@ class KnowledgeRouter:
         head_embedder: Embedder | None = None,
         judge: NeedJudge | None = None,
         writer: QueryWriter | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         """Put a router together.
 
@@ -73,6 +75,7 @@ class KnowledgeRouter:
                 and asked nowhere else.
             writer: Who writes what a turn of a conversation asks; needed where the policy has
                 `query_rewrite: model`, and asked nowhere else.
+            evidence: What is on record about the agent's fine-tuned endpoint; default: nothing.
 
         Raises:
             ConfigError: Something that the agent names is not given.
@@ -88,6 +91,7 @@ class KnowledgeRouter:
                 raise ConfigError(msg + nearest(name, sets))
         self.agent = agent
         self._judge, self._writer = _consulted(agent, judge, writer)
+        self._evidence = evidence
         self._shelf = Shelf(
             embedder=embedder, index=index, external=retrievers or {}, examples=sets
         )
@@ -102,6 +106,11 @@ class KnowledgeRouter:
             matchers={name: PatternMatcher.of(sets[name], pattern) for name in agent.examples},
             coverage=load_calibration("coverage", embedder.name),
         )
+
+    @property
+    def record(self) -> TrackRecord:
+        """What is on record about the agent's fine-tuned endpoint at this moment."""
+        return self._evidence.now() if self._evidence else NOTHING_ON_RECORD
 
     def route(self, task: Task | str) -> Decision:
         """Decide what to give the model. Calls none, unless the policy says so.
@@ -234,7 +243,8 @@ class KnowledgeRouter:
 
     def _decide(self, readings: Sequence[Reading]) -> list[Decision]:
         """Decide, and once more with what a model says where the policy has one asked."""
-        decisions = [_decided(reading, self.agent) for reading in readings]
+        record = self.record
+        decisions = [_decided(reading, self.agent, record) for reading in readings]
         if self._judge is None:
             return decisions
         weak = [
@@ -245,12 +255,14 @@ class KnowledgeRouter:
         said = verdicts(self._judge, [readings[place].task for place in weak])
         for place, verdict in zip(weak, said, strict=True):
             signals = with_verdict(readings[place].signals, verdict)
-            decisions[place] = _decided(replace(readings[place], signals=signals), self.agent)
+            reading = replace(readings[place], signals=signals)
+            decisions[place] = _decided(reading, self.agent, record)
         return decisions
 
 
-def _decided(reading: Reading, agent: AgentProfile) -> Decision:
-    return decide(reading.task, reading.signals, reading.standalone, agent, reading.rewriting)
+def _decided(reading: Reading, agent: AgentProfile, record: TrackRecord) -> Decision:
+    task, signals, query = reading.task, reading.signals, reading.standalone
+    return decide(task, signals, query, agent, reading.rewriting, record)
 
 
 def _consulted(

@@ -68,7 +68,7 @@ def _miss(
 ) -> dict[str, Any]:
     from agent_knowledge.decision.boundary import nearest_boundary
 
-    boundary = nearest_boundary(case.task, decision, router.agent)
+    boundary = nearest_boundary(case.task, decision, router.agent, router.record)
     return {
         "id": case.line.id,
         "line": case.line.number,

@@ -105,7 +105,7 @@ def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
     from agent_knowledge.cli.explain import explain as tell
     from agent_knowledge.decision.boundary import nearest_boundary
 
-    return tell(decision, nearest_boundary(task, decision, router.agent))
+    return tell(decision, nearest_boundary(task, decision, router.agent, router.record))
 
 
 def _router(config: Config, agent: str | None) -> KnowledgeRouter:

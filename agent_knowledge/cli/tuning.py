@@ -63,7 +63,7 @@ def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
         Labelled(task=reading.task, signals=reading.signals, expected=case.expected)
         for case, reading in zip(cases, readings, strict=True)
     ]
-    return router.agent.name, fit(labelled, router.agent)
+    return router.agent.name, fit(labelled, router.agent, router.record)
 
 
 def _write(config: Path, name: str, tuning: Tuning) -> str:

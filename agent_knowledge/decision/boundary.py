@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.decision.evidence import compared
 from agent_knowledge.decision.policy import decide
+from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.types import Decision, Strategy, Task
 
 
@@ -32,13 +33,16 @@ class Boundary:
         return abs(self.measured - self.limit)
 
 
-def nearest_boundary(task: Task, decision: Decision, agent: AgentProfile) -> Boundary | None:
+def nearest_boundary(
+    task: Task, decision: Decision, agent: AgentProfile, record: TrackRecord = NOTHING_ON_RECORD
+) -> Boundary | None:
     """Find the nearest threshold whose other side would choose another strategy.
 
     Args:
         task: The task.
         decision: What was decided for it.
         agent: The agent that it was decided for.
+        record: What was measured of the agent's fine-tuned endpoint.
 
     Returns:
         None when no single threshold changes the strategy, as when sources were asked for.
@@ -48,7 +52,8 @@ def nearest_boundary(task: Task, decision: Decision, agent: AgentProfile) -> Bou
     for name, measured in held.items():
         limit: float = getattr(agent.policy.thresholds, name)
         other = _moved(agent, name, measured if measured < limit else measured + 1e-9)
-        strategy = decide(task, decision.signals, decision.plan.query, other).strategy
+        query, signals = decision.plan.query, decision.signals
+        strategy = decide(task, signals, query, other, record=record).strategy
         if strategy != decision.strategy:
             found.append(
                 Boundary(threshold=name, limit=limit, measured=measured, strategy=strategy)

@@ -8,6 +8,7 @@ from functools import cached_property
 from agent_knowledge.config import AgentProfile, Thresholds
 from agent_knowledge.decision.evidence import Evidence
 from agent_knowledge.decision.gate import TaskFacts, Verdict, check_gate
+from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.types import Reason, Signals, Strategy, Task
 
 
@@ -19,6 +20,7 @@ class Case:
     signals: Signals
     evidence: Evidence
     agent: AgentProfile
+    record: TrackRecord = NOTHING_ON_RECORD
 
     @property
     def limits(self) -> Thresholds:
@@ -140,7 +142,7 @@ class Case:
             fresh=self.fresh,
             cites=bool(self.asked),
         )
-        return check_gate(self.agent, facts)
+        return check_gate(self.agent, facts, self.record)
 
     @cached_property
     def why_facts(self) -> tuple[Reason, ...]:

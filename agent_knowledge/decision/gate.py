@@ -1,8 +1,8 @@
 """When a fine-tuned endpoint may serve: the guide's second table, rule by rule.
 
 Every rule is checked for every task, and each one that fails says what is missing. `ladder-tried`
-needs measured trials; until an endpoint has them, only `allow_unproven: true` lets it serve, and
-the decision says so.
+and `stable-data` rest on the ledger (`proof`); without a trial that stands, only
+`allow_unproven: true` lets an endpoint serve, and the decision says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent_knowledge.config import AgentProfile, EndpointConfig
+from agent_knowledge.decision.proof import prove, unsettled
 from agent_knowledge.decision.rules import MIN_TRAINING_EXAMPLES, OVERFIT_EXAMPLES
+from agent_knowledge.ledger import TrackRecord
 from agent_knowledge.types import Reason
 
 
@@ -44,36 +46,44 @@ class Verdict:
         return not self.broken
 
 
-def check_gate(agent: AgentProfile, facts: TaskFacts) -> Verdict:
+_CASES = {
+    "style": "a specific style or voice",
+    "domain_language": "domain-specific language",
+    "pattern": "a specific task pattern",
+    "latency": "latency",
+}
+"""The guide's four reasons to fine-tune."""
+
+
+def check_gate(agent: AgentProfile, facts: TaskFacts, record: TrackRecord) -> Verdict:
     """Check every rule for the agent's endpoint and one task.
 
     Args:
         agent: One without an endpoint breaks `ladder-tried`.
         facts: What is known about the task.
+        record: What was measured of the endpoint.
     """
     endpoint, name = agent.endpoint, agent.endpoint_name or ""
     if endpoint is None:
         text = "the agent has no fine-tuned endpoint"
         return Verdict(broken=(Reason(rule="ladder-tried", text=text),))
+    missing, account = prove(agent, endpoint, record)
     checks = (
-        ("ladder-tried", _ladder_tried(name, endpoint)),
+        ("ladder-tried", "" if endpoint.allow_unproven else missing),
         ("enough-data", _enough_data(name, endpoint)),
-        ("stable-data", _stable_data(name, endpoint)),
+        ("stable-data", unsettled(name, endpoint, record)),
         ("no-citations", "sources are asked for, and fine-tuned models can't cite" * facts.cites),
         ("no-new-facts", _no_new_facts(facts)),
-        ("fits-the-case", _fits_the_case(name, endpoint, facts)),
+        ("fits-the-case", _fits_the_case(agent, endpoint, facts)),
     )
     broken = tuple(Reason(rule=rule, text=text) for rule, text in checks if text)
-    return Verdict(broken=broken, notes=_notes(name, endpoint, agent))
-
-
-def _ladder_tried(name: str, endpoint: EndpointConfig) -> str:
-    if endpoint.allow_unproven:
-        return ""
-    return (
-        f"no trial of {name} on {endpoint.serves} is on record;"
-        " measure it first, or set allow_unproven: true"
+    proof = account if not missing else f"{missing}; allow_unproven: true lets {name} serve"
+    reason = _CASES[_reason(agent, endpoint)]
+    notes = (
+        Reason(rule="ladder-tried", text=proof),
+        Reason(rule="fits-the-case", text=f"{name} serves {endpoint.serves}: {reason}"),
     )
+    return Verdict(broken=broken, notes=notes)
 
 
 def _enough_data(name: str, endpoint: EndpointConfig) -> str:
@@ -89,30 +99,22 @@ def _enough_data(name: str, endpoint: EndpointConfig) -> str:
     return ""
 
 
-def _stable_data(name: str, endpoint: EndpointConfig) -> str:
-    if endpoint.training.data_as_of is None:
-        return f"{name} does not say how old its data is; set training.data_as_of"
-    return ""
-
-
 def _no_new_facts(facts: TaskFacts) -> str:
     if facts.fresh:
         return "the answer changes with time, and an endpoint knows only its training data"
     return "the task needs facts from outside its text" if facts.needs_facts else ""
 
 
-def _fits_the_case(name: str, endpoint: EndpointConfig, facts: TaskFacts) -> str:
-    if facts.set_matched == endpoint.serves:
-        return ""
-    return f"{name} serves {endpoint.serves}, which this task is no instance of"
+def _fits_the_case(agent: AgentProfile, endpoint: EndpointConfig, facts: TaskFacts) -> str:
+    name = agent.endpoint_name
+    if facts.set_matched != endpoint.serves:
+        return f"{name} serves {endpoint.serves}, which this task is no instance of"
+    if endpoint.reason == "latency" and agent.policy.latency_budget_ms is None:
+        return f"{name} is there for latency, and the policy has no latency_budget_ms"
+    return ""
 
 
-def _notes(name: str, endpoint: EndpointConfig, agent: AgentProfile) -> tuple[Reason, ...]:
-    kind = agent.examples[endpoint.serves].kind if endpoint.serves in agent.examples else "pattern"
-    case = "a specific style or voice" if kind == "style" else "a specific task pattern"
-    text = f"{name} serves {endpoint.serves}: {case}"
-    notes = [Reason(rule="fits-the-case", text=text)]
-    if endpoint.allow_unproven:
-        text = f"{name} is unproven: no trial is on record, and allow_unproven: true lets it serve"
-        notes.insert(0, Reason(rule="ladder-tried", text=text))
-    return tuple(notes)
+def _reason(agent: AgentProfile, endpoint: EndpointConfig) -> str:
+    """Which of the four it is: as configured, else what the set that it serves is."""
+    served = agent.examples.get(endpoint.serves)
+    return endpoint.reason or (served.kind if served else "pattern")

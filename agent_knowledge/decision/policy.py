@@ -24,6 +24,7 @@ from agent_knowledge.decision.case import Case
 from agent_knowledge.decision.evidence import weigh
 from agent_knowledge.decision.parts import sub_queries
 from agent_knowledge.decision.rejections import explain_rejections
+from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.types import Decision, Plan, Reason, Rewriting, Signals, Strategy, Task
 
 
@@ -55,6 +56,7 @@ def decide(
     query: str,
     agent: AgentProfile,
     rewriting: Rewriting | None = None,
+    record: TrackRecord = NOTHING_ON_RECORD,
 ) -> Decision:
     """Decide what to give the model for a task.
 
@@ -64,12 +66,14 @@ def decide(
         query: The standalone text that sources are asked with.
         agent: What the agent has at hand, and its policy.
         rewriting: What a chat model made of the turn, where one was asked to.
+        record: What was measured of the agent's fine-tuned endpoint.
 
     Returns:
         A decision with `elapsed_ms` still 0. Being unsure is a decision too; nothing is raised.
         What a model was asked and said stands last among its reasons, under the first one's rule.
     """
-    case = Case(task=task, signals=signals, evidence=weigh(signals), agent=agent)
+    evidence = weigh(signals)
+    case = Case(task=task, signals=signals, evidence=evidence, agent=agent, record=record)
     choice = _settle_doubt(case, next(made for step in STEPS if (made := step(case))))
     return Decision(
         strategy=choice.strategy,

@@ -13,6 +13,10 @@ MIN_TRAINING_EXAMPLES = 500
 """enough-data: below this an endpoint does not serve (the guide: "hundreds or thousands")."""
 OVERFIT_EXAMPLES = 200
 """enough-data: below this it is refused outright as overfitting."""
+CHEAPEST_RUN_USD = 50
+"""training-cost: the guide's least for one training run."""
+DEAREST_RUN_USD = 500
+"""training-cost: the guide's most for one training run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +62,8 @@ fits-the-case: The reason is one of the guide's four: a specific style or voice,
  language, a specific task pattern, or latency.
 """
 
-_WHAT_FINE_TUNING_COSTS = """
-training-cost: $50-500 a training run, by model and data size.
+_WHAT_FINE_TUNING_COSTS = f"""
+training-cost: ${CHEAPEST_RUN_USD}-{DEAREST_RUN_USD} a training run, by model and data size.
 hosting-cost: A separate host, dearer than a base model by API.
 iteration-cost: Each update means retraining; a retrieval update is free (update the documents).
 expertise-cost: It needs machine-learning expertise; retrieval does not.

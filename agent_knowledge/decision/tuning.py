@@ -24,6 +24,7 @@ from agent_knowledge.decision.evidence import compared
 from agent_knowledge.decision.policy import decide
 from agent_knowledge.decision.scoring import Codes, Labelled, Score, Truth, codes
 from agent_knowledge.errors import InputError
+from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.types import Decision, Signals, Strategy
 
 FOLDS = 5
@@ -114,26 +115,29 @@ def require_enough(expected: Sequence[tuple[Strategy, ...]]) -> dict[Strategy, i
     return dict(counts.most_common())
 
 
-def tune(cases: Sequence[Labelled], agent: AgentProfile) -> Tuning:
+def tune(
+    cases: Sequence[Labelled], agent: AgentProfile, record: TrackRecord = NOTHING_ON_RECORD
+) -> Tuning:
     """Fit an agent's thresholds to labelled tasks.
 
     Args:
         cases: The tasks as the agent's router measured them, and what is expected.
         agent: What the agent has at hand, and its policy with the present thresholds.
+        record: What was measured of the agent's fine-tuned endpoint.
 
     Raises:
         InputError: There are too few cases, see `require_enough`.
     """
     counts = require_enough([case.expected for case in cases])
     present = agent.policy.thresholds
-    board, truth = _Board(cases, agent), Truth.of(cases)
-    before = [_decide(case, agent, present) for case in cases]
+    board, truth = _Board(cases, agent, record), Truth.of(cases)
+    before = [board.decide(row, present) for row in range(len(cases))]
     after = list(before)
     folds = _folds(truth.labels)
     for fold in range(FOLDS):
         fitted = _fit(board, truth, np.flatnonzero(folds != fold))
         for row in np.flatnonzero(folds == fold).tolist():
-            after[row] = _decide(cases[row], agent, fitted)
+            after[row] = board.decide(row, fitted)
     was, now = (truth.right(codes([d.strategy for d in made])) for made in (before, after))
     return Tuning(
         counts=counts,
@@ -161,13 +165,14 @@ class _Board:
     few distinct outcomes among all thresholds that a search tries.
     """
 
-    def __init__(self, cases: Sequence[Labelled], agent: AgentProfile) -> None:
+    def __init__(self, cases: Sequence[Labelled], agent: AgentProfile, record: TrackRecord) -> None:
         self._cases = cases
         self._agent = agent
+        self._record = record
         self.present = agent.policy.thresholds
         self.measured = np.array([_measured(case.signals) for case in cases])
         self.confidence = np.array(
-            [_decide(case, agent, self.present).confidence for case in cases]
+            [self.decide(row, self.present).confidence for row in range(len(cases))]
         )
         self._bits = 1 << np.arange(len(_COMPARED))
         self._known: dict[tuple[int, int], tuple[Decision, Decision]] = {}
@@ -185,11 +190,16 @@ class _Board:
             made.append(unsure.strategy if doubtful else sure.strategy)
         return codes(made)
 
+    def decide(self, row: int, thresholds: Thresholds) -> Decision:
+        """Decide one case by thresholds."""
+        policy = self._agent.policy.model_copy(update={"thresholds": thresholds})
+        agent, case = self._agent.model_copy(update={"policy": policy}), self._cases[row]
+        return decide(case.task, case.signals, "", agent, record=self._record)
+
     def _both(self, row: int, thresholds: Thresholds) -> tuple[Decision, Decision]:
         """The decision when its confidence suffices, and when it doesn't."""
         sure, unsure = (
-            _decide(self._cases[row], self._agent, _moved(thresholds, "confidence", limit))
-            for limit in (0.0, 1.0)
+            self.decide(row, _moved(thresholds, "confidence", limit)) for limit in (0.0, 1.0)
         )
         return sure, unsure
 
@@ -260,9 +270,3 @@ def _gap(one: Thresholds, other: Thresholds, name: str) -> float:
 
 def _moved(thresholds: Thresholds, name: str, value: float) -> Thresholds:
     return thresholds.model_copy(update={name: value})
-
-
-def _decide(case: Labelled, agent: AgentProfile, thresholds: Thresholds) -> Decision:
-    policy = agent.policy.model_copy(update={"thresholds": thresholds})
-    agent = agent.model_copy(update={"policy": policy})
-    return decide(case.task, case.signals, "", agent)

@@ -22,6 +22,7 @@ from chromadb.errors import InvalidArgumentError, InvalidDimensionException
 
 from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.ports import Embedder
+from agent_knowledge.records import digest
 from agent_knowledge.sources import snapshot
 from agent_knowledge.sources.documents import Document, Failure
 from agent_knowledge.sources.layout import check_embedding, clear_searches
@@ -50,6 +51,7 @@ class IndexReport:
         deleted: Documents that are no longer there.
         failed: Documents that could not be read, with the reason; what was indexed of them before
             is kept.
+        digest: Hash of what the source now holds, whatever the order of its documents.
         passages: How many passages the source now holds.
         embedded: How many windows of them (one or a few each) had to be embedded in this run.
         elapsed_s: Seconds it took.
@@ -61,6 +63,7 @@ class IndexReport:
     unchanged: int
     deleted: int
     failed: tuple[tuple[str, str], ...]
+    digest: str
     passages: int
     embedded: int
     elapsed_s: float
@@ -155,6 +158,7 @@ class Indexer:
             unchanged=tally.unchanged,
             deleted=tally.deleted,
             failed=tuple((f.where, f.reason) for f in tally.failures),
+            digest=digest({d.name: d.hash for d in self._store.documents(source).values()}),
             passages=self._store.count(source),
             embedded=embedded,
             elapsed_s=time.perf_counter() - started,
