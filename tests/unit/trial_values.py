@@ -44,10 +44,7 @@ def trial(gains: Mapping[Rung, float], **more: Any) -> Trial:
         "examples": "now",
         "endpoint": "triage-ft",
         "endpoint_model": "ft",
-        "rungs": (
-            *(result(rung, 0.9 - gain) for rung, gain in gains.items()),
-            result("fine_tuned"),
-        ),
+        "rungs": (*lower, result("fine_tuned")),
         "comparisons": tuple(beats(rung, gain) for rung, gain in gains.items()),
     }
     return Trial(**(fields | more))
