@@ -6,7 +6,7 @@ The one place that owns a model call; command line, chatbot and pages use it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from agent_knowledge.assembly import ConfigLike, load_endpoint, load_model, load_router, read_config
@@ -15,7 +15,8 @@ from agent_knowledge.config import Policy
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.models.chat import Chat, Prompt
 from agent_knowledge.router import KnowledgeRouter
-from agent_knowledge.strategies.messages import to_messages
+from agent_knowledge.schemas import Checked, check_answer
+from agent_knowledge.strategies.messages import not_in_form, to_messages, to_messages_again
 from agent_knowledge.types import Answer, Knowledge, Task
 
 
@@ -75,20 +76,20 @@ class Answerer:
         turn = self._begin(task)
         while not turn.settled:
             try:
-                return turn.finish(turn.chat.reply(turn.messages))
+                return turn.finish(_in_form(turn, turn.chat.reply(turn.messages)))
             except EndpointError as error:
                 turn = self._next_rung(turn, error)
-        return turn.finish(turn.settled)
+        return turn.finish(Checked(text=turn.settled))
 
     async def aanswer(self, task: Task | str) -> Answer:
         """`answer`, waiting for the model without a thread."""
         turn = await asyncio.to_thread(self._begin, task)
         while not turn.settled:
             try:
-                return turn.finish(await turn.chat.areply(turn.messages))
+                return turn.finish(await _ain_form(turn, await turn.chat.areply(turn.messages)))
             except EndpointError as error:
                 turn = await asyncio.to_thread(self._next_rung, turn, error)
-        return turn.finish(turn.settled)
+        return turn.finish(Checked(text=turn.settled))
 
     def stream(self, task: Task | str) -> Iterator[str | Answer]:
         """Answer a task piece by piece.
@@ -113,9 +114,43 @@ class Answerer:
                     raise
                 turn = self._next_rung(turn, error)
                 continue
-            yield turn.finish("".join(said))
+            yield self._settle(turn, "".join(said))
             return
-        yield turn.finish(turn.settled)
+        yield turn.finish(Checked(text=turn.settled))
+
+    async def astream(self, task: Task | str) -> AsyncIterator[str | Answer]:
+        """`stream`, waiting for the model without a thread."""
+        turn = await asyncio.to_thread(self._begin, task)
+        while not turn.settled:
+            said: list[str] = []
+            try:
+                async for piece in turn.chat.astream(turn.messages):
+                    said.append(piece)
+                    yield piece
+            except EndpointError as error:
+                if said:
+                    raise
+                turn = await asyncio.to_thread(self._next_rung, turn, error)
+                continue
+            yield await self._asettle(turn, "".join(said))
+            return
+        yield turn.finish(Checked(text=turn.settled))
+
+    def _settle(self, turn: _Turn, text: str) -> Answer:
+        """What was streamed as an answer; where it is in no form to be one, the next rung's."""
+        try:
+            return turn.finish(_in_form(turn, text))
+        except EndpointError as error:
+            turn = self._next_rung(turn, error)
+            return turn.finish(_in_form(turn, turn.chat.reply(turn.messages)))
+
+    async def _asettle(self, turn: _Turn, text: str) -> Answer:
+        """`_settle`, awaited."""
+        try:
+            return turn.finish(await _ain_form(turn, text))
+        except EndpointError as error:
+            turn = await asyncio.to_thread(self._next_rung, turn, error)
+            return turn.finish(await _ain_form(turn, await turn.chat.areply(turn.messages)))
 
     def _begin(self, task: Task | str) -> _Turn:
         task = Task(task) if isinstance(task, str) else task
@@ -162,11 +197,25 @@ class _Turn:
         """What to say without asking a model: a question back to the user, or nothing."""
         return self.knowledge.decision.plan.clarify or ""
 
-    def finish(self, text: str) -> Answer:
-        """Verify what was said."""
-        cites = self.knowledge.decision.plan.citations != "never"
-        passages = self.knowledge.passages if cites else ()
-        finished = finish(text, passages, self.policy.unsupported)
+    def check(self, text: str) -> Checked:
+        """Hold what was said against the JSON schema of the set that serves the task."""
+        return check_answer(text, self.knowledge.form.schema)
+
+    def again(self, said: Checked) -> Prompt:
+        """The prompt that asks for an answer once more."""
+        return to_messages_again(self.knowledge, self.task.history, said)
+
+    def finish(self, said: Checked) -> Answer:
+        """Verify what was said.
+
+        Raises:
+            EndpointError: It is not in its form, and a lower rung or nobody is to answer then.
+        """
+        plan = self.knowledge.decision.plan
+        if said.faults and (plan.endpoint or self.policy.on_failure == "raise"):
+            raise not_in_form(self.knowledge, said.faults)
+        passages = self.knowledge.passages if plan.citations != "never" else ()
+        finished = finish(said.text, passages, self.policy.unsupported)
         return Answer(
             text=finished.text,
             knowledge=self.knowledge,
@@ -175,4 +224,17 @@ class _Turn:
             fabricated=finished.fabricated,
             model="" if self.settled else self.chat.name,
             fallbacks=self.fallbacks,
+            faults=said.faults,
         )
+
+
+def _in_form(turn: _Turn, text: str) -> Checked:
+    """What was said, or what is said when it broke its JSON schema and is asked for once more."""
+    said = turn.check(text)
+    return turn.check(turn.chat.reply(turn.again(said))) if said.faults else said
+
+
+async def _ain_form(turn: _Turn, text: str) -> Checked:
+    """`_in_form`, awaited."""
+    said = turn.check(text)
+    return turn.check(await turn.chat.areply(turn.again(said))) if said.faults else said

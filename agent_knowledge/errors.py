@@ -8,6 +8,7 @@
     └── RunError             the input was fine, the run was not
         ├── SourceError          a source or its index cannot serve
         ├── EndpointError        a model or endpoint failed
+        │   └── BrokenStreamError      after part of its answer was passed on
         ├── StoreLockedError     another process is writing the store
         └── CitationError        an answer's citations cannot be honoured
 
@@ -51,6 +52,10 @@ class SourceError(RunError):
 
 class EndpointError(RunError):
     """A model or an endpoint failed, or answered what cannot be used."""
+
+
+class BrokenStreamError(EndpointError):
+    """An endpoint broke off after part of its answer was passed on; none other may follow it."""
 
 
 class StoreLockedError(RunError):

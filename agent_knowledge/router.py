@@ -37,6 +37,7 @@ from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
 from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
+from agent_knowledge.strategies.forms import forms_of
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
@@ -78,7 +79,8 @@ class KnowledgeRouter:
             evidence: What is on record about the agent's fine-tuned endpoint; default: nothing.
 
         Raises:
-            ConfigError: Something that the agent names is not given.
+            ConfigError: Something that the agent names is not given, or a template asks for the
+                labels of a set that has none.
         """
         sets = examples or {}
         indexed = tuple(name for name, spec in agent.sources.items() if not spec.external)
@@ -92,8 +94,13 @@ class KnowledgeRouter:
         self.agent = agent
         self._judge, self._writer = _consulted(agent, judge, writer)
         self._evidence = evidence
+        own = {name: sets[name] for name in agent.examples}  # never another agent's
         self._shelf = Shelf(
-            embedder=embedder, index=index, external=retrievers or {}, examples=sets
+            embedder=embedder,
+            index=index,
+            external=retrievers or {},
+            examples=own,
+            forms=forms_of(agent, own),
         )
         pattern = load_calibration("pattern", embedder.name)
         self._reader = SignalReader(
@@ -192,7 +199,8 @@ class KnowledgeRouter:
         name = max(match, key=lambda candidate: match[candidate])
         k = self.agent.examples[name].k
         shown = self._shelf.examples[name]
-        return name, choose_examples(shown, nearest_view(shown, reading.views), k)
+        view = nearest_view(shown, reading.views)
+        return name, choose_examples(shown, view, k, reading.task.text)
 
     def prepare_rung(
         self, task: Task | str, rung: Rung, example_set: str | None = None
@@ -221,7 +229,8 @@ class KnowledgeRouter:
             knowledge: What was prepared for the endpoint.
             why: What went wrong, for the record.
         """
-        return self.gather(step_down(knowledge.decision, why), next(self.read([task])))
+        lower = step_down(knowledge.decision, why, self.agent)
+        return self.gather(lower, next(self.read([task])))
 
     def read(self, tasks: Sequence[Task | str]) -> Iterator[Reading]:
         """Measure the signals of tasks; the first stage alone, with what the policy rewrites.

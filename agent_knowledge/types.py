@@ -1,8 +1,8 @@
 """The values that flow through the package: frozen, serialisable, and free of behaviour.
 
 One way through: `Task` -> `Reading` (signals and what was found while measuring) -> `Decision` ->
-`Knowledge` -> `Answer`. Nothing here imports more than the standard library and our errors, so that
-reading a type costs nothing at import.
+`Knowledge` -> `Answer`. Nothing here imports more than the standard library and values of ours, so
+that reading a type costs nothing at import.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agent_knowledge.errors import InputError
+from agent_knowledge.forms import Form
 
 if TYPE_CHECKING:
     import numpy as np
@@ -283,6 +284,7 @@ class Knowledge:
         examples: Worked examples, best first.
         system: The system prompt with the rules for using what follows.
         prompt: The user's turn: the fenced passages, then the task.
+        form: How the set behind it puts tasks, shows its examples, and wants its answers.
         left_out: What the token budget kept out, one line each.
     """
 
@@ -291,6 +293,7 @@ class Knowledge:
     examples: tuple[Example, ...] = ()
     system: str = ""
     prompt: str = ""
+    form: Form = field(default_factory=Form)
     left_out: tuple[str, ...] = ()
 
 
@@ -359,6 +362,7 @@ class Answer:
         knowledge: What the model was given, with the decision.
         model: Which model answered.
         fallbacks: Rungs that were tried first and failed, with what they said.
+        faults: How the text breaks its set's JSON schema, after one try to repair it.
     """
 
     text: str
@@ -368,6 +372,7 @@ class Answer:
     fabricated: tuple[str, ...] = ()
     model: str = ""
     fallbacks: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def decision(self) -> Decision:

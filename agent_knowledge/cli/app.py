@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from agent_knowledge import __version__
-from agent_knowledge.cli import asking, checking, demo, doctor, indexing, routing, starting, tuning
+from agent_knowledge.cli import (
+    advising,
+    asking,
+    checking,
+    demo,
+    doctor,
+    evaluating,
+    exporting,
+    indexing,
+    routing,
+    starting,
+    tuning,
+)
 from agent_knowledge.errors import AgentKnowledgeError
 
 app = typer.Typer(
@@ -39,6 +51,9 @@ app.command("few-shot")(routing.few_shot)
 app.command("ask")(asking.ask)
 app.command("check")(checking.check)
 app.command("tune")(tuning.tune)
+app.command("advise")(advising.advise)
+app.command("evaluate")(evaluating.evaluate)
+app.command("export")(exporting.export)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
@@ -107,14 +108,13 @@ def _examples(config: KnowledgeConfig, name: str) -> str:
 
 
 def _endpoint(config: KnowledgeConfig, agent: str) -> str:
-    endpoint = load_endpoint(config.agent(agent))
-    endpoint.reply([("user", _PROBE)])
-    return f"{endpoint.name} answers"
+    return _model(load_endpoint(config.agent(agent)))
 
 
 def _model(model: Chat) -> str:
+    began = time.perf_counter()
     model.reply([("user", _PROBE)])
-    return f"{model.name} answers"
+    return f"{model.name} answers in {(time.perf_counter() - began) * 1000:.0f} ms"
 
 
 def _agent(config: KnowledgeConfig, name: str) -> str:

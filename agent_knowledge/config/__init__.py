@@ -1,9 +1,10 @@
 """Configuration: resources once, policy per agent.
 
 `loading` reads YAML against a schema and reports every fault at once; `schema` says what a
-configuration may hold.
+configuration may hold; `prompts` reads the files that an agent's prompts are made of.
 """
 
+from agent_knowledge.config.environment import expand
 from agent_knowledge.config.schema import (
     AgentConfig,
     AgentProfile,
@@ -14,7 +15,6 @@ from agent_knowledge.config.schema import (
     SourceConfig,
     StoreConfig,
     Thresholds,
-    expand,
 )
 
 __all__ = [

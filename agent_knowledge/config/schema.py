@@ -8,10 +8,9 @@ of one is ever part of a configuration that could be printed.
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, cast
 
@@ -25,36 +24,16 @@ from pydantic import (
     model_validator,
 )
 
+from agent_knowledge.config.environment import expand
 from agent_knowledge.config.loading import parse, read_text
+from agent_knowledge.config.prompts import PromptFiles, read_prompts
+from agent_knowledge.config.templates import Template
 from agent_knowledge.errors import ConfigError, nearest
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 """A resource's name: it becomes part of file and collection names."""
 Text = Annotated[str, StringConstraints(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
-
-
-def expand(text: str, key: str) -> str:
-    """Replace each `${NAME}` by the environment's value.
-
-    Args:
-        text: A string of the configuration.
-        key: Its key path, for the message.
-
-    Raises:
-        ConfigError: A variable is not set; the message names it and the key, never a value.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in os.environ:
-            msg = f"{key}: the environment variable {name} is not set; export {name}=... first"
-            raise ConfigError(msg)
-        return os.environ[name]
-
-    return _VARIABLE.sub(value, text)
 
 
 class _Section(BaseModel):
@@ -292,7 +271,7 @@ class KnowledgeConfig(_Section):
 
         Raises:
             ConfigError: The agent is unknown, or none is named and there is not just one; or it
-                names what is not defined, or a system prompt that cannot be read.
+                names what is not defined, or its prompts are faulty: all faults of those at once.
         """
         if name is None:
             if len(self.agents) != 1:
@@ -305,14 +284,20 @@ class KnowledgeConfig(_Section):
             raise ConfigError(msg)
         agent, key = self.agents[name], f"agents.{name}"
         endpoint = agent.endpoint
+        sets = {e: _pick(self.examples, e, f"{key}.examples") for e in agent.examples}
+        files = self._prompt_files(name, agent.system_prompt, sets)
+        prompts = read_prompts(name, agent.description, agent.variables, files)
         return AgentProfile(
             name=name,
             description=agent.description,
             sources={s: _pick(self.sources, s, f"{key}.sources") for s in agent.sources},
-            examples={e: _pick(self.examples, e, f"{key}.examples") for e in agent.examples},
+            examples=sets,
             endpoint_name=endpoint,
             endpoint=_pick(self.endpoints, endpoint, f"{key}.endpoint") if endpoint else None,
-            system_prompt=self._prompt(name, agent.system_prompt),
+            system_prompt=prompts.system_prompt,
+            variables=agent.variables,
+            templates=dict(prompts.templates),
+            schemas=dict(prompts.schemas),
             policy=agent.policy,
         )
 
@@ -332,16 +317,18 @@ class KnowledgeConfig(_Section):
         }
         return self.model_copy(update=update).at(self.folder)
 
-    def _prompt(self, agent: str, path: str | None) -> str:
-        if path is None:
-            return ""
-        key = f"agents.{agent}.system_prompt"
-        file = self.resolve(path, key)
-        try:
-            return file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"{key}: cannot read {str(file)!r} ({error}); give the path of a UTF-8 text file"
-            raise ConfigError(msg) from error
+    def _prompt_files(
+        self, agent: str, system: str | None, sets: Mapping[str, ExampleSetConfig]
+    ) -> PromptFiles:
+        def paths(key: str) -> dict[str, Path]:
+            named = {name: getattr(spec, key) for name, spec in sets.items()}
+            return {n: self.resolve(p, f"examples.{n}.{key}") for n, p in named.items() if p}
+
+        return PromptFiles(
+            system_prompt=self.resolve(system, f"agents.{agent}.system_prompt") if system else None,
+            templates=paths("template"),
+            schemas=paths("output_schema"),
+        )
 
 
 def _pick(known: Mapping[str, _S], name: str, key: str) -> _S:
@@ -353,7 +340,13 @@ def _pick(known: Mapping[str, _S], name: str, key: str) -> _S:
 
 
 class AgentProfile(_Section):
-    """What one agent has at hand, every name resolved; what the policy decides by."""
+    """What one agent has at hand, every name resolved; what the policy decides by.
+
+    Attributes:
+        system_prompt: With everything put in.
+        templates: Per example set that has one, how its tasks are put.
+        schemas: Per example set that has one, the JSON schema of its answers.
+    """
 
     name: str = "agent"
     description: str = ""
@@ -362,13 +355,33 @@ class AgentProfile(_Section):
     endpoint_name: str | None = None
     endpoint: EndpointConfig | None = None
     system_prompt: str = ""
+    variables: dict[str, str] = {}
+    templates: dict[str, Template] = {}
+    schemas: dict[str, str] = {}
     policy: Policy = Policy()
 
     def versions_for(self, example_set: str | None) -> dict[str, str]:
-        """Hash of each file behind the prompt of a task, by what it is.
+        """What tells one wording of a task's prompt from another.
 
         Args:
             example_set: The set that serves the task, if any.
+
+        Returns:
+            A hash under `system_prompt`, where there is one, and one under the set's name, of its
+            template with what the agent puts in, its schema, and how its examples are shown.
         """
-        versions = {"system_prompt": hashlib.sha256(self.system_prompt.encode()).hexdigest()[:12]}
-        return versions if self.system_prompt else {}
+        versions = {"system_prompt": _hash((self.system_prompt,))} if self.system_prompt else {}
+        if example_set is None:
+            return versions
+        spec, template = self.examples[example_set], self.templates.get(example_set)
+        own = [spec.kind, spec.order, str(spec.k), self.schemas.get(example_set, "")]
+        if template:
+            own += [template.instructions, template.turn, self.name, spec.description]
+            own += [f"{name}={value}" for name, value in sorted(self.variables.items())]
+        return {**versions, example_set: _hash(tuple(own))}
+
+
+@lru_cache(maxsize=256)
+def _hash(texts: tuple[str, ...]) -> str:
+    """Twelve hexadecimal digits; remembered, since every decision asks for the same few."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]

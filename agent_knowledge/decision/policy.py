@@ -284,6 +284,8 @@ def _plan(case: Case, choice: Choice, query: str, rewriting: Rewriting | None) -
     shows_examples = choice.strategy in {"few_shot", "fine_tuned"} or (
         choice.strategy == "retrieval" and case.examples_on_top
     )
+    served = case.shown_set if shows_examples else None
+    endpoint = case.agent.endpoint_name if choice.strategy == "fine_tuned" else None
     multi_hop = bool(choice.sources) and case.signals.multi_hop >= case.limits.multi_hop
     rewritten = rewriting if rewriting and rewriting.query else None
     asks = rewritten.query if rewritten else case.task.text
@@ -295,8 +297,10 @@ def _plan(case: Case, choice: Choice, query: str, rewriting: Rewriting | None) -
         multi_hop=multi_hop,
         dates=case.dates_of(choice.sources) if case.fresh else {},
         k=policy.k if choice.sources else 0,
-        examples=case.shown_set if shows_examples else None,
-        endpoint=case.agent.endpoint_name if choice.strategy == "fine_tuned" else None,
+        examples=served,
+        k_examples=case.agent.examples[served].k if served and not endpoint else 0,
+        versions=case.agent.versions_for(served),
+        endpoint=endpoint,
         citations=citations,
         clarify=choice.clarify,
     )

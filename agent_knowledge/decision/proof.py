@@ -34,12 +34,12 @@ def prove(agent: AgentProfile, endpoint: EndpointConfig, record: TrackRecord) ->
     if not tried:
         command = f"agent-knowledge evaluate --agent {agent.name} --set {served} --cases FILE"
         return f"no trial of {name} on {served} is on record; measure it: {command}", ""
-    standing = [trial for trial in tried if not _fallen(agent, endpoint, record, trial)]
+    standing = [trial for trial in tried if not fallen(agent, endpoint, record, trial)]
     if not standing:
-        why = _fallen(agent, endpoint, record, tried[-1])
+        why = fallen(agent, endpoint, record, tried[-1])
         return f"no trial of {name} on {served} since {why}", ""
     trial = standing[-1]
-    return _shortfall(agent, trial), _account(name, served, trial)
+    return shortfall(agent, trial), _account(name, served, trial)
 
 
 def unsettled(name: str, endpoint: EndpointConfig, record: TrackRecord) -> str:
@@ -65,15 +65,15 @@ def unsettled(name: str, endpoint: EndpointConfig, record: TrackRecord) -> str:
     return ""
 
 
-def _fallen(
-    agent: AgentProfile, endpoint: EndpointConfig, record: TrackRecord, trial: Trial
+def fallen(
+    agent: AgentProfile, endpoint: EndpointConfig | None, record: TrackRecord, trial: Trial
 ) -> str:
     """What changed since a trial, so that it proves nothing any more; empty when nothing did."""
     if record.examples and trial.examples != record.examples:
         return f"its examples changed{_on(record.examples_changed)}"
-    if trial.endpoint_model != endpoint.model:
+    if endpoint is not None and trial.endpoint_model != endpoint.model:
         return f"its model became {endpoint.model!r} (measured: {trial.endpoint_model!r})"
-    versions = agent.versions_for(endpoint.serves)
+    versions = agent.versions_for(trial.example_set)
     for what in sorted(versions.keys() | trial.versions.keys()):
         if versions.get(what) != trial.versions.get(what):
             part = what.replace("_", " ") if what == "system_prompt" else f"form of {what}"
@@ -83,8 +83,12 @@ def _fallen(
     return ""
 
 
-def _shortfall(agent: AgentProfile, trial: Trial) -> str:
-    """What a trial that stands lacks: rungs, cases, or a result good enough."""
+def shortfall(agent: AgentProfile, trial: Trial) -> str:
+    """What a trial that stands lacks for `ladder-tried`: rungs, cases, or a result good enough.
+
+    Returns:
+        What is missing; empty when the endpoint earned its place.
+    """
     name, served = agent.endpoint_name or "", trial.example_set or ""
     there = rungs_of(agent, trial.example_set)
     if missing := [rung for rung in _ASKED if rung in there and trial.result(rung) is None]:

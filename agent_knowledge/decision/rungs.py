@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.decision.parts import sub_queries
-from agent_knowledge.errors import InputError
+from agent_knowledge.errors import InputError, nearest
 from agent_knowledge.types import RUNGS, Decision, Plan, Reason, Rung, Signals, Strategy, Task
 
 _STRATEGIES: dict[Rung, Strategy] = {
@@ -18,7 +18,7 @@ _STRATEGIES: dict[Rung, Strategy] = {
     "retrieval+few_shot": "retrieval",
     "fine_tuned": "fine_tuned",
 }
-_RULES: dict[Rung, str] = {
+RUNG_RULES: dict[Rung, str] = {
     "prompt": "prompt-first",
     "few_shot": "pattern-wants-examples",
     "retrieval": "facts-need-retrieval",
@@ -64,8 +64,11 @@ def at_rung(
             every rung, its examples on those that show some.
 
     Raises:
-        InputError: The agent lacks what the rung takes.
+        InputError: The agent lacks what the rung takes, or the set.
     """
+    if example_set is not None and example_set not in agent.examples:
+        msg = f"example set {example_set!r}: agent {agent.name!r} has none of that name; "
+        raise InputError(msg + nearest(example_set, agent.examples))
     if rung not in (known := rungs_of(agent, example_set)):
         msg = f"rung {rung!r}: agent {agent.name!r} has only {', '.join(known)}"
         raise InputError(msg)
@@ -89,6 +92,6 @@ def at_rung(
         plan=plan,
         confidence=1.0,
         signals=signals,
-        reasons=(Reason(rule=_RULES[rung], text=f"the rung {rung} is measured"),),
+        reasons=(Reason(rule=RUNG_RULES[rung], text=f"the rung {rung} is measured"),),
         agent=agent.name,
     )

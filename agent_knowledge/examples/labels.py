@@ -77,10 +77,15 @@ class Classes:
 
 
 def has_labels(examples: ExampleSet) -> bool:
-    """Whether the outputs of a set are labels: short, and repeated."""
-    outputs = {example.output for example in examples.examples}
-    short = all(len(output) <= _LABEL_CHARACTERS for output in outputs)
-    return short and len(examples.examples) >= _EXAMPLES_A_LABEL * len(outputs)
+    """Whether the outputs of a set are labels."""
+    return are_labels([example.output for example in examples.examples])
+
+
+def are_labels(outputs: Sequence[str]) -> bool:
+    """Whether outputs are labels: short, and repeated."""
+    distinct = set(outputs)
+    short = all(len(output) <= _LABEL_CHARACTERS for output in distinct)
+    return short and len(outputs) >= _EXAMPLES_A_LABEL * len(distinct)
 
 
 def _usual(vectors: Matrix) -> float:

@@ -107,7 +107,7 @@ def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> Sto
         InputError: See `read_examples`.
     """
     examples = read_examples(name, file)
-    digest = _digest(examples)
+    digest = digest_of(examples)
     cache = store / "examples" / f"{name}.npz"
     stamp = f"{embedder.name} {digest}"
     vectors = _read_vectors(cache, stamp)
@@ -117,7 +117,8 @@ def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> Sto
     return StoredExamples(name=name, examples=examples, vectors=vectors, digest=digest)
 
 
-def _digest(examples: tuple[Example, ...]) -> str:
+def digest_of(examples: tuple[Example, ...]) -> str:
+    """Hash of examples: it changes when, and only when, one of them does, or their order."""
     text = "\n".join(json.dumps([example.input, example.output]) for example in examples)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agent_knowledge.context import render_prompt
+from agent_knowledge.forms import user_turn
 from agent_knowledge.types import Knowledge
 
 
@@ -45,6 +46,6 @@ def combine(prepared: Mapping[str, Knowledge], task: str) -> Knowledge:
         led,
         passages=passages,
         system="\n\n".join(systems),
-        prompt=render_prompt(passages, task),
+        prompt=render_prompt(passages, user_turn(led.form, task)),
         left_out=tuple(line for knowledge in prepared.values() for line in knowledge.left_out),
     )

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from agent_knowledge.assembly import load_endpoint
 from agent_knowledge.citations.finish import finish
-from agent_knowledge.errors import AgentKnowledgeError
+from agent_knowledge.errors import AgentKnowledgeError, BrokenStreamError
 from agent_knowledge.langchain.combine import combine, leader
 from agent_knowledge.langchain.convert import (
     annotate,
@@ -27,7 +27,8 @@ from agent_knowledge.langchain.convert import (
     turn_of,
 )
 from agent_knowledge.router import KnowledgeRouter
-from agent_knowledge.strategies.messages import example_messages
+from agent_knowledge.schemas import Checked, check_answer
+from agent_knowledge.strategies.messages import example_messages, not_in_form, repair_turns
 from agent_knowledge.types import Knowledge, Task, to_dict
 
 _KNOWLEDGE: TypeAdapter[Knowledge] = TypeAdapter(Knowledge)
@@ -52,8 +53,10 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     its gate is open, and the agent's own model again when it fails. Where passages were handed
     over, the final message carries LangChain `Citation` annotations for each marker that names
     one, and other markers are removed. The decision is in the message's
-    `response_metadata["agent_knowledge"]`. Two of these in one agent, each with a `name`, join
-    their passages under one numbering. Structured output is not verified.
+    `response_metadata["agent_knowledge"]`. Where the example set has a JSON schema, an answer that
+    breaks it is asked for once more; what is then still wrong stands under `faults` there. Two of
+    these in one agent, each with a `name`, join their passages under one numbering. Structured
+    output is not verified.
 
     Example:
         agent = create_agent(model, tools, middleware=[KnowledgeMiddleware(router)])
@@ -112,13 +115,15 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         if knowledge.decision.plan.clarify:
             return _ask_back(knowledge)
         if knowledge.decision.plan.endpoint is None:
-            return self._verified(handler(_with_knowledge(request, knowledge)), knowledge)
+            asked = _with_knowledge(request, knowledge)
+            return self._verified(_in_form(asked, knowledge, handler), knowledge)
         try:
-            response = handler(self._to_endpoint(request, knowledge))
+            asked = self._to_endpoint(request, knowledge)
+            return self._verified(_in_form(asked, knowledge, handler), knowledge)
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = self._next_rung(request, knowledge, error)
-            return self._lowered(request, handler(_with_knowledge(request, lower)), lower)
-        return self._verified(response, knowledge)
+            asked = _with_knowledge(request, lower)
+            return self._lowered(request, _in_form(asked, lower, handler), lower)
 
     async def awrap_model_call(
         self,
@@ -132,13 +137,15 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         if knowledge.decision.plan.clarify:
             return _ask_back(knowledge)
         if knowledge.decision.plan.endpoint is None:
-            return self._verified(await handler(_with_knowledge(request, knowledge)), knowledge)
+            asked = _with_knowledge(request, knowledge)
+            return self._verified(await _ain_form(asked, knowledge, handler), knowledge)
         try:
-            response = await handler(self._to_endpoint(request, knowledge))
+            asked = self._to_endpoint(request, knowledge)
+            return self._verified(await _ain_form(asked, knowledge, handler), knowledge)
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = await asyncio.to_thread(self._next_rung, request, knowledge, error)
-            return self._lowered(request, await handler(_with_knowledge(request, lower)), lower)
-        return self._verified(response, knowledge)
+            asked = _with_knowledge(request, lower)
+            return self._lowered(request, await _ain_form(asked, lower, handler), lower)
 
     def _prepared(self, request: ModelRequest[Any]) -> Knowledge | None:
         """What to hand over; None where another router leads the turn, or none prepared for it."""
@@ -163,7 +170,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     def _next_rung(
         self, request: ModelRequest[Any], knowledge: Knowledge, error: Exception
     ) -> Knowledge:
-        if self.router.agent.policy.on_failure == "raise":
+        raises = self.router.agent.policy.on_failure == "raise"
+        if raises or isinstance(error, BrokenStreamError):  # nothing may follow half an answer
             raise error
         task = task_from_messages(request.messages) or Task(knowledge.prompt)
         # Our own errors say what to mend; a provider's own words may hold a key.
@@ -178,26 +186,72 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return ExtendedModelResponse(self._verified(response, lower), Command(update=update))
 
     def _verified(self, response: ModelResponse[Any], knowledge: Knowledge) -> ModelResponse[Any]:
-        """Verify the citations of a final message.
+        """Verify the citations of a final message, or its JSON.
 
         Calls of tools pass as they are, and so does structured output: its text is data, which
         must not be edited as prose.
+
+        Raises:
+            EndpointError: Another rung, or the policy's `on_failure: raise`, is to answer for what
+                is not in its set's form.
         """
-        if not response.result or not isinstance(message := response.result[-1], AIMessage):
-            return response
-        if message.tool_calls:
+        message = _final(response)
+        if message is None:
             return response
         prose = response.structured_response is None
+        policy, said = self.router.agent.policy, _checked(response, knowledge)
+        if said.faults and (knowledge.decision.plan.endpoint or policy.on_failure == "raise"):
+            raise not_in_form(knowledge, said.faults)
         if prose and knowledge.passages and knowledge.decision.plan.citations != "never":
-            policy = self.router.agent.policy.unsupported
-            finished = finish(message.text, knowledge.passages, policy)
+            finished = finish(message.text, knowledge.passages, policy.unsupported)
             message = annotate(message, finished.text, finished.citations)
-        metadata = {
-            **message.response_metadata,
-            "agent_knowledge": to_dict(knowledge.decision),
-        }
+        elif said.text != message.text:
+            message = annotate(message, said.text, ())
+        told = to_dict(knowledge.decision) | ({"faults": [*said.faults]} if said.faults else {})
+        metadata = {**message.response_metadata, "agent_knowledge": told}
         message = message.model_copy(update={"response_metadata": metadata})
         return replace(response, result=[*response.result[:-1], message])
+
+
+def _final(response: ModelResponse[Any]) -> AIMessage | None:
+    """The message that ends a turn, if this is one."""
+    message = response.result[-1] if response.result else None
+    return message if isinstance(message, AIMessage) and not message.tool_calls else None
+
+
+def _checked(response: ModelResponse[Any], knowledge: Knowledge) -> Checked:
+    """A final message held against the JSON schema of the set that served it."""
+    message = _final(response)
+    if message is None or response.structured_response is not None:
+        return Checked(text=message.text if message else "")
+    return check_answer(message.text, knowledge.form.schema)
+
+
+def _in_form(
+    request: ModelRequest[Any],
+    knowledge: Knowledge,
+    handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
+) -> ModelResponse[Any]:
+    """Ask the model, and once more where its answer breaks its set's JSON schema."""
+    response = handler(request)
+    said = _checked(response, knowledge)
+    return handler(_again(request, said)) if said.faults else response
+
+
+async def _ain_form(
+    request: ModelRequest[Any],
+    knowledge: Knowledge,
+    handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+) -> ModelResponse[Any]:
+    """`_in_form`, awaited."""
+    response = await handler(request)
+    said = _checked(response, knowledge)
+    return await handler(_again(request, said)) if said.faults else response
+
+
+def _again(request: ModelRequest[Any], said: Checked) -> ModelRequest[Any]:
+    turns = repair_turns(said)
+    return request.override(messages=[*request.messages, *turns])  # pyright: ignore[reportArgumentType]
 
 
 def _remembered(name: str, messages: Sequence[AnyMessage], knowledge: Knowledge) -> dict[str, Any]:
@@ -209,7 +263,7 @@ def _with_knowledge(request: ModelRequest[Any], knowledge: Knowledge) -> ModelRe
     return request.override(
         system_message=extend_system(request.system_message, knowledge.system),
         messages=[
-            *example_messages(knowledge.examples),  # pyright: ignore[reportArgumentType]
+            *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
             *replace_user_turn(request.messages, knowledge.prompt),
         ],
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from agent_knowledge.errors import AgentKnowledgeError, EndpointError
@@ -16,31 +17,54 @@ Form = TypeVar("Form", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer, and what it took.
+
+    Attributes:
+        text: What the model said; never blank.
+        tokens_in: Tokens that it read; None where the model does not say.
+        tokens_out: Tokens that it wrote; None where the model does not say.
+    """
+
+    text: str
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
     """A chat model with a name for the record; whatever it raises becomes an `EndpointError`."""
 
     model: BaseChatModel
     name: str
 
-    def reply(self, prompt: Prompt) -> str:
-        """The whole answer.
+    def complete(self, prompt: Prompt) -> Completion:
+        """The whole answer, with what it took.
 
         Raises:
             EndpointError: The model failed, or said nothing.
         """
         try:
-            text = self.model.invoke(prompt).text
+            message = self.model.invoke(prompt)
         except Exception as error:
             raise self._explain(error) from error
-        return self._checked(text)
+        return self._completed(message)
+
+    async def acomplete(self, prompt: Prompt) -> Completion:
+        """`complete`, awaited."""
+        try:
+            message = await self.model.ainvoke(prompt)
+        except Exception as error:
+            raise self._explain(error) from error
+        return self._completed(message)
+
+    def reply(self, prompt: Prompt) -> str:
+        """The text of `complete`."""
+        return self.complete(prompt).text
 
     async def areply(self, prompt: Prompt) -> str:
         """`reply`, awaited."""
-        try:
-            text = (await self.model.ainvoke(prompt)).text
-        except Exception as error:
-            raise self._explain(error) from error
-        return self._checked(text)
+        return (await self.acomplete(prompt)).text
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
         """The answer piece by piece; a break midway raises.
@@ -51,6 +75,19 @@ class Chat:
         said = False
         try:
             for chunk in self.model.stream(prompt):
+                if chunk.text:
+                    said = True
+                    yield chunk.text
+        except Exception as error:
+            raise self._explain(error) from error
+        if not said:
+            self._checked("")
+
+    async def astream(self, prompt: Prompt) -> AsyncIterator[str]:
+        """`stream`, awaited."""
+        said = False
+        try:
+            async for chunk in self.model.astream(prompt):
                 if chunk.text:
                     said = True
                     yield chunk.text
@@ -79,6 +116,14 @@ class Chat:
         return EndpointError(
             f"model {self.name!r} did not fill in {form.__name__} ({what});"
             " use one with structured output"
+        )
+
+    def _completed(self, message: AIMessage) -> Completion:
+        usage = message.usage_metadata
+        return Completion(
+            text=self._checked(message.text),
+            tokens_in=usage["input_tokens"] if usage else None,
+            tokens_out=usage["output_tokens"] if usage else None,
         )
 
     def _checked(self, text: str) -> str:

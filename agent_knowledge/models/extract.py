@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import Stemmer
@@ -54,6 +54,8 @@ _OPENING_WORDS = 1
 _MOST_CHARACTERS = 600
 """A longer sentence is a table or code rather than an answer; it is cut."""
 _LABEL_CHARACTERS = 60
+_FEWEST_FRAMED = 2
+_TO_LAST_SPACE = re.compile(r".*\s", re.DOTALL)
 _SHARPNESS = 10.0
 """How much more a nearer example's vote counts: a factor of e for each 0.1 of similarity."""
 
@@ -135,6 +137,36 @@ def nearest_example(
         label = max(votes, key=lambda output: votes[output])
         nearest = max((i for i in places if examples[i].output == label), key=lambda i: similar[i])
     return examples[nearest], similar[nearest]
+
+
+def without_frame(text: str, examples: Sequence[Example]) -> tuple[str, Sequence[Example]]:
+    """Take off what a task and all examples begin and end with: a set's template, and no matter.
+
+    Args:
+        text: The task, as it was put.
+        examples: As they were put; of fewer than two, nothing can be told.
+
+    Returns:
+        Both without it, cut between words; as they are where one would be left empty.
+    """
+    texts = [text, *(example.input for example in examples)]
+    start = _shared(texts)
+    end = _shared([whole[start:][::-1] for whole in texts])
+    inner = [whole[start : len(whole) - end].strip() for whole in texts]
+    if len(examples) < _FEWEST_FRAMED or not all(inner):
+        return text, examples
+    return inner[0], [
+        replace(example, input=cut) for example, cut in zip(examples, inner[1:], strict=True)
+    ]
+
+
+def _shared(texts: Sequence[str]) -> int:
+    """How many characters texts begin with in common, up to the last white space of them."""
+    least, greatest = min(texts), max(texts)  # what these two share, all between them do
+    pairs = enumerate(zip(least, greatest, strict=False))
+    common = next((place for place, (one, other) in pairs if one != other), len(least))
+    whole_words = _TO_LAST_SPACE.match(least[:common])
+    return whole_words.end() if whole_words else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 It quotes the sentences of the passages that cover the question, gives the output of the nearest
 worked example, and otherwise says that this takes a real chat model. What it did is in each
-message's `response_metadata["method"]`.
+message's `response_metadata["method"]`; which example it took, in `["example"]`.
 """
 
 from __future__ import annotations
@@ -36,14 +36,13 @@ from agent_knowledge.context import (
     EXAMPLE_ASSISTANT,
     EXAMPLE_USER,
     NO_CITE_RULE,
-    NOTHING_RULE,
-    STYLE_RULE,
     WrittenPassage,
+    holds_knowledge,
     read_examples,
     read_passages,
     split_prompt,
 )
-from agent_knowledge.models.extract import answer_sentences, nearest_example
+from agent_knowledge.models.extract import answer_sentences, nearest_example, without_frame
 from agent_knowledge.types import Example
 
 NOT_COVERED = "The passages do not answer this."
@@ -145,7 +144,7 @@ class ExtractiveChatModel(BaseChatModel):
         if passages:
             return self._quote(turn, passages)
         if turn.examples:
-            return self._follow(turn.task, turn.examples)
+            return self._follow(turn)
         tool = _query_tool(tools) if choice != "none" and not turn.results else None
         if tool and turn.task.strip():
             call = ToolCall(name=tool, args={"query": turn.task}, id=f"call_{uuid4().hex}")
@@ -162,13 +161,14 @@ class ExtractiveChatModel(BaseChatModel):
             quotes.append(f"{text} [{sentence.number}]" if turn.cites and sentence.number else text)
         return _said(" ".join(quotes), "quoted_passages")
 
-    def _follow(self, task: str, examples: Sequence[Example]) -> AIMessage:
+    def _follow(self, turn: _Turn) -> AIMessage:
+        task, examples = without_frame(turn.task, turn.examples)
         example, similarity = nearest_example(task, examples, self.embedder)
         shown = " ".join(example.input.split())
         if len(shown) > _EXAMPLE_SHOWN:
             shown = f"{shown[:_EXAMPLE_SHOWN]}…"
-        text = f"{example.output}\n(taken from the nearest example: {shown!r})"
-        return _said(text, "nearest_example", similarity=round(similarity, 4))
+        told = {"similarity": round(similarity, 4), "example": shown}
+        return _said(example.output, "nearest_example", **told)
 
 
 class _Turn:
@@ -185,15 +185,15 @@ class _Turn:
             [*(m.text for m in messages if isinstance(m, SystemMessage)), *self.results]
         )
         self.cites = NO_CITE_RULE not in rules
-        self._style_only = STYLE_RULE in rules
 
     @property
     def question(self) -> str:
         """The task; one too short to stand alone takes the user turn before it along."""
-        if len(self.task.split()) > _FEW_WORDS:
-            return self.task
+        task, _ = without_frame(self.task, self.examples)
+        if len(task.split()) > _FEW_WORDS:
+            return task
         said = [m.text for m in self._before if isinstance(m, HumanMessage) and not _shown(m)]
-        return f"{said[-1]} {self.task}" if said else self.task
+        return f"{said[-1]} {task}" if said else task
 
     @property
     def passages(self) -> Sequence[WrittenPassage]:
@@ -201,14 +201,12 @@ class _Turn:
         for text in (*reversed(self.results), self._text):
             if found := read_passages(text):
                 return found
-        plain = [t for t in self.results if t.strip() and not _is_ours(t)]
+        plain = [t for t in self.results if t.strip() and not holds_knowledge(t)]
         return [WrittenPassage(number=0, title="", uri="", text=t) for t in plain]
 
     @property
     def examples(self) -> Sequence[Example]:
-        """Those shown as turns, then those of tool results; none where they only show a style."""
-        if self._style_only:
-            return ()
+        """Those shown as turns, then those of tool results."""
         pairs = zip(self._before, self._before[1:], strict=False)
         turns = [
             Example(input=asked.text, output=answered.text)
@@ -226,11 +224,6 @@ class _Turn:
 
 def _shown(message: BaseMessage) -> bool:
     return message.name == EXAMPLE_USER
-
-
-def _is_ours(text: str) -> bool:
-    """A result that holds rules of ours and nothing to quote."""
-    return text.startswith((ASK_RULE, NOTHING_RULE)) or bool(read_examples(text))
 
 
 def _query_tool(tools: Sequence[dict[str, Any]]) -> str | None:

@@ -10,8 +10,8 @@ from agent_knowledge.types import Example, Passage
 
 _EXAMPLES_SHARE = 1 / 3
 """What examples may take of the budget when passages want it too."""
-_FENCE_TOKENS = 24
-"""The fence around a passage, with its number."""
+FENCE_TOKENS = 24
+"""The fence around a passage, with its number, or around a sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,9 @@ class Fitted:
     left_out: tuple[str, ...]
 
 
-def fit(passages: Sequence[Passage], examples: Sequence[Example], tokens: int) -> Fitted:
+def fit(
+    passages: Sequence[Passage], examples: Sequence[Example], tokens: int, frame_tokens: int = 0
+) -> Fitted:
     """Keep the best passages and examples that fit, in their order.
 
     The first passage is always kept, cut to its beginning if it must be: an answer on the best
@@ -33,11 +35,12 @@ def fit(passages: Sequence[Passage], examples: Sequence[Example], tokens: int) -
         passages: Best first.
         examples: Best first.
         tokens: The budget for both together.
+        frame_tokens: What stands around each example where it is shown.
     """
     share = int(tokens * _EXAMPLES_SHARE) if passages else tokens
     kept_examples: list[Example] = []
     for example in examples:
-        cost = count_tokens(example.input) + count_tokens(example.output)
+        cost = count_tokens(example.input) + count_tokens(example.output) + frame_tokens
         if cost > share:
             break
         kept_examples.append(example)
@@ -45,7 +48,7 @@ def fit(passages: Sequence[Passage], examples: Sequence[Example], tokens: int) -
         tokens -= cost
     kept: list[Passage] = []
     for passage in passages:
-        around = _FENCE_TOKENS + count_tokens(passage.title) + count_tokens(passage.uri)
+        around = FENCE_TOKENS + count_tokens(passage.title) + count_tokens(passage.uri)
         if around + count_tokens(passage.text) > tokens:
             if not kept:
                 kept.append(_cut(passage, max(tokens - around, 1)))

@@ -5,42 +5,61 @@ together (`examples.labels`), and the nearest example of each of the k best labe
 ten examples a label, the right one is then among five more often (0.97 of 77 labels, 0.99 of 150)
 than among the nearest five examples (0.92, 0.95). Elsewhere examples are chosen by maximal
 marginal relevance (Carbonell and Goldstein 1998): near to the task, and unlike each other.
+
+An example that is the task itself is treated as if the set did not have it: shown, it would give
+the answer away, and whatever is measured on such cases would mean nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from langchain_core.vectorstores.utils import maximal_marginal_relevance
 
 from agent_knowledge.examples.labels import Classes, has_labels
 from agent_knowledge.ports import ExampleSet
+from agent_knowledge.text import words
 from agent_knowledge.types import Example, Matrix, Vector
 
 _NEARNESS = 0.7
 """Weight of nearness against diversity, 0..1."""
 _CANDIDATES = 10
 """Candidates looked at per example shown."""
+_LOOKED_AT = 100
+"""Nearest examples that are compared with the task word by word."""
+_SAME = 0.98
+"""Cosine from which two examples of one output say the same."""
 
 
-def choose_examples(examples: ExampleSet, vector: Vector, k: int) -> tuple[Example, ...]:
+def choose_examples(
+    examples: ExampleSet, vector: Vector, k: int, task: str = ""
+) -> tuple[Example, ...]:
     """Choose the examples to show.
 
     Args:
         examples: The set.
         vector: The task, in the set's embedding space.
         k: How many at most.
+        task: The task's text; an example with the same words in the same order is not shown.
 
     Returns:
-        Up to `k` examples, each with its cosine as `score`, best first.
+        Up to `k` examples, each with its cosine as `score`, best first, none of them twice.
     """
+    own = _words_of(task)
+    examples = _without(examples, examples.vectors @ vector, own)
+    if not examples.examples:
+        return ()
     cosines = examples.vectors @ vector
+    nearest = _nearest_first(cosines)
     if has_labels(examples):
-        chosen = _best_labels(examples, vector, cosines, k)
+        ranked = _best_labels_first(examples, vector, cosines, nearest)
+        chosen = list(islice(_distinct(examples, ranked, own), k))
     else:
-        chosen = _diverse(examples, vector, cosines, k)
+        near = list(islice(_distinct(examples, nearest, own), k * _CANDIDATES))
+        chosen = _diverse(examples, vector, near, k)
     return tuple(replace(examples.examples[i], score=float(cosines[i])) for i in chosen)
 
 
@@ -49,19 +68,65 @@ def nearest_view(examples: ExampleSet, views: Sequence[Vector]) -> Vector:
     return max(views, key=lambda view: float((examples.vectors @ view).max()))
 
 
-def _best_labels(examples: ExampleSet, vector: Vector, cosines: Vector, k: int) -> list[int]:
-    """The nearest example of each of the k best labels, best label first, then the next nearest."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Rest:
+    """A set without some of its examples."""
+
+    examples: Sequence[Example]
+    vectors: Matrix
+
+
+def _without(examples: ExampleSet, cosines: Vector, own: str) -> ExampleSet:
+    """The set without the task itself, so that it lends its label no weight either."""
+    nearest = _nearest_first(cosines)[:_LOOKED_AT] if own else []
+    same = [place for place in nearest if _words_of(examples.examples[place].input) == own]
+    if not same:
+        return examples
+    kept = [example for i, example in enumerate(examples.examples) if i not in same]
+    return _Rest(examples=kept, vectors=np.delete(examples.vectors, same, axis=0))
+
+
+def _distinct(examples: ExampleSet, ranked: Iterable[int], own: str) -> Iterator[int]:
+    """Of examples in their order, those that say something that none before them says."""
+    seen, taken = {own} if own else set[str](), list[int]()
+    for place in ranked:
+        example = examples.examples[place]
+        text = _words_of(example.input)
+        alike = examples.vectors[taken] @ examples.vectors[place] if taken else ()
+        said = any(
+            cosine >= _SAME and examples.examples[other].output == example.output
+            for other, cosine in zip(taken, alike, strict=True)
+        )
+        if text not in seen and not said:
+            seen.add(text)
+            taken.append(place)
+            yield place
+
+
+def _nearest_first(scores: Vector) -> list[int]:
+    order: list[int] = np.argsort(-scores, kind="stable").tolist()
+    return order
+
+
+def _words_of(text: str) -> str:
+    """A text as its words: case, punctuation and white space make no difference."""
+    return " ".join(words(text.casefold())) or text.strip()
+
+
+def _best_labels_first(
+    examples: ExampleSet, vector: Vector, cosines: Vector, nearest: Sequence[int]
+) -> Iterator[int]:
+    """The nearest example of each label, best label first, then the next nearest of any."""
     classes = Classes.of(examples)
     scores, _ = classes.fits(cosines, vector)
-    order: list[int] = np.argsort(-scores, kind="stable")[:k].tolist()
-    best = [classes.members[i] for i in order]
-    chosen = [int(rows[cosines[rows].argmax()]) for rows in best]
-    nearest = (int(i) for i in np.argsort(-cosines, kind="stable"))
-    return [*chosen, *(i for i in nearest if i not in chosen)][:k]
+    for label in _nearest_first(scores):
+        rows = classes.members[label]
+        yield int(rows[cosines[rows].argmax()])
+    yield from nearest
 
 
-def _diverse(examples: ExampleSet, vector: Vector, cosines: Vector, k: int) -> list[int]:
-    near = np.argsort(-cosines, kind="stable")[: k * _CANDIDATES]
-    candidates: Matrix = examples.vectors[near]
-    picked = maximal_marginal_relevance(vector, list(candidates), lambda_mult=_NEARNESS, k=k)
-    return sorted((int(near[i]) for i in picked), key=lambda i: -float(cosines[i]))
+def _diverse(examples: ExampleSet, vector: Vector, near: Sequence[int], k: int) -> list[int]:
+    """Those of the nearest that are near to the task and unlike each other, nearest first."""
+    candidates = list(examples.vectors[list(near)]) if near else []
+    picked = maximal_marginal_relevance(vector, candidates, lambda_mult=_NEARNESS, k=k)
+    return [near[i] for i in sorted(picked)]

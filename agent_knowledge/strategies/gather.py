@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.context import (
     CITE_RULE,
@@ -9,61 +11,83 @@ from agent_knowledge.context import (
     GAP_RULE,
     NO_CITE_RULE,
     PASSAGE_RULE,
-    STYLE_RULE,
     render_prompt,
+    render_samples,
 )
+from agent_knowledge.forms import Form, user_turn
 from agent_knowledge.search import Reading
-from agent_knowledge.strategies.budget import fit
+from agent_knowledge.strategies.budget import FENCE_TOKENS, fit
 from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
+from agent_knowledge.strategies.forms import system_text
+from agent_knowledge.strategies.messages import in_order
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import Decision, Example, Knowledge, Passage
+from agent_knowledge.text import count_tokens
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan
 
 
 def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: Shelf) -> Knowledge:
     """Gather what a decision's plan names, within the policy's `context_tokens`.
 
-    A fine-tuned endpoint gets the system prompt and the task alone: it was trained not to need
-    more.
+    A fine-tuned endpoint gets the system prompt and the task alone, both as its set's template
+    has them: it was trained not to need more.
 
     Raises:
         SourceError: Every source of the plan failed.
     """
-    plan = decision.plan
+    plan, text = decision.plan, reading.task.text
+    form = _form(plan, shelf)
     passages: tuple[Passage, ...] = ()
     examples: tuple[Example, ...] = ()
     failed: tuple[str, ...] = ()
     if plan.sources:
         passages, failed = retrieve(plan, reading.probes, shelf)
-    if plan.examples and not plan.endpoint:
-        shown, k = shelf.examples[plan.examples], agent.examples[plan.examples].k
-        examples = choose_examples(shown, nearest_view(shown, reading.views), k)
-    fitted = fit(passages, examples, agent.policy.context_tokens)
+    if plan.examples and plan.k_examples and not plan.endpoint:
+        shown = shelf.examples[plan.examples]
+        view = nearest_view(shown, reading.views)
+        examples = choose_examples(shown, view, plan.k_examples, text)
+    fitted = fit(passages, examples, agent.policy.context_tokens, _frame_tokens(form))
+    rules = _rules(decision, fitted.passages, fitted.examples, form)
     return Knowledge(
         decision=decision,
         passages=fitted.passages,
         examples=fitted.examples,
-        system=_system(decision, fitted.passages, fitted.examples, agent),
-        prompt=render_prompt(fitted.passages, reading.task.text),
+        system=system_text(agent.system_prompt, form, rules),
+        prompt=render_prompt(fitted.passages, user_turn(form, text)),
+        form=form,
         left_out=(*failed, *fitted.left_out),
     )
 
 
-def _system(
+def _form(plan: Plan, shelf: Shelf) -> Form:
+    """The form of the plan's set; JSON is asked for only where the answer need not cite."""
+    if plan.examples is None:
+        return Form()
+    form = shelf.forms[plan.examples]
+    return replace(form, schema="") if plan.sources else form
+
+
+def _frame_tokens(form: Form) -> int:
+    """What stands around an example: its fence among samples, or the set's form of a turn."""
+    return FENCE_TOKENS if form.kind == "style" else count_tokens(form.before + form.after)
+
+
+def _rules(
     decision: Decision,
     passages: tuple[Passage, ...],
     examples: tuple[Example, ...],
-    agent: AgentProfile,
-) -> str:
-    """The agent's system prompt, then the rules for what this task is given."""
-    parts = [agent.system_prompt]
+    form: Form,
+) -> list[str]:
+    """The rules for what this task is given, and the samples of a style."""
+    rules: list[str] = []
     if passages:
-        parts.append(PASSAGE_RULE)
-        parts.append(NO_CITE_RULE if decision.plan.citations == "never" else CITE_RULE)
+        rules.append(PASSAGE_RULE)
+        rules.append(NO_CITE_RULE if decision.plan.citations == "never" else CITE_RULE)
     nothing_found = decision.plan.sources and not passages  # as an external source may
     if decision.gap or nothing_found:
-        parts.append(GAP_RULE)
-    if examples and decision.plan.examples:
-        style = agent.examples[decision.plan.examples].kind == "style"
-        parts.append(STYLE_RULE if style else EXAMPLES_RULE)
-    return "\n\n".join(part for part in parts if part)
+        rules.append(GAP_RULE)
+    if examples and form.kind == "style":
+        rules.append(render_samples(in_order(examples, form.order)))
+    elif examples:
+        rules.append(EXAMPLES_RULE)
+    return rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agent_knowledge.forms import Form
 from agent_knowledge.ports import Embedder, ExampleSet, PassageIndex, Retriever
 
 
@@ -17,9 +18,11 @@ class Shelf:
         index: The indexed sources, if any.
         external: Retrievers of external sources, by name.
         examples: Example sets, by name.
+        forms: How the tasks of each are put.
     """
 
     embedder: Embedder
     index: PassageIndex | None = None
     external: Mapping[str, Retriever] = field(default_factory=dict[str, Retriever])
     examples: Mapping[str, ExampleSet] = field(default_factory=dict[str, ExampleSet])
+    forms: Mapping[str, Form] = field(default_factory=dict[str, Form])

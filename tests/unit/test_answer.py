@@ -52,7 +52,7 @@ def test_an_answer_is_verified(support: KnowledgeRouter) -> None:
     assert answer.model == "scripted"
 
 
-@pytest.mark.parametrize("way", ["answer", "aanswer", "stream"])
+@pytest.mark.parametrize("way", ["answer", "aanswer", "stream", "astream"])
 def test_a_failing_endpoint_leads_to_the_examples(support: KnowledgeRouter, way: str) -> None:
     endpoint = chat(RuntimeError("sk-secret"), name="triage-ft")
     answerer = Answerer(support, chat("billing"), endpoint=endpoint)
@@ -63,7 +63,7 @@ def test_a_failing_endpoint_leads_to_the_examples(support: KnowledgeRouter, way:
     assert "sk-secret" not in str(answer)
 
 
-@pytest.mark.parametrize("way", ["answer", "aanswer", "stream"])
+@pytest.mark.parametrize("way", ["answer", "aanswer", "stream", "astream"])
 def test_a_working_endpoint_gets_the_task_alone(support: KnowledgeRouter, way: str) -> None:
     endpoint = chat("billing", name="triage-ft")
     answer = ask(Answerer(support, chat("never"), endpoint=endpoint), TRIAGE, way)
@@ -96,8 +96,9 @@ def test_a_failing_model_has_no_rung_below(support: KnowledgeRouter) -> None:
         Answerer(support, chat("  ")).answer(REFUND)
 
 
-def test_a_stream_ends_with_the_whole_answer(support: KnowledgeRouter) -> None:
-    *pieces, answer = Answerer(support, chat("Thirty days [77].")).stream(REFUND)
+@pytest.mark.parametrize("way", ["stream", "astream"])
+def test_a_stream_ends_with_the_whole_answer(support: KnowledgeRouter, way: str) -> None:
+    *pieces, answer = streamed(Answerer(support, chat("Thirty days [77].")), REFUND, way)
     assert "".join(map(str, pieces)) == "Thirty days [77]."
     assert isinstance(answer, Answer)
     assert answer.text == "Thirty days."
@@ -135,8 +136,18 @@ def test_an_empty_task_is_refused(support: KnowledgeRouter) -> None:
 def ask(answerer: Answerer, task: str, way: str) -> Answer:
     if way == "aanswer":
         return asyncio.run(answerer.aanswer(task))
-    if way == "stream":
-        last = list(answerer.stream(task))[-1]
+    if way in {"stream", "astream"}:
+        *_, last = streamed(answerer, task, way)
         assert isinstance(last, Answer)
         return last
     return answerer.answer(task)
+
+
+def streamed(answerer: Answerer, task: str, way: str) -> list[str | Answer]:
+    if way == "stream":
+        return list(answerer.stream(task))
+
+    async def gather() -> list[str | Answer]:
+        return [piece async for piece in answerer.astream(task)]
+
+    return asyncio.run(gather())

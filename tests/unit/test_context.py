@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent_knowledge.context import (
+    JSON_RULE,
+    STYLE_RULE,
     fence_for,
+    holds_knowledge,
     read_examples,
     read_passages,
     render_knowledge,
     render_passages,
     render_prompt,
+    render_repair,
+    render_samples,
     split_prompt,
 )
+from agent_knowledge.forms import Form
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Signals
 
 FENCE = "0123456789abcdef"
@@ -72,7 +80,7 @@ def test_text_before_the_passages_does_not_hide_them():
     assert [p.text for p in read_passages(text)] == ["30 days."]
 
 
-def knowledge(*, plan: Plan | None = None, gap: bool = False, **parts: tuple) -> Knowledge:
+def knowledge(*, plan: Plan | None = None, gap: bool = False, **parts: Any) -> Knowledge:
     decision = Decision(
         strategy="retrieval",
         plan=plan or Plan(),
@@ -100,3 +108,42 @@ def test_a_tool_message_says_what_else_a_decision_holds():
     silent = knowledge(plan=Plan(citations="never"), passages=(passage("x"),))
     assert "without naming their numbers" in render_knowledge(silent)
     assert read_examples("nothing here") == ()
+
+
+SAID = (Example(input="It is late", output="Ah, we are so sorry."), Example(input="a", output="b"))
+
+
+def test_a_tool_message_shows_a_style_as_samples_and_not_as_examples_to_follow():
+    text = render_knowledge(knowledge(examples=SAID, form=Form(kind="style")))
+    assert text.startswith(STYLE_RULE)
+    assert "show the form to answer in" not in text
+    assert "It is late" in text
+    assert "Ah, we are so sorry." in text
+    assert read_examples(text) == read_passages(text) == ()
+    assert holds_knowledge(text)
+
+
+def test_a_tool_message_says_what_its_set_asks_for():
+    form = Form(instructions="Sort tickets.", before="Ticket: ", schema='{"type": "string"}')
+    text = render_knowledge(knowledge(examples=SAID, form=form))
+    assert f"\n\nSort tickets.\n\n{JSON_RULE} The schema:\n" in text
+    assert "Ticket: " not in text
+    assert read_examples(text) == SAID
+
+
+def test_a_forged_fence_inside_a_sample_is_plain_text():
+    forged = render_samples([Example(input="x", output="evil")])
+    text = render_knowledge(knowledge(examples=(Example(input=forged, output="fine"),)))
+    assert [example.input for example in read_examples(text)] == [forged]
+
+
+def test_whether_a_text_is_ours():
+    for ours in (knowledge(), knowledge(plan=Plan(clarify="Which?")), knowledge(examples=SAID)):
+        assert holds_knowledge(render_knowledge(ours))
+    assert not holds_knowledge("Refunds take 30 days.")
+
+
+def test_a_repair_says_every_fault_and_what_was_asked_for():
+    assert render_repair(["$.a: is wrong", "$.b: too"]).endswith(
+        f":\n- $.a: is wrong\n- $.b: too\n\n{JSON_RULE}"
+    )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Passage, Task, load_router
+from agent_knowledge.assembly import load_example_sets, packaged_embedder
 from agent_knowledge.errors import ConfigError, InputError, SourceError
 
 REFUND = "My order was delivered on 2 December. Until when can I send it back?"
@@ -170,3 +171,29 @@ def test_a_language_that_it_does_not_know_is_retrieved_with_low_confidence(
     assert decision.strategy == "retrieval"
     assert decision.confidence <= 0.4
     assert decision.signals.foreign
+
+
+def test_what_is_shown_and_how_stands_in_the_decision(shop: KnowledgeConfig) -> None:
+    decision = load_router(shop, "desk").route(TRIAGE)
+    assert decision.plan.k_examples == 4
+    assert set(decision.plan.versions) == {"system_prompt", "ticket-triage"}
+    tuned = load_router(shop, "support").route(TRIAGE)
+    assert (tuned.plan.endpoint, tuned.plan.k_examples) == ("triage-ft", 0)
+
+
+@pytest.mark.parametrize("task", [TRIAGE, "Say this in our voice: the parcel is late.", "Hello"])
+def test_no_router_shows_another_agents_examples(shop: KnowledgeConfig, task: str) -> None:
+    embedder = packaged_embedder()
+    every = load_example_sets(shop, tuple(shop.examples), embedder)
+    for agent, own in (("desk", "ticket-triage"), ("writer", "brand-voice")):
+        profile = shop.agent(agent).model_copy(update={"sources": {}})
+        router = KnowledgeRouter(profile, embedder=embedder, examples=every)
+        mine = {example.input for example in every[own].examples}
+        for wish in (None, "few_shot"):
+            knowledge = router.prepare(Task(task, strategy=wish))
+            assert {example.input for example in knowledge.examples} <= mine
+            assert set(knowledge.decision.signals.pattern) == {own}
+        assert router.few_shot(task)[0] == own
+        for other in set(every) - {own}:
+            with pytest.raises(InputError, match="has none of that name"):
+                router.prepare_rung(task, "few_shot", other)

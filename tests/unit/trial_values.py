@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agent_knowledge.config import AgentProfile, ExampleSetConfig
 from agent_knowledge.ledger import Comparison, RungResult, Trial
 from agent_knowledge.types import Rung
+
+VERSIONS = AgentProfile(examples={"triage": ExampleSetConfig(file="t")}).versions_for("triage")
+"""Of an agent without a system prompt, and a set that is shown as sets are by default."""
 
 
 def result(rung: Rung, score: float = 0.9, p95_ms: float = 500.0, **more: Any) -> RungResult:
@@ -42,6 +46,7 @@ def trial(gains: Mapping[Rung, float], **more: Any) -> Trial:
         "model": "m",
         "example_set": "triage",
         "examples": "now",
+        "versions": VERSIONS,
         "endpoint": "triage-ft",
         "endpoint_model": "ft",
         "rungs": (*lower, result("fine_tuned")),

@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("imports", "retrieval", "routing", "need", "end_to_end", "speed", "citations")
+BENCHES = (
+    "imports",
+    "retrieval",
+    "routing",
+    "need",
+    "examples",
+    "end_to_end",
+    "speed",
+    "citations",
+)
 _NEED_NO_DATA = {"imports"}
 _MORE = {"routing": ("--peers",)}
 

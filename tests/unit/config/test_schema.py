@@ -16,7 +16,12 @@ from agent_knowledge.config import (
     Thresholds,
     expand,
 )
-from agent_knowledge.config.schema import ModelsConfig, TrainingConfig
+from agent_knowledge.config.schema import (
+    BreakerConfig,
+    ModelsConfig,
+    PriceConfig,
+    TrainingConfig,
+)
 from agent_knowledge.errors import ConfigError
 
 SECRET = "s3cr3t-value"
@@ -169,6 +174,7 @@ SECTIONS = {
     "`sources.NAME`": SourceConfig,
     "`examples.NAME`": ExampleSetConfig,
     "`endpoints.NAME`": EndpointConfig,
+    "`prices.MODEL`": PriceConfig,
     "`agents.NAME`": AgentConfig,
     "`agents.NAME.policy`": Policy,
     "`agents.NAME.policy.thresholds`": Thresholds,
@@ -185,9 +191,9 @@ def test_the_docs_name_every_key_of_a_section_with_its_default(title: str):
     }
     fields = dict(SECTIONS[title].model_fields)
     if title == "`endpoints.NAME`":
-        training = fields.pop("training")
-        assert training.annotation is not None
-        fields |= {f"training.{key}": field for key, field in TrainingConfig.model_fields.items()}
+        for name, part in (("training", TrainingConfig), ("breaker", BreakerConfig)):
+            assert fields.pop(name).annotation is part
+            fields |= {f"{name}.{key}": field for key, field in part.model_fields.items()}
     assert sorted(list(rows)[2:]) == sorted(fields)
     for key, field in fields.items():
         if isinstance(field.default, str | float | int) and field.default != "":

@@ -89,6 +89,9 @@ def test_every_decision_holds_together(case: tuple[Task, Signals, AgentProfile])
     assert bool(plan.sources) == (decision.strategy == "retrieval") == (plan.k > 0)
     assert (plan.endpoint is not None) == (decision.strategy == "fine_tuned")
     assert (plan.examples is not None) >= (decision.strategy in {"few_shot", "fine_tuned"})
+    shows = plan.examples is not None and plan.endpoint is None
+    assert plan.k_examples == (agent.examples[plan.examples].k if shows and plan.examples else 0)
+    assert set(plan.versions) == ({plan.examples} if plan.examples else set())
     assert set(plan.sources) <= set(agent.sources)
     assert decision.signals == signals
     assert decision.reasons

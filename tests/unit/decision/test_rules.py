@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent_knowledge.config import AgentProfile, ExampleSetConfig
 from agent_knowledge.decision.evidence import weigh
 from agent_knowledge.decision.rules import ORDER, RULES
 from agent_knowledge.decision.step_down import step_down
@@ -74,8 +75,9 @@ def test_a_failed_endpoint_steps_down_to_the_examples_of_its_set():
             Rejection(strategy="few_shot", rule="pattern-wants-examples", text="endpoint"),
         ),
     )
-    lower = step_down(decision, "timed out")
-    assert (lower.strategy, lower.plan) == ("few_shot", Plan(examples="triage"))
+    agent = AgentProfile(examples={"triage": ExampleSetConfig(file="t", k=3)})
+    lower = step_down(decision, "timed out", agent)
+    assert (lower.strategy, lower.plan) == ("few_shot", Plan(examples="triage", k_examples=3))
     assert lower.reasons[-1].text == "ft failed (timed out); examples are the next rung"
     assert [row.strategy for row in lower.rejected] == ["retrieval", "fine_tuned"]
     assert "timed out" in lower.rejected[-1].text

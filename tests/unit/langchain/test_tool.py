@@ -8,9 +8,10 @@ import json
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from agent_knowledge import KnowledgeRouter
+from agent_knowledge import KnowledgeRouter, load_router
 from agent_knowledge.assembly import load_model
 from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.context import STYLE_RULE
 from agent_knowledge.langchain import KnowledgeTool
 from agent_knowledge.langchain.convert import task_from_messages
 
@@ -67,3 +68,10 @@ def test_an_empty_query_is_told_to_the_model(support: KnowledgeRouter) -> None:
 def test_no_user_turn_is_no_task() -> None:
     assert task_from_messages([]) is None
     assert task_from_messages([HumanMessage("")]) is None
+
+
+def test_a_style_comes_with_the_rule_for_a_voice(shop: KnowledgeConfig) -> None:
+    tool = KnowledgeTool(load_router(shop, "writer"))
+    content = tool.invoke({"query": "Your parcel is late by two days."})
+    assert content.startswith(STYLE_RULE)
+    assert "<sample-" in content

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from agent_knowledge.context import WrittenPassage
-from agent_knowledge.models.extract import answer_sentences, nearest_example
+from agent_knowledge.models.extract import answer_sentences, nearest_example, without_frame
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Example
 
@@ -85,3 +85,23 @@ def test_a_word_that_opens_an_answer_stays_with_it() -> None:
     passage = WrittenPassage(number=1, title="", uri="", text=text)
     found = answer_sentences("Do you ship lamps to the islands?", [passage])
     assert [sentence.text for sentence in found] == [text]
+
+
+def framed(text: str) -> str:
+    return f"Sort this ticket of our shop.\nTicket: {text}\nQueue:"
+
+
+def test_what_a_task_and_all_examples_share_at_their_ends_is_taken_off():
+    shown = [Example(input=framed(text), output="o") for text in ("The app crashes", "The app is")]
+    task, examples = without_frame(framed("I was charged"), shown)
+    assert task == "I was charged"
+    assert [example.input for example in examples] == ["The app crashes", "The app is"]
+
+
+def test_nothing_is_taken_off_where_nothing_would_be_left_or_told():
+    same = [Example(input="Where is it?\n", output="o")] * 2
+    assert without_frame("Where is it?\n", same) == ("Where is it?\n", same)
+    assert without_frame(framed("a"), [Example(input=framed("b"), output="o")])[0] == framed("a")
+    apart = [Example(input="one", output="o"), Example(input="only", output="o")]
+    assert without_frame("on it", apart) == ("on it", apart)
+    assert without_frame("x", []) == ("x", [])

@@ -79,3 +79,8 @@ def test_examples_take_a_third_beside_passages_and_everything_without():
     examples = [Example(input="x" * 36, output="y" * 4)] * 30  # 10 tokens each
     assert len(fit([passage("p")], examples, 300).examples) == 10
     assert len(fit((), examples, 300).examples) == 30
+
+
+def test_what_stands_around_an_example_counts():
+    examples = [Example(input="x" * 36, output="y" * 4)] * 30  # 10 tokens each
+    assert len(fit((), examples, 300, frame_tokens=10).examples) == 15

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_knowledge.strategies.few_shot import choose_examples
+from agent_knowledge.text import words
 from tests.unit.fakes import Examples, unit
 
 TASK = unit(1, 0)
@@ -60,6 +61,51 @@ def test_an_agent_with_fewer_examples_shows_those():
     assert [e.input for e in choose_examples(examples, TASK, 9)] == ["a", "b"]
 
 
+def test_an_example_that_is_the_task_is_never_shown_however_it_is_written():
+    examples = Examples.of(
+        ("Where is my parcel?", "It is under way to you, as a rule.", unit(1, 0)),
+        ("where is MY parcel", "It is late, and we are sorry for it.", unit(1, 0)),
+        ("Where is my invoice?", "It came with the parcel, on paper.", unit(1, 0.4)),
+    )
+    shown = choose_examples(examples, TASK, 3, "  Where  is my parcel...")
+    assert [e.input for e in shown] == ["Where is my invoice?"]
+    only = Examples.of(("Where is my parcel?", "It is under way.", unit(1, 0)))
+    assert choose_examples(only, TASK, 3, "where is my parcel") == ()
+
+
+def test_the_task_lends_its_own_label_no_weight():
+    near, far = ("refund please", "billing", unit(1, 0.6)), ("refund it", "billing", unit(1, 0.7))
+    others = [("parcel lost", "shipping", unit(1, 0.3)), ("parcel late", "shipping", unit(1, 0.4))]
+    itself = ("I want my money", "billing", unit(1, 0))
+    examples = Examples.of(itself, near, far, *others)
+    assert choose_examples(examples, TASK, 1)[0].output == "billing"
+    assert choose_examples(examples, TASK, 1, "I want my money!")[0].output == "shipping"
+
+
+def test_of_near_duplicates_the_nearest_is_shown_and_others_take_the_place():
+    examples = Examples.of(
+        ("refund now", "billing", unit(1, 0.10)),
+        ("Refund, now!", "billing", unit(1, 0.30)),
+        ("refund right now", "billing", unit(1, 0.11)),
+        ("my money", "billing", unit(1, 0.60)),
+        ("parcel lost", "shipping", unit(1, 0.9)),
+        ("parcel late", "shipping", unit(1, 1.4)),
+    )
+    shown = choose_examples(examples, TASK, 3)
+    assert [e.input for e in shown] == ["refund now", "parcel lost", "my money"]
+
+
+def test_near_inputs_of_different_outputs_tell_the_outputs_apart():
+    examples = Examples.of(
+        ("fee for paying", "payment fee", unit(1, 0.10)),
+        ("a fee for paying", "payment fee", unit(1, 0.90)),
+        ("fee for cash", "cash fee", unit(1, 0.11)),
+        ("a fee for cash", "cash fee", unit(1, 0.91)),
+    )
+    shown = choose_examples(examples, TASK, 2)
+    assert {e.output for e in shown} == {"payment fee", "cash fee"}
+
+
 ROWS = st.lists(
     st.tuples(
         st.text(min_size=1, max_size=3),
@@ -71,17 +117,31 @@ ROWS = st.lists(
 )
 
 
+def fold(text: str) -> str:
+    return " ".join(words(text.casefold())) or text.strip()
+
+
+@settings(deadline=None)
+@given(ROWS, st.integers(1, 8), st.integers(0, 11))
+def test_whichever_example_the_task_is_that_one_is_not_shown(rows: list, k: int, place: int):
+    task, _, vector = rows[place % len(rows)]
+    chosen = choose_examples(Examples.of(*rows), vector, k, task)
+    assert fold(task) == "" or fold(task) not in {fold(e.input) for e in chosen}
+
+
 @settings(deadline=None)
 @given(ROWS, st.integers(1, 8))
 def test_never_more_than_k_each_once_and_the_best_first(rows: list, k: int):
     examples = Examples.of(*rows)
     chosen = choose_examples(examples, TASK, k)
+    assert len({fold(e.input) for e in chosen}) == len(chosen)
     assert 1 <= len(chosen) <= k
     scores = [e.score for e in chosen]
     assert all(score is not None and -1.001 <= score <= 1.001 for score in scores)
     outputs = [e.output for e in chosen]
     all_outputs = {output for _, output, _ in rows}
     if max(map(len, all_outputs)) <= 60 and len(rows) >= 2 * len(all_outputs):
-        assert len(set(outputs[: len(all_outputs)])) == min(k, len(all_outputs))
+        once_each = len({fold(given) for given, *_ in rows}) == len(rows)
+        assert not once_each or len(set(outputs[: len(all_outputs)])) == min(k, len(all_outputs))
     else:
         assert scores == sorted(scores, reverse=True)

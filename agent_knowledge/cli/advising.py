@@ -1,0 +1,296 @@
+"""`advise`: whether to fine-tune, by the guide, with what it costs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.text import Text
+
+from agent_knowledge.cli import show
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.errors import InputError
+
+if TYPE_CHECKING:
+    from agent_knowledge.trials.advise import Advice, Costs
+    from agent_knowledge.trials.ground import Case, Ground
+    from agent_knowledge.trials.money import Money
+
+ExampleSet = Annotated[
+    str | None, typer.Option("--set", "-s", help="The example set; default: the endpoint's.")
+]
+Volume = Annotated[float | None, typer.Option("--volume", min=0, help="Tasks a month.")]
+RunsPerYear = Annotated[
+    float | None,
+    typer.Option("--runs-per-year", min=0, help="Training runs; default: one, and one per change."),
+]
+UsdPerRun = Annotated[
+    float | None,
+    typer.Option("--usd-per-run", min=0, help="A training run; default: the guide's range."),
+]
+HostingUsd = Annotated[
+    float | None, typer.Option("--hosting-usd", min=0, help="The host, a month.")
+]
+TunedModel = Annotated[
+    str | None,
+    typer.Option("--tuned-model", help="Whose entry under prices the fine-tuned model has."),
+]
+ChangesPerYear = Annotated[
+    float | None,
+    typer.Option("--changes-per-year", min=0, help="How often the examples change."),
+]
+TrainingExamples = Annotated[
+    int | None, typer.Option("--training-examples", min=0, help="Examples to train on.")
+]
+CaseReason = Annotated[
+    Literal["style", "domain_language", "pattern", "latency"] | None,
+    typer.Option("--reason", help="What the fine-tuned model would be for."),
+]
+Facts = Annotated[
+    bool | None, typer.Option("--facts/--no-facts", help="Whether tasks need facts from outside.")
+]
+Expertise = Annotated[
+    bool | None,
+    typer.Option("--expertise/--no-expertise", help="Whether somebody can train a model."),
+]
+Chart = Annotated[
+    Path | None, typer.Option("--chart", help="Write the advice with a chart: an HTML file.")
+]
+
+_STYLES = {"dont": "bold red", "try_first": "bold yellow", "unknown": "bold yellow"}
+_STANDS = {"for": "green", "against": "red", "neutral": "dim", "unknown": "yellow"}
+_YES = {"yes": True, "y": True, "no": False, "n": False}
+
+
+def advise(
+    *,
+    config: Config = CONFIG,
+    agent: Agent = None,
+    example_set: ExampleSet = None,
+    volume: Volume = None,
+    runs_per_year: RunsPerYear = None,
+    usd_per_run: UsdPerRun = None,
+    hosting_usd: HostingUsd = None,
+    tuned_model: TunedModel = None,
+    changes_per_year: ChangesPerYear = None,
+    training_examples: TrainingExamples = None,
+    reason: CaseReason = None,
+    facts: Facts = None,
+    expertise: Expertise = None,
+    chart: Chart = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether fine-tuning an agent would pay, by the guide's rules and what is on record.
+
+    What nobody knows is asked on a terminal, and named otherwise; it is never guessed.
+    """
+    from agent_knowledge.config import KnowledgeConfig, expand
+    from agent_knowledge.trials.advice_page import write_advice
+    from agent_knowledge.trials.advise import Costs
+    from agent_knowledge.trials.advise import advise as judge
+    from agent_knowledge.trials.ground import Told, load_ground
+
+    if chart is not None and chart.suffix.lower() not in {".html", ".htm"}:
+        msg = f"--chart: {str(chart)!r} is no HTML file; give a name that ends in .html"
+        raise InputError(msg)
+    loaded = KnowledgeConfig.from_yaml(config)
+    told = Told(
+        changes_per_year=changes_per_year,
+        facts=facts,
+        reason=reason,
+        expertise=expertise,
+        training_examples=training_examples,
+    )
+    costs = Costs(
+        prices=loaded.prices,
+        model=expand(loaded.models.default, "models.default"),
+        tuned_model=tuned_model,
+        usd_per_run=usd_per_run,
+        runs_per_year=runs_per_year,
+        hosting_usd_per_month=hosting_usd,
+        volume_per_month=volume,
+    )
+    ground = load_ground(loaded, agent, example_set, told)
+    advice = judge(ground, costs)
+    if not as_json and sys.stdin.isatty() and sys.stdout.isatty():
+        advice = judge(*asked(advice, ground, costs, _prompt))
+    if chart is not None:
+        write_advice(advice, chart)
+    show.output(_row(advice, chart), _told(advice, chart), as_json=as_json)
+
+
+def asked(
+    advice: Advice, ground: Ground, costs: Costs, ask: Callable[[str], str]
+) -> tuple[Ground, Costs]:
+    """Ask a person for what is unknown and could change the advice; an empty answer leaves it so.
+
+    Args:
+        advice: As it stands.
+        ground: What it was answered from.
+        costs: What is known about money.
+        ask: Puts a question and gives the answer.
+    """
+    if advice.verdict == "dont":
+        return ground, costs
+    open_ = {row.key: row.question for row in advice.findings if row.stand == "unknown"}
+    told = ground.told
+    if "examples" in open_:
+        count = _number(ask, open_["examples"])
+        told = replace(told, training_examples=None if count is None else int(count))
+    if "changes" in open_:
+        told = replace(told, changes_per_year=_number(ask, f"{open_['changes']} Times a year"))
+    if "facts" in open_:
+        told = replace(told, facts=_yes(ask, open_["facts"]))
+    if "case" in open_:
+        told = replace(told, reason=_case(ask, open_["case"]))
+    if "expertise" in open_:
+        told = replace(told, expertise=_yes(ask, open_["expertise"]))
+    return replace(ground, told=told), _asked_costs(advice.money, costs, ask)
+
+
+def _asked_costs(money: Money | None, costs: Costs, ask: Callable[[str], str]) -> Costs:
+    if money is None:
+        return costs
+    if "hosting" in money.gaps:
+        hosting = _number(ask, "What would its host cost, in $ a month?")
+        costs = replace(costs, hosting_usd_per_month=hosting)
+    if costs.volume_per_month is None:
+        costs = replace(costs, volume_per_month=_number(ask, "How many tasks a month?"))
+    return costs
+
+
+def _prompt(question: str) -> str:
+    return typer.prompt(f"{question} (Enter: unknown)", default="", show_default=False)
+
+
+def _number(ask: Callable[[str], str], question: str) -> float | None:
+    """A number of 0 or more; asked again until it is one or empty."""
+    while given := ask(question).strip():
+        try:
+            number = float(given.replace(",", ""))
+        except ValueError:
+            number = -1.0
+        if 0 <= number < float("inf"):
+            return number
+        typer.echo(f"{given!r} is no number of 0 or more", err=True)
+    return None
+
+
+def _yes(ask: Callable[[str], str], question: str) -> bool | None:
+    while given := ask(f"{question} yes or no").strip().lower():
+        if given in _YES:
+            return _YES[given]
+        typer.echo(f"{given!r} is neither yes nor no", err=True)
+    return None
+
+
+def _case(ask: Callable[[str], str], question: str) -> Case | None:
+    known: dict[str, Case] = {
+        "style": "style",
+        "pattern": "pattern",
+        "domain_language": "domain_language",
+        "latency": "latency",
+    }
+    while given := ask(f"{question} {', '.join(known)}").strip().lower():
+        if given in known:
+            return known[given]
+        typer.echo(f"{given!r} is none of {', '.join(known)}", err=True)
+    return None
+
+
+def _row(advice: Advice, chart: Path | None) -> dict[str, Any]:
+    return {
+        "agent": advice.agent,
+        "set": advice.example_set,
+        "verdict": advice.verdict,
+        "headline": advice.headline,
+        "why": [asdict(reason) for reason in advice.why],
+        "instead": [asdict(reason) for reason in advice.instead],
+        "command": advice.command,
+        "answers": [asdict(finding) for finding in advice.findings],
+        "money": _money_row(advice.money) if advice.money else None,
+        "chart": str(chart) if chart else None,
+    }
+
+
+def _money_row(money: Money) -> dict[str, Any]:
+    from agent_knowledge.trials.money import GAPS
+
+    load, terms, volume = money.load, money.terms, money.terms.volume_per_month
+    return {
+        "rung": load.rung,
+        "origin": load.origin,
+        "estimated": load.estimated,
+        "tokens": {
+            "below": {"in": load.below_in, "out": load.below_out},
+            "fine_tuned": {"in": load.tuned_in, "out": load.tuned_out},
+        },
+        "usd_per_task": {
+            "below": money.below_usd_per_task,
+            "fine_tuned": money.tuned_usd_per_task,
+            "saved": money.saved_usd_per_task,
+        },
+        "runs_per_year": terms.runs_per_year,
+        "usd_per_run": list(terms.usd_per_run),
+        "training_usd_per_month": list(money.training_usd_per_month),
+        "hosting_usd_per_month": terms.hosting_usd_per_month,
+        "break_even": money.outcome,
+        "break_even_per_month": money.break_even_per_month,
+        "lower_bound": money.lower_bound,
+        "volume_per_month": volume,
+        "usd_per_month": None
+        if volume is None
+        else {
+            "below": money.below_usd_per_month(volume),
+            "fine_tuned": list(money.tuned_usd_per_month(volume)),
+        },
+        "unknown": [{"what": GAPS[gap][0], "tell": GAPS[gap][1]} for gap in money.gaps],
+    }
+
+
+def _told(advice: Advice, chart: Path | None) -> Text:
+    """The verdict, then every answer, then the money."""
+    text = Text().append(advice.headline, style=_STYLES.get(advice.verdict, "bold green"))
+    for reason in advice.why:
+        _line(text, "because", reason.rule, reason.text)
+    for reason in advice.instead:
+        _line(text, "instead", reason.rule, reason.text)
+    if advice.command:
+        text.append("\n  measure   ", style="dim").append(advice.command, style="cyan")
+    text.append("\n")
+    for row in advice.findings:
+        text.append(f"\n{row.question} ").append(row.answer, style=_STANDS[row.stand])
+        _line(text, "", row.rule, row.text)
+        if row.origin:
+            text.append(f"\n  from      {row.origin}", style="dim")
+        if row.tell:
+            text.append(f"\n  tell it   {row.tell}", style="dim")
+    if advice.money:
+        text.append_text(_money(advice.money))
+    if chart:
+        text.append(f"\n\nwrote {chart}", style="dim")
+    return text
+
+
+def _line(text: Text, what: str, rule: str, said: str) -> None:
+    text.append(f"\n  {what:<10}", style="dim")
+    text.append(f"{rule}: ", style="cyan").append(said)
+
+
+def _money(money: Money) -> Text:
+    from agent_knowledge.trials.advice_page import money_rows
+    from agent_knowledge.trials.money import GAPS
+
+    rows = money_rows(money)
+    width = max(len(name) for name, _ in rows)
+    text = Text().append("\n\nThe money", style="bold")
+    for name, figure in rows:
+        text.append(f"\n  {name:<{width}}  ", style="dim").append(figure)
+    for gap in money.gaps:
+        what, tell = GAPS[gap]
+        text.append(f"\n  unknown: {what}; tell it: {tell}", style="yellow")
+    return text

@@ -1,0 +1,227 @@
+"""What `evaluate` found, as JSON and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent_knowledge.cli import show
+from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult
+from agent_knowledge.trials.evaluate import Measured
+from agent_knowledge.trials.forecast import Forecast
+from agent_knowledge.trials.tune_k import TunedK
+
+_PIPED_WIDTH = 160
+"""Columns where nobody's terminal sets a width."""
+
+
+def row(measured: Measured, ledger: Path | None, report: Path) -> dict[str, Any]:
+    """A trial as JSON."""
+    trial = measured.trial
+    return {
+        "id": trial.id,
+        "agent": trial.agent,
+        "set": trial.example_set,
+        "metric": trial.metric,
+        "cases": trial.n,
+        "target": trial.target,
+        "rungs": [_rung_row(result) for result in trial.rungs],
+        "comparisons": [
+            {**asdict(found), "cases_needed": measured.needed.get((found.rung, found.against))}
+            for found in trial.comparisons
+        ],
+        "recommended": trial.recommended,
+        "why": trial.why,
+        "notes": list(measured.notes),
+        "ledger": str(ledger) if ledger else None,
+        "report": str(report),
+    }
+
+
+def tell(measured: Measured, ledger: Path | None, report: Path) -> None:
+    """Print a trial for a person."""
+    trial = measured.trial
+    of = f" of {trial.example_set}" if trial.example_set else ""
+    show.echo(Text(f"{trial.agent}: {trial.n} cases{of}, {trial.metric}", style="bold"))
+    table = _table("rung", "score", "95 %", "p50 ms", "p95 ms", "tokens in", "out", "$/1,000")
+    table.add_column("failed", justify="right")
+    table.add_column("model")
+    for result in trial.rungs:
+        low, high = result.ci
+        table.add_row(
+            Text(result.rung, style="bold green" if result.rung == trial.recommended else ""),
+            f"{result.score:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{result.latency_p50_ms:,.0f}",
+            f"{result.latency_p95_ms:,.0f}",
+            f"{result.tokens_in:,.0f}",
+            f"{result.tokens_out:,.0f}",
+            _usd(result.cost_usd_per_1k),
+            str(result.errors),
+            result.model,
+        )
+    _print(table)
+    text = Text()
+    for result in trial.rungs:
+        told = ", ".join(f"{name} {value:.3f}" for name, value in result.metrics.items())
+        text.append(f"{result.rung}: {told}\n", style="dim")
+    for found in trial.comparisons:
+        text.append(f"{_compared(found, measured.needed.get((found.rung, found.against)))}\n")
+    text.append("recommended: ", style="bold")
+    text.append(f"{trial.recommended or 'none'}\n", style="bold green")
+    text.append(f"  {trial.why}\n")
+    text.append("".join(f"note: {note}\n" for note in measured.notes), style="yellow")
+    text.append(f"ledger: {ledger or 'not on record'}\nreport: {report}", style="dim")
+    show.echo(text)
+
+
+def forecast_row(rows: Sequence[Forecast]) -> dict[str, Any]:
+    """A dry run as JSON."""
+    return {
+        "dry_run": True,
+        "rungs": [
+            {
+                "rung": made.rung,
+                "model": made.model,
+                "calls": made.calls,
+                "kept": made.kept,
+                "tokens": {"in": made.tokens_in, "out": made.tokens_out},
+                "cost_usd": made.cost_usd,
+            }
+            for made in rows
+        ],
+        "calls": sum(made.calls for made in rows),
+        "cost_usd": _total(rows),
+        "unpriced": list(_unpriced(rows)),
+    }
+
+
+def tell_forecast(rows: Sequence[Forecast]) -> None:
+    """Print a dry run for a person."""
+    table = _table("rung", "calls", "kept", "tokens in", "tokens out", "$")
+    table.add_column("model")
+    for made in rows:
+        table.add_row(
+            made.rung,
+            f"{made.calls:,}",
+            f"{made.kept:,}",
+            f"{made.tokens_in:,}",
+            f"{made.tokens_out:,}",
+            _usd(made.cost_usd),
+            made.model,
+        )
+    _print(table)
+    total = _total(rows)
+    text = Text("nothing was called; tokens are estimates")
+    if total is not None:
+        text.append(f"; together ${total:,.4f}")
+    for name in _unpriced(rows):
+        text.append(f"\nno price for {name}: add prices: {{{name}: {{input, output}}}}")
+    show.echo(text)
+
+
+def tuned_row(tuned: TunedK, agent: str) -> dict[str, Any]:
+    """A tuning of examples as JSON."""
+    chosen = tuned.chosen
+    return {
+        "agent": agent,
+        "set": tuned.example_set,
+        "metric": tuned.metric,
+        "cases": tuned.n,
+        "variants": [{**asdict(variant), "worse": variant.worse} for variant in tuned.variants],
+        "best": {"k": tuned.best.k, "order": tuned.best.order},
+        "chosen": {"k": chosen.k, "order": chosen.order} if chosen else None,
+        "why": tuned.why,
+        "yaml": tuned.yaml,
+    }
+
+
+def tell_tuned(tuned: TunedK) -> None:
+    """Print a tuning of examples for a person."""
+    heading = f"{tuned.example_set}: {tuned.n} cases, {tuned.metric}"
+    show.echo(Text(heading, style="bold"))
+    table = _table("k", "order", "score", "95 %", "behind the best", "tokens in", "$/1,000")
+    table.add_column("failed", justify="right")
+    for variant in tuned.variants:
+        (low, high), (less, more) = variant.ci, variant.behind
+        table.add_row(
+            Text(str(variant.k), style="bold green" if variant is tuned.chosen else ""),
+            variant.order,
+            f"{variant.score:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            "best" if variant is tuned.best else f"{less:+.3f} to {more:+.3f}",
+            f"{variant.tokens_in:,.0f}",
+            _usd(variant.cost_usd_per_1k),
+            str(variant.errors),
+        )
+    _print(table)
+    text = Text(f"{tuned.why}.")
+    if tuned.yaml:
+        text.append(f"\n\n{tuned.yaml}", style="cyan")
+    show.echo(text)
+
+
+def _rung_row(result: RungResult) -> dict[str, Any]:
+    return {
+        "rung": result.rung,
+        "model": result.model,
+        "n": result.n,
+        "score": result.score,
+        "ci": list(result.ci),
+        "latency_ms": {"p50": result.latency_p50_ms, "p95": result.latency_p95_ms},
+        "tokens": {"in": result.tokens_in, "out": result.tokens_out},
+        "cost_usd_per_1k": result.cost_usd_per_1k,
+        "errors": result.errors,
+        "metrics": dict(result.metrics),
+    }
+
+
+def _compared(found: Comparison, needed: int | None) -> str:
+    """A comparison in words; no winner where it shows none."""
+    low, high = found.ci
+    told = f"{found.rung} against {found.against}: {found.difference:+.3f}"
+    told += f", 95 % {low:+.3f} to {high:+.3f}: "
+    if found.n < MIN_CASES:
+        return f"{told}too few cases to tell ({found.n} of at least {MIN_CASES}{_wanted(needed)})"
+    if low > 0:
+        return f"{told}better"
+    return f"{told}worse" if high < 0 else f"{told}no winner{_wanted(needed)}"
+
+
+def _wanted(needed: int | None) -> str:
+    if needed is None or needed <= MIN_CASES:
+        return ""
+    return f"; about {needed:,} cases would tell"
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    Console(width=None if console.is_terminal else _PIPED_WIDTH).print(table)
+
+
+def _usd(value: float | None) -> str:
+    return "no price" if value is None else f"{value:,.4f}"
+
+
+def _unpriced(rows: Sequence[Forecast]) -> dict[str, None]:
+    return dict.fromkeys(made.model for made in rows if made.cost_usd is None)
+
+
+def _total(rows: Sequence[Forecast]) -> float | None:
+    costs = [made.cost_usd for made in rows if made.cost_usd is not None]
+    return sum(costs) if len(costs) == len(rows) else None

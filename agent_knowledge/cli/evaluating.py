@@ -1,0 +1,181 @@
+"""`evaluate`: the guide's ladder, measured rung by rung on a team's own cases."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+
+if TYPE_CHECKING:
+    from agent_knowledge.trials.cases import CaseSet
+    from agent_knowledge.trials.pool import Watch
+    from agent_knowledge.trials.setup import Settings, Setup
+
+
+def evaluate(
+    *,
+    cases: Annotated[str, typer.Option("--cases", help="JSON lines; - for standard input.")],
+    config: Config = CONFIG,
+    agent: Agent = None,
+    example_set: Annotated[
+        str | None, typer.Option("--set", help="The example set that the cases are instances of.")
+    ] = None,
+    rungs: Annotated[
+        str | None, typer.Option("--rungs", help="Only these, as prompt,few_shot.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Any init_chat_model string; the endpoint stays."),
+    ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(
+            "--metric",
+            help="auto, exact, normalised, token_f1, json_schema, regex, macro_f1, citations"
+            " or judge.",
+        ),
+    ] = "auto",
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="A model that judges answers, as openai:NAME.")
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option("--target", help="Score to reach; exit status 1 if none does.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option("--concurrency", help="Calls at once.")] = 4,
+    per_minute: Annotated[
+        float | None, typer.Option("--rpm", help="Calls a minute at most.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ask again what was answered before.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost; call nothing.")
+    ] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune-k", help="Try how many examples to show, and their order.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where the HTML report goes.")
+    ] = None,
+    ledger: Annotated[
+        bool, typer.Option("--ledger/--no-ledger", help="Whether the trial goes on record.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Measure an agent's rungs on your own cases: prompt, examples, retrieval, fine-tuned.
+
+    A case is {"task", "expected"} with "history", "relevant" and "id" where they matter, or
+    {"input", "output"} as in an example set; "expected" may be a list of which any is right.
+    Answers are kept in the store, so that none is paid for twice.
+    """
+    from agent_knowledge.trials.cases import read_cases
+    from agent_knowledge.trials.setup import Settings
+
+    settings = Settings(
+        example_set=example_set,
+        rungs=tuple(name.strip() for name in rungs.split(",") if name.strip()) if rungs else (),
+        metric=metric,
+        target=target,
+        model=model,
+        judge=judge,
+        concurrency=concurrency,
+        per_minute=per_minute,
+        fresh=fresh,
+    )
+    read = read_cases(cases)
+    if dry_run:
+        _price(config, read, agent, settings, as_json=as_json)
+        return
+    setup = _set_up(config, read, agent, settings, tune=tune)
+    if tune:
+        _tune(setup, as_json=as_json)
+        return
+    _measure(setup, report, ledger=ledger, as_json=as_json)
+
+
+def _set_up(
+    config: Path, read: CaseSet, agent: str | None, settings: Settings, *, tune: bool
+) -> Setup:
+    from agent_knowledge.trials.setup import set_up
+
+    return set_up(config, read, agent, replace(settings, rungs=("prompt",)) if tune else settings)
+
+
+def _measure(setup: Setup, report: Path | None, *, ledger: bool, as_json: bool) -> None:
+    from agent_knowledge.cli import evaluated
+    from agent_knowledge.trials.evaluate import REPORTS, measure, put_on_record
+    from agent_knowledge.trials.report import write_report
+
+    with _progress("asking") as watch:
+        measured = measure(setup, watch)
+    kept = put_on_record(setup, measured) if ledger else None
+    trial = measured.trial
+    page = report or setup.config.store_path / REPORTS / f"{trial.id}.html"
+    write_report(trial, measured.outcomes, page)
+    if as_json:
+        typer.echo(json.dumps(evaluated.row(measured, kept, page)))
+    else:
+        evaluated.tell(measured, kept, page)
+    if not measured.met:
+        raise typer.Exit(1)
+
+
+def _price(
+    config: Path, read: CaseSet, agent: str | None, settings: Settings, *, as_json: bool
+) -> None:
+    from agent_knowledge.cli import evaluated
+    from agent_knowledge.trials.forecast import forecast
+
+    with _progress("preparing") as watch:
+        rows = forecast(config, read, agent, settings, watch)
+    if as_json:
+        typer.echo(json.dumps(evaluated.forecast_row(rows)))
+    else:
+        evaluated.tell_forecast(rows)
+
+
+def _tune(setup: Setup, *, as_json: bool) -> None:
+    from agent_knowledge.cli import evaluated
+    from agent_knowledge.trials.tune_k import tune_k
+
+    with _progress("asking") as watch:
+        tuned = tune_k(setup, watch)
+    if as_json:
+        typer.echo(json.dumps(evaluated.tuned_row(tuned, setup.agent.name)))
+    else:
+        evaluated.tell_tuned(tuned)
+
+
+@contextmanager
+def _progress(what: str) -> Generator[Watch]:
+    """A progress bar on standard error where that is a terminal; and what Ctrl-C leaves behind."""
+    from agent_knowledge.trials.pool import Interrupted, Watch
+
+    class Bar(Watch):
+        def done(self, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        def closing(self) -> None:
+            typer.echo("finishing the calls under way; Ctrl-C again leaves them", err=True)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    on_error = Console(stderr=True)
+    shown = sys.stderr.isatty()
+    try:
+        with Progress(*columns, TimeRemainingColumn(), console=on_error, disable=not shown) as bar:
+            task = bar.add_task(what, total=None)
+            yield Bar()
+    except Interrupted as stopped:
+        kept = f"interrupted: {stopped.done} of {stopped.total} are done and kept"
+        typer.echo(f"{kept}; the same command goes on from there", err=True)
+        raise typer.Exit(130) from None

@@ -1,0 +1,191 @@
+"""Cases: tasks with what counts as a right answer, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from agent_knowledge.errors import InputError
+from agent_knowledge.records import digest
+from agent_knowledge.types import Message, Task, without_surrogates
+
+_KEYS = frozenset({"id", "task", "history", "expected", "relevant"})
+_EXAMPLE_KEYS = frozenset({"id", "input", "output"})
+_SHOWN_FAULTS = 20
+_TURNS = TypeAdapter(tuple[Message, ...])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One task of a trial.
+
+    Attributes:
+        id: Its own among the cases.
+        task: What is asked.
+        expected: What counts as right; any of them does.
+        relevant: Ids of the documents that hold the answer, where they are known.
+    """
+
+    id: str
+    task: Task
+    expected: tuple[str, ...]
+    relevant: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSet:
+    """The cases of a trial.
+
+    Attributes:
+        cases: At least one.
+        like_examples: They were written as an example set is, {"input", "output"} a line.
+    """
+
+    cases: tuple[Case, ...]
+    like_examples: bool = False
+
+    @property
+    def digest(self) -> str:
+        """A hash of what is asked and expected; ids don't count."""
+        return digest([_content(case) for case in self.cases])
+
+    @property
+    def repeated(self) -> int:
+        """How many cases ask what an earlier one asks."""
+        asked = Counter((case.task.text, case.task.history) for case in self.cases)
+        return len(self.cases) - len(asked)
+
+
+def read_cases(source: str | Path) -> CaseSet:
+    """Read the cases of a file: {"task", "expected"} or {"input", "output"} a line.
+
+    "expected" is what counts as right, or a list of which any does; a number or an object stands
+    for itself as JSON. "history" is a list of {"role", "content"}, "relevant" a list of ids of the
+    documents that hold the answer, "id" the case's own, by default the line's number.
+
+    Args:
+        source: Path of a file of JSON lines; `-` for standard input.
+
+    Raises:
+        InputError: The file cannot be read or holds no case, or with what is wrong in all bad
+            lines at once.
+    """
+    cases: list[Case] = []
+    faults: list[str] = []
+    examples = 0
+    for number, line in enumerate(_text(source).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = _row(line)
+            examples += "input" in row
+            cases.append(_case(row, number))
+        except InputError as error:
+            faults.append(f"line {number}: {error}")
+    faults += [
+        f"id {name!r} stands on {count} lines; give each its own"
+        for name, count in Counter(case.id for case in cases).items()
+        if count > 1
+    ]
+    if faults or not cases:
+        raise InputError(_told(str(source), faults))
+    return CaseSet(cases=tuple(cases), like_examples=examples == len(cases))
+
+
+def _told(source: str, faults: Sequence[str]) -> str:
+    if not faults:
+        wanted = '{"task", "expected"} or {"input", "output"}'
+        return f"--cases {source!r} holds no case; add lines {wanted}"
+    listed = "\n  ".join(faults[:_SHOWN_FAULTS])
+    more = len(faults) - _SHOWN_FAULTS
+    return f"--cases {source!r}:\n  {listed}" + (f"\n  and {more} more" if more > 0 else "")
+
+
+def _text(source: str | Path) -> str:
+    """The file's text; bytes that are no UTF-8 become U+FFFD."""
+    if str(source) == "-":
+        return sys.stdin.buffer.read().decode("utf-8-sig", errors="replace")
+    try:
+        return Path(source).read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        msg = f"--cases: cannot read {str(source)!r} ({error.strerror}); give JSON lines, or -"
+        raise InputError(msg) from error
+
+
+def _row(line: str) -> dict[str, Any]:
+    try:
+        row: object = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        msg = f"not JSON ({error})"
+        raise InputError(msg) from error
+    if not isinstance(row, dict):
+        msg = f"a JSON {type(row).__name__}, not an object"
+        raise InputError(msg)
+    return cast("dict[str, Any]", row)
+
+
+def _case(row: dict[str, Any], number: int) -> Case:
+    like_example = "input" in row
+    known = _EXAMPLE_KEYS if like_example else _KEYS
+    if unknown := sorted(set(row) - known):
+        msg = f"unknown keys {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        raise InputError(msg)
+    task, expected = ("input", "output") if like_example else ("task", "expected")
+    text = row.get(task)
+    if not isinstance(text, str) or not text.strip():
+        msg = f"{task!r} is {text!r}; give a text that is not empty"
+        raise InputError(msg)
+    given = row.get("id")
+    return Case(
+        id=str(number) if given is None else str(given),
+        task=Task(text, history=_history(row.get("history"))),
+        expected=_expected(row.get(expected), expected),
+        relevant=_relevant(row.get("relevant")),
+    )
+
+
+def _expected(value: object, key: str) -> tuple[str, ...]:
+    listed = cast("list[object]", value if isinstance(value, list) else [value])
+    texts = tuple(
+        without_surrogates(one if isinstance(one, str) else json.dumps(one))
+        for one in listed
+        if one is not None
+    )
+    if not texts or len(texts) < len(listed) or not all(text.strip() for text in texts):
+        msg = f"{key!r} is {value!r}; give what counts as right, or a list of which any does"
+        raise InputError(msg)
+    return texts
+
+
+def _history(value: object) -> tuple[Message, ...]:
+    try:
+        return _TURNS.validate_python(value or ())
+    except ValidationError as error:
+        msg = (
+            f"'history' is {value!r}; give a list of {{'role', 'content'}}, role user or assistant"
+        )
+        raise InputError(msg) from error
+
+
+def _relevant(value: object) -> frozenset[str]:
+    ids = cast("list[object]", value if isinstance(value, list) else [])
+    if not isinstance(value, list | None) or not all(isinstance(one, str) for one in ids):
+        msg = f"'relevant' is {value!r}; give a list of ids of documents"
+        raise InputError(msg)
+    return frozenset(cast("list[str]", ids))
+
+
+def _content(case: Case) -> dict[str, Any]:
+    return {
+        "task": case.task.text,
+        "history": [[turn.role, turn.content] for turn in case.task.history],
+        "expected": list(case.expected),
+        "relevant": sorted(case.relevant),
+    }

@@ -1,0 +1,272 @@
+"""Measuring an agent's rungs on one's own cases, and putting what was found on record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from agent_knowledge.assembly import ConfigLike
+from agent_knowledge.errors import ConfigError
+from agent_knowledge.history import History
+from agent_knowledge.ledger import MIN_CASES, Comparison, Ledger, RungResult, Trial
+from agent_knowledge.trials.cases import CaseSet, read_cases
+from agent_knowledge.trials.measure import Arm, Reply
+from agent_knowledge.trials.outcome import CaseOutcome
+from agent_knowledge.trials.pool import Watch
+from agent_knowledge.trials.prices import cost_usd, price_of
+from agent_knowledge.trials.recommend import CasesNeeded, recommend
+from agent_knowledge.trials.report import write_report
+from agent_knowledge.trials.scoring import Scorer
+from agent_knowledge.trials.setup import Settings, Setup, set_up
+from agent_knowledge.trials.statistics import Estimates, Interval
+from agent_knowledge.types import Rung
+
+REPORTS = "reports"
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a trial came to.
+
+    Attributes:
+        trial: The figures, and what they speak for.
+        outcomes: What became of each case.
+        met: A rung that may serve reaches the target; True where there is none.
+        needed: How many cases would tell two rungs apart.
+        notes: What a reader should know beside the figures.
+    """
+
+    trial: Trial
+    outcomes: tuple[CaseOutcome, ...]
+    met: bool
+    needed: CasesNeeded
+    notes: tuple[str, ...]
+
+
+def evaluate(
+    config: ConfigLike,
+    cases: CaseSet | str | Path,
+    agent: str | None = None,
+    settings: Settings | None = None,
+    *,
+    on_record: bool = True,
+    report: Path | None = None,
+) -> Trial:
+    """Measure an agent's rungs, and put the trial on record.
+
+    Args:
+        config: A configuration, or the path of one.
+        cases: The cases, or the path of a file of them; see `cases.read_cases`.
+        agent: Name of the agent; None for the only one.
+        settings: How to measure.
+        on_record: Write the trial to the store's ledger, which `route` reads.
+        report: Where to write the report; None for none.
+
+    Raises:
+        ConfigError: The configuration, or what it names, is wrong.
+        InputError: The cases or the settings are wrong.
+        EndpointError: A model fails again and again, or the judge did; what was answered is kept.
+    """
+    read = cases if isinstance(cases, CaseSet) else read_cases(cases)
+    setup = set_up(config, read, agent, settings)
+    measured = measure(setup)
+    if on_record:
+        put_on_record(setup, measured)
+    if report:
+        write_report(measured.trial, measured.outcomes, report)
+    return measured.trial
+
+
+def measure(setup: Setup, watch: Watch | None = None) -> Measured:
+    """Ask every rung every case, and say what follows; nothing but the answers is written.
+
+    Args:
+        setup: From `setup.set_up`.
+        watch: Told how far it has come.
+
+    Raises:
+        EndpointError: See `evaluate`.
+        Interrupted: Ctrl-C came; what was answered is kept.
+    """
+    arms, cases = setup.arms, setup.cases.cases
+    replies = setup.asker.ask_all(arms, cases, setup.workers, watch)
+    columns = [replies[arm.name] for arm in arms]
+    estimates = setup.scorer.estimate(columns)
+    rungs, needed = _rungs(setup), _needed(_rungs(setup), estimates)
+    trial = replace(
+        _ground(setup),
+        rungs=tuple(
+            result_of(arm, replies[arm.name], setup, score, ci)
+            for arm, score, ci in zip(arms, estimates.scores, estimates.ci, strict=True)
+        ),
+        comparisons=_comparisons(rungs, estimates),
+    )
+    found = recommend(trial, setup.agent, needed)
+    return Measured(
+        trial=replace(trial, recommended=found.rung, why=found.why),
+        outcomes=tuple(outcomes_of(columns, arms, setup.scorer)),
+        met=found.met,
+        needed=needed,
+        notes=(*setup.notes, *_notes(setup, columns)),
+    )
+
+
+def put_on_record(setup: Setup, measured: Measured) -> Path:
+    """Append a trial to the store's ledger.
+
+    Returns:
+        The ledger's file.
+
+    Raises:
+        ConfigError: The store cannot be written.
+    """
+    ledger = Ledger(setup.config.store_path)
+    try:
+        ledger.append(measured.trial)
+    except OSError as error:
+        msg = f"store.path: cannot write {str(ledger.file)!r} ({error.strerror}); give another"
+        raise ConfigError(msg) from error
+    return ledger.file
+
+
+def result_of(
+    arm: Arm, replies: Sequence[Reply], setup: Setup, score: float, ci: Interval
+) -> RungResult:
+    """The figures of one arm."""
+    answered = [reply.entry for reply in replies if reply.entry]
+    latencies = [entry.latency_ms for entry in answered] or [0.0]
+    tokens_in = _mean([entry.tokens_in for entry in answered])
+    tokens_out = _mean([entry.tokens_out for entry in answered])
+    price = price_of(setup.config.prices, *model_names(arm))
+    return RungResult(
+        rung=arm.rung,
+        model=arm.chat.name,
+        n=len(answered),
+        score=round(score, _DIGITS),
+        ci=(round(ci[0], _DIGITS), round(ci[1], _DIGITS)),
+        latency_p50_ms=round(float(np.percentile(latencies, 50)), 3),
+        latency_p95_ms=round(float(np.percentile(latencies, 95)), 3),
+        tokens_in=round(tokens_in, 1),
+        tokens_out=round(tokens_out, 1),
+        cost_usd_per_1k=round(1000 * cost_usd(price, tokens_in, tokens_out), _DIGITS)
+        if price
+        else None,
+        errors=len(replies) - len(answered),
+        metrics=setup.scorer.extras(replies),
+    )
+
+
+def model_names(arm: Arm) -> tuple[str, ...]:
+    """What an arm's model may be called in the table of prices."""
+    endpoint = arm.router.agent.endpoint
+    behind = (endpoint.model,) if arm.rung == "fine_tuned" and endpoint else ()
+    return (arm.chat.name, *behind)
+
+
+def outcomes_of(
+    columns: Sequence[Sequence[Reply]], arms: Sequence[Arm], scorer: Scorer
+) -> list[CaseOutcome]:
+    """What became of each case, over all rungs."""
+    outcomes: list[CaseOutcome] = []
+    for row in zip(*columns, strict=True):
+        by_rung: list[tuple[Rung, Reply]] = [
+            (arm.rung, reply) for arm, reply in zip(arms, row, strict=True)
+        ]
+        case = row[0].case
+        outcomes.append(
+            CaseOutcome(
+                case=case.id,
+                task=case.task.text,
+                expected=case.expected,
+                answers={rung: r.finished.text for rung, r in by_rung if r.finished},
+                scores={rung: round(scorer.score(r), _DIGITS) for rung, r in by_rung},
+                errors={rung: r.error for rung, r in by_rung if r.error},
+            )
+        )
+    return outcomes
+
+
+def _ground(setup: Setup) -> Trial:
+    """What the trial rests on, without results."""
+    agent, config, at = setup.agent, setup.config, datetime.now(UTC)
+    history = History(config.store_path)
+    states = {name: history.of("source", name) for name in agent.sources}
+    tuned = next((arm for arm in setup.arms if arm.rung == "fine_tuned"), None)
+    others = [arm for arm in setup.arms if arm.rung != "fine_tuned"]
+    return Trial(
+        id=f"{at:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}",
+        at=at.isoformat(timespec="seconds"),
+        agent=agent.name,
+        metric=setup.scorer.metric,
+        cases=setup.cases.digest,
+        n=len(setup.cases.cases),
+        example_set=setup.example_set,
+        examples=setup.examples.digest if setup.examples else "",
+        endpoint=agent.endpoint_name if tuned else None,
+        endpoint_model=agent.endpoint.model if tuned and agent.endpoint else "",
+        model=others[0].chat.name if others else "",
+        versions=agent.versions_for(setup.example_set),
+        documents={name: rows[-1].digest for name, rows in states.items() if rows},
+        rungs=(),
+        target=setup.settings.target,
+        latency_budget_ms=agent.policy.latency_budget_ms,
+    )
+
+
+def _comparisons(rungs: Sequence[Rung], estimates: Estimates) -> tuple[Comparison, ...]:
+    return tuple(
+        Comparison(
+            rung=rungs[higher],
+            against=rungs[lower],
+            difference=round(gap.difference, _DIGITS),
+            ci=(round(gap.ci[0], _DIGITS), round(gap.ci[1], _DIGITS)),
+            n=gap.n,
+        )
+        for (higher, lower), gap in estimates.gaps.items()
+    )
+
+
+def _needed(rungs: Sequence[Rung], estimates: Estimates) -> CasesNeeded:
+    return {
+        (rungs[a], rungs[b]): _enough(gap.cases_needed) for (a, b), gap in estimates.gaps.items()
+    }
+
+
+def _enough(cases: int | None) -> int | None:
+    return None if cases is None else max(cases, MIN_CASES)
+
+
+def _notes(setup: Setup, columns: Sequence[Sequence[Reply]]) -> list[str]:
+    prices = setup.config.prices
+    unpriced = dict.fromkeys(
+        arm.chat.name for arm in setup.arms if price_of(prices, *model_names(arm)) is None
+    )
+    entries = [reply.entry for column in columns for reply in column if reply.entry]
+    notes = [f"no price for {name}: add prices: {{{name}: {{input, output}}}}" for name in unpriced]
+    if kept := sum(reply.kept for column in columns for reply in column):
+        notes.append(
+            f"{kept} answers are from earlier runs, with their latencies; --fresh asks anew"
+        )
+    if any(entry.estimated for entry in entries):
+        notes.append("tokens are estimates where the model does not tell them")
+    endpoint = setup.agent.endpoint
+    if endpoint and endpoint.serves != setup.example_set and "fine_tuned" in _rungs(setup):
+        name = setup.agent.endpoint_name
+        notes.append(f"{name} serves {endpoint.serves}: this trial is no evidence for it")
+    if setup.agent.policy.query_rewrite == "model":
+        notes.append("query_rewrite: model asks in each run anew, and its cost is not counted")
+    return notes
+
+
+def _rungs(setup: Setup) -> list[Rung]:
+    return [arm.rung for arm in setup.arms]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,129 @@
+"""What a trial would ask and cost, told before anything is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent_knowledge.assembly import ConfigLike, read_config
+from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.text import count_tokens
+from agent_knowledge.trials.cases import Case, CaseSet
+from agent_knowledge.trials.evaluate import model_names
+from agent_knowledge.trials.judge import judge_prompt
+from agent_knowledge.trials.measure import Arm, Asker, prompt_tokens
+from agent_knowledge.trials.pool import Watch
+from agent_knowledge.trials.prices import cost_usd, price_of
+from agent_knowledge.trials.setup import Settings, Setup, set_up
+
+JUDGE = "judge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What one rung, or the judge, would be asked.
+
+    Attributes:
+        rung: The rung, or `judge`.
+        model: Which model.
+        calls: Calls to be made.
+        kept: Answers that the journal holds already.
+        tokens_in: Of all prompts to be sent together, estimated.
+        tokens_out: Of all their answers together, taken to be as long as what is expected.
+        cost_usd: Of those calls; None where no price is configured.
+    """
+
+    rung: str
+    model: str
+    calls: int
+    kept: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+
+
+def forecast(
+    config: ConfigLike,
+    cases: CaseSet,
+    agent: str | None = None,
+    settings: Settings | None = None,
+    watch: Watch | None = None,
+) -> tuple[Forecast, ...]:
+    """Prepare every prompt of a trial and count what it would take; no model is called.
+
+    Args:
+        config: As for `evaluate`.
+        cases: The cases.
+        agent: As for `evaluate`.
+        settings: As for `evaluate`.
+        watch: Told how far it has come.
+
+    Returns:
+        One row per rung, lowest first, and one for the judge where there is one.
+    """
+    setup = set_up(_silent(read_config(config)), cases, agent, settings)
+    total, done = len(setup.arms) * len(cases.cases), 0
+    rows: list[Forecast] = []
+    for arm in setup.arms:
+        open_: list[tuple[int, int]] = []
+        for case in cases.cases:
+            prompted = setup.asker.prompt(arm, case)
+            done += 1
+            if watch:
+                watch.done(done, total)
+            if setup.asker.journal.find(prompted.key) is None:
+                open_.append((prompted.tokens, count_tokens(case.expected[0])))
+        rows.append(_row(setup, arm, open_))
+    judged = _judge_row(setup.asker, setup)
+    return (*rows, judged) if judged else tuple(rows)
+
+
+def _row(setup: Setup, arm: Arm, calls: Sequence[tuple[int, int]]) -> Forecast:
+    tokens_in, tokens_out = sum(given for given, _ in calls), sum(said for _, said in calls)
+    price = price_of(setup.config.prices, *model_names(arm))
+    return Forecast(
+        rung=arm.rung,
+        model=arm.chat.name,
+        calls=len(calls),
+        kept=len(setup.cases.cases) - len(calls),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost_usd=cost_usd(price, tokens_in, tokens_out) if price else None,
+    )
+
+
+def _judge_row(asker: Asker, setup: Setup) -> Forecast | None:
+    """What judging every answer anew would take."""
+    if asker.judge is None:
+        return None
+    arms, cases = len(setup.arms), setup.cases.cases
+    tokens_in = arms * sum(_judged_tokens(case) for case in cases)
+    tokens_out = arms * len(cases) * _VERDICT_TOKENS
+    price = price_of(setup.config.prices, asker.judge.name)
+    return Forecast(
+        rung=JUDGE,
+        model=asker.judge.name,
+        calls=arms * len(cases),
+        kept=0,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost_usd=cost_usd(price, tokens_in, tokens_out) if price else None,
+    )
+
+
+_VERDICT_TOKENS = 40
+"""A line of reason and the verdict."""
+
+
+def _judged_tokens(case: Case) -> int:
+    return prompt_tokens(judge_prompt(case, case.expected[0]))
+
+
+def _silent(config: KnowledgeConfig) -> KnowledgeConfig:
+    """The same configuration without what has the router itself ask a model."""
+    update = {"query_rewrite": "none", "ask_model_below": None}
+    agents = {
+        name: agent.model_copy(update={"policy": agent.policy.model_copy(update=update)})
+        for name, agent in config.agents.items()
+    }
+    return config.model_copy(update={"agents": agents}).at(config.folder)

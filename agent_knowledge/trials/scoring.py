@@ -1,0 +1,181 @@
+"""Which measure a trial takes, what each answer scores by it, and what else is told of a rung."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from agent_knowledge.citations.markers import find_markers
+from agent_knowledge.errors import InputError
+from agent_knowledge.examples.labels import are_labels
+from agent_knowledge.trials.cases import Case
+from agent_knowledge.trials.measure import Reply
+from agent_knowledge.trials.metrics import (
+    TEXT_METRICS,
+    json_match,
+    json_valid,
+    label,
+    recall,
+    regex,
+)
+from agent_knowledge.trials.statistics import Estimates, macro_f1, of_macro_f1, of_means
+
+Metric = Literal[
+    "exact", "normalised", "token_f1", "json_schema", "regex", "macro_f1", "citations", "judge"
+]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """Scores replies.
+
+    Attributes:
+        metric: What counts.
+        labels: What is expected are labels, so macro-F1 is told too.
+        schema: The JSON schema that answers must satisfy; empty for none.
+    """
+
+    metric: Metric
+    labels: bool = False
+    schema: str = ""
+
+    def score(self, reply: Reply) -> float:
+        """What one reply scores, 0..1; 0 where there is no answer.
+
+        With `macro_f1` this is whether the label is right, since an F1 is of all cases together.
+        """
+        if reply.finished is None:
+            return 0.0
+        text, expected = plain(reply), reply.case.expected
+        if self.metric in TEXT_METRICS:
+            return TEXT_METRICS[self.metric](text, expected)
+        scored: dict[str, Callable[[], float]] = {
+            "macro_f1": lambda: TEXT_METRICS["normalised"](text, expected),
+            "regex": lambda: regex(text, expected),
+            "json_schema": lambda: json_match(text, expected, self.schema),
+            "citations": lambda: support(reply),
+            "judge": lambda: reply.verdict.score if reply.verdict else 0.0,
+        }
+        return scored[self.metric]()
+
+    def estimate(self, arms: Sequence[Sequence[Reply]]) -> Estimates:
+        """What several arms score on the same cases, and how sure that is."""
+        if self.metric == "macro_f1":
+            return of_macro_f1(*_labels(arms))
+        scores = [[self.score(reply) for reply in replies] for replies in arms]
+        return of_means(np.array(scores, dtype=float).T)
+
+    def extras(self, replies: Sequence[Reply]) -> dict[str, float]:
+        """What else is told of one arm, 0..1 each; what failed counts as 0."""
+        told = {
+            name: _mean(measure(plain(r), r.case.expected) if r.entry else 0.0 for r in replies)
+            for name, measure in TEXT_METRICS.items()
+        }
+        if self.labels:
+            expected, answered = _labels([replies])
+            told["macro_f1"] = macro_f1(expected, answered[0])
+        if self.schema:
+            told["json_valid"] = _mean(
+                json_valid(plain(r), self.schema) if r.entry else 0.0 for r in replies
+            )
+        retrieved = [reply for reply in replies if reply.passages]
+        if retrieved:
+            told["citations"] = _mean(map(support, retrieved))
+        if retrieved and (known := [reply for reply in replies if reply.case.relevant]):
+            told["recall"] = _mean(
+                recall([p.document for p in reply.passages], reply.case.relevant) for reply in known
+            )
+        if any(reply.verdict for reply in replies):
+            told["judge"] = _mean(r.verdict.score if r.verdict else 0.0 for r in replies)
+        return {name: round(value, 6) for name, value in told.items() if name != self.metric}
+
+
+def choose_metric(asked: str, scorer: Scorer, *, judged: bool) -> Metric:
+    """The measure to take.
+
+    Args:
+        asked: A metric's name, or `auto`: JSON where the set has a schema, the normalised match
+            where labels are expected, else the judge where there is one, else token F1.
+        scorer: What is known of the cases.
+        judged: There is a judge.
+
+    Raises:
+        InputError: There is no such metric, or it asks for a judge and there is none.
+    """
+    if asked == "judge" and not judged:
+        msg = "--metric judge takes a model that judges; add --judge, as --judge openai:NAME"
+        raise InputError(msg)
+    for metric in METRICS:
+        if metric == asked:
+            return metric
+    if asked != "auto":
+        msg = f"--metric {asked!r} is unknown; give one of: auto, {', '.join(METRICS)}"
+        raise InputError(msg)
+    if scorer.schema:
+        return "json_schema"
+    if scorer.labels:
+        return "normalised"
+    return "judge" if judged else "token_f1"
+
+
+def expect_labels(cases: Sequence[Case]) -> bool:
+    """Whether what is expected are labels: short, and repeated."""
+    return are_labels([case.expected[0] for case in cases])
+
+
+def require_patterns(cases: Sequence[Case]) -> None:
+    """Check that what is expected can be read as regular expressions.
+
+    Raises:
+        InputError: With all that cannot.
+    """
+    faults: list[str] = []
+    for case in cases:
+        for pattern in case.expected:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                faults.append(f"case {case.id}: {pattern!r} is no regular expression ({error})")
+    if faults:
+        raise InputError("--metric regex:\n  " + "\n  ".join(faults))
+
+
+def plain(reply: Reply) -> str:
+    """An answer without the markers that cite its passages: they are no part of what it says."""
+    if reply.finished is None:
+        return ""
+    text = reply.finished.text
+    known = [str(number) for number in range(1, len(reply.passages) + 1)]
+    for marker in reversed(find_markers(text, known) if known else ()):
+        text = text[: marker.start].rstrip(" ") + text[marker.end :]
+    return text.strip()
+
+
+def support(reply: Reply) -> float:
+    """The share of an answer's claims that the passages they cite support.
+
+    A marker that names no passage is a claim without support; an answer that cites nothing has
+    none.
+    """
+    if reply.finished is None:
+        return 0.0
+    claims = reply.finished.claims
+    total = len(claims) + len(reply.finished.fabricated)
+    return sum(claim.supported for claim in claims) / total if total else 0.0
+
+
+def _labels(arms: Sequence[Sequence[Reply]]) -> tuple[list[str], list[list[str]]]:
+    """What was expected of each case, and what each arm answered to it."""
+    pairs = [[label(plain(r), r.case.expected) for r in replies] for replies in arms]
+    expected = [wanted for wanted, _ in pairs[0]]
+    return expected, [[said for _, said in column] for column in pairs]
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else 0.0

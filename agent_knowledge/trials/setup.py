@@ -1,0 +1,264 @@
+"""What a trial needs, found and checked before anything is asked or paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from agent_knowledge import __version__
+from agent_knowledge.assembly import (
+    ConfigLike,
+    load_embedder,
+    load_endpoint,
+    load_example_sets,
+    load_model,
+    load_router,
+    read_config,
+)
+from agent_knowledge.config import AgentProfile, KnowledgeConfig
+from agent_knowledge.decision.rungs import rungs_of
+from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.examples.sets import StoredExamples
+from agent_knowledge.models.chat import Chat
+from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.trials.cases import CaseSet
+from agent_knowledge.trials.journal import Journal
+from agent_knowledge.trials.measure import Arm, Asker
+from agent_knowledge.trials.pool import Pace
+from agent_knowledge.trials.prices import PACKAGED
+from agent_knowledge.trials.scoring import Scorer, choose_metric, expect_labels, require_patterns
+from agent_knowledge.types import RUNGS, Rung
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        example_set: The set that the cases are instances of; None for the agent's only set where
+            the cases are written like one, or its only set of a pattern.
+        rungs: Which rungs; none for all that the agent has.
+        metric: `auto`, or one of `scoring.METRICS`.
+        target: The score that a rung must reach.
+        model: An `init_chat_model` string or a LangChain chat model that answers all rungs but the
+            fine-tuned one, instead of the configuration's `models.default`.
+        endpoint: A LangChain chat model instead of the agent's endpoint.
+        judge: An `init_chat_model` string or a LangChain chat model that judges the answers.
+        embedding: See `assembly.load_router`.
+        retrievers: See `assembly.load_router`.
+        concurrency: Calls at once.
+        per_minute: Calls a minute at most; None for no limit.
+        fresh: Ask again what was answered before.
+    """
+
+    example_set: str | None = None
+    rungs: tuple[str, ...] = ()
+    metric: str = "auto"
+    target: float | None = None
+    model: object | None = None
+    endpoint: object | None = None
+    judge: object | None = None
+    embedding: object | None = None
+    retrievers: Mapping[str, object] = field(default_factory=dict[str, object])
+    concurrency: int = 4
+    per_minute: float | None = None
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1 or (self.per_minute is not None and self.per_minute <= 0):
+            msg = (
+                f"concurrency {self.concurrency!r} and calls a minute {self.per_minute!r}:"
+                " give at least 1, and more than 0"
+            )
+            raise InputError(msg)
+        if self.target is not None and not 0 <= self.target <= 1:
+            msg = f"target {self.target!r} is no score; give a number from 0 to 1, as 0.9"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A trial that can begin.
+
+    Attributes:
+        config: The configuration.
+        cases: The cases.
+        settings: How to measure.
+        examples: The set that the cases are instances of, if any.
+        arms: One per rung, lowest first.
+        scorer: Scores the replies.
+        asker: Asks.
+        notes: What a reader should know beside the figures.
+    """
+
+    config: KnowledgeConfig
+    cases: CaseSet
+    settings: Settings
+    examples: StoredExamples | None
+    arms: tuple[Arm, ...]
+    scorer: Scorer
+    asker: Asker
+    notes: tuple[str, ...] = ()
+
+    @property
+    def example_set(self) -> str | None:
+        """Name of the set that the cases are instances of, if any."""
+        return self.examples.name if self.examples else None
+
+    @property
+    def agent(self) -> AgentProfile:
+        """The agent that is measured."""
+        return self.arms[0].router.agent
+
+    @property
+    def workers(self) -> int:
+        """Calls at once; the packaged model computes here, and would only wait for itself."""
+        packaged = any(arm.chat.name == PACKAGED for arm in self.arms)
+        return 1 if packaged else self.settings.concurrency
+
+
+def set_up(
+    config: ConfigLike, cases: CaseSet, agent: str | None = None, settings: Settings | None = None
+) -> Setup:
+    """Find all that a trial needs.
+
+    Raises:
+        ConfigError: The configuration, or what it names, is wrong.
+        InputError: The settings ask for what the agent lacks.
+        SourceError: The store cannot be opened.
+    """
+    config, settings = read_config(config), settings or Settings()
+    router = load_router(
+        config,
+        agent,
+        embedding=settings.embedding,
+        retrievers=settings.retrievers,
+        model=settings.model if config.models.router is None else None,
+    )
+    profile = router.agent
+    example_set, note = _example_set(profile, cases, settings.example_set)
+    rungs = _rungs(profile, example_set, settings.rungs)
+    judge = None if settings.judge is None else _load_judge(config, settings.judge)
+    labels = expect_labels(cases.cases)
+    known = Scorer(metric="exact", labels=labels, schema=profile.schemas.get(example_set or "", ""))
+    metric = choose_metric(settings.metric, known, judged=judge is not None)
+    if metric == "regex":
+        require_patterns(cases.cases)
+    model = load_model(config, settings.model)
+    return Setup(
+        config=config,
+        cases=cases,
+        settings=settings,
+        examples=_examples(config, example_set, settings.embedding),
+        arms=tuple(_arm(rung, router, example_set, model, settings.endpoint) for rung in rungs),
+        scorer=Scorer(metric=metric, labels=labels, schema=known.schema),
+        asker=Asker(
+            journal=Journal(config.store_path, profile.name, fresh=settings.fresh),
+            pace=Pace(settings.per_minute),
+            judge=judge,
+            judge_identity=identity_of(judge) if judge else {},
+        ),
+        notes=(*note, *_repeated(cases)),
+    )
+
+
+def identity_of(chat: Chat, **more: str) -> dict[str, Any]:
+    """What tells a model and its parameters from others; holds no key.
+
+    The packaged model's answers change with this package.
+    """
+    told = {**chat.model.asdict(), "name": chat.name, **more}
+    return {**told, "package": __version__} if chat.name == PACKAGED else told
+
+
+def _arm(
+    rung: Rung, router: KnowledgeRouter, example_set: str | None, model: Chat, given: object | None
+) -> Arm:
+    if rung != "fine_tuned":
+        chat, identity = model, identity_of(model)
+    else:
+        chat, identity = _endpoint(router.agent, given)
+    return Arm(
+        name=rung,
+        rung=rung,
+        router=router,
+        example_set=example_set,
+        chat=chat,
+        identity=identity,
+    )
+
+
+def _endpoint(agent: AgentProfile, given: object | None) -> tuple[Chat, dict[str, Any]]:
+    name, spec = agent.endpoint_name or "endpoint", agent.endpoint
+    if given is not None:
+        chat = Chat(model=cast("Any", given), name=name)
+        return chat, identity_of(chat)
+    try:
+        chat = load_endpoint(agent)
+    except ConfigError as error:
+        others = ",".join(rung for rung in RUNGS if rung != "fine_tuned")
+        msg = f"{error}; or leave the endpoint out, as in --rungs {others}"
+        raise ConfigError(msg) from error
+    where = spec.base_url.get_secret_value() if spec and spec.base_url else ""
+    return chat, identity_of(chat, model=spec.model if spec else "", where=where)
+
+
+def _load_judge(config: KnowledgeConfig, model: object) -> Chat:
+    """The judge, which must be able to fill in a form."""
+    if model == PACKAGED:
+        msg = f"--judge {model!r}: the packaged model only quotes; give a chat model: openai:NAME"
+        raise ConfigError(msg)
+    try:
+        return load_model(config, model)
+    except ConfigError as error:
+        raise ConfigError(f"--judge: {str(error).removeprefix('models.default: ')}") from None
+
+
+def _example_set(
+    agent: AgentProfile, cases: CaseSet, asked: str | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """The set that the cases are instances of, and a note where one was chosen or none was."""
+    if asked is not None:
+        if asked not in agent.examples:
+            msg = f"--set {asked!r} is no example set of agent {agent.name!r}; "
+            raise InputError(msg + nearest(asked, agent.examples))
+        return asked, ()
+    patterns = [name for name, spec in agent.examples.items() if spec.kind == "pattern"]
+    if cases.like_examples and len(agent.examples) == 1:
+        return next(iter(agent.examples)), ()
+    if len(patterns) == 1:
+        told = f"the cases are taken for instances of {patterns[0]}; --set names another set"
+        return patterns[0], (told,)
+    if agent.examples:
+        names = ", ".join(agent.examples)
+        return None, (f"measured without example set; --set names one of: {names}",)
+    return None, ()
+
+
+def _examples(
+    config: KnowledgeConfig, name: str | None, embedding: object | None
+) -> StoredExamples | None:
+    if name is None:
+        return None
+    return load_example_sets(config, (name,), load_embedder(config, embedding))[name]
+
+
+def _rungs(agent: AgentProfile, example_set: str | None, asked: Sequence[str]) -> tuple[Rung, ...]:
+    there = rungs_of(agent, example_set)
+    for rung in asked:
+        if rung not in RUNGS:
+            msg = f"--rungs {rung!r} is unknown; {nearest(rung, RUNGS)}"
+            raise InputError(msg)
+        if rung not in there:
+            of = f"tasks of {example_set}" if example_set else "tasks of no example set"
+            msg = f"--rungs {rung!r}: agent {agent.name!r} has for {of} only {', '.join(there)}"
+            raise InputError(msg)
+    return tuple(rung for rung in there if not asked or rung in asked)
+
+
+def _repeated(cases: CaseSet) -> tuple[str, ...]:
+    count = cases.repeated
+    if not count:
+        return ()
+    return (f"{count} of the cases ask what another asks: the intervals take them for new ones",)

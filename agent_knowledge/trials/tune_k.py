@@ -1,0 +1,204 @@
+"""How many examples to show, and in which order: chosen by measuring, not by belief.
+
+Every number of examples is tried on the same cases, in both orders. The fewest that are not proven
+worse than the best are chosen: what more of them would buy is not there to be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agent_knowledge.assembly import load_router
+from agent_knowledge.errors import InputError
+from agent_knowledge.ledger import MIN_CASES
+from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.trials.evaluate import result_of
+from agent_knowledge.trials.measure import Arm
+from agent_knowledge.trials.pool import Watch
+from agent_knowledge.trials.setup import Setup
+from agent_knowledge.trials.statistics import Estimates, Interval
+
+Order = Literal["best_last", "best_first"]
+COUNTS = (0, 1, 2, 4, 8, 16)
+"""Examples shown; none is the rung `prompt`."""
+ORDERS: tuple[Order, ...] = ("best_last", "best_first")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One way to show a set's examples, and how it did.
+
+    Attributes:
+        k: Examples at most.
+        order: Where the nearest stands.
+        score: Mean of the metric, 0..1.
+        ci: 95 % interval of it.
+        behind: How far it lies behind the best, 95 % paired interval; (0, 0) for the best itself.
+        tokens_in: Mean tokens of a prompt.
+        cost_usd_per_1k: Of a thousand tasks; None where no price is configured.
+        errors: Cases without an answer.
+    """
+
+    k: int
+    order: Order
+    score: float
+    ci: Interval
+    behind: Interval
+    tokens_in: float
+    cost_usd_per_1k: float | None
+    errors: int
+
+    @property
+    def worse(self) -> bool:
+        """Proven worse than the best."""
+        return self.behind[0] > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedK:
+    """What came of it.
+
+    Attributes:
+        example_set: Which set.
+        metric: What `score` means.
+        n: Cases.
+        variants: Fewest examples first.
+        best: The one with the highest score.
+        chosen: The fewest examples not proven worse; None where the cases are too few.
+    """
+
+    example_set: str
+    metric: str
+    n: int
+    variants: tuple[Variant, ...]
+    best: Variant
+    chosen: Variant | None
+
+    @property
+    def why(self) -> str:
+        """The choice in a sentence."""
+        if self.chosen is None:
+            return f"{self.n} cases tell no winner; at least {MIN_CASES} would do"
+        if self.chosen.k == 0:
+            told = "no number of examples is proven better than none: leave few-shot out"
+        elif self.chosen is self.best:
+            told = f"{self.chosen.k} examples, {self.chosen.order}: the best, and fewer are worse"
+        else:
+            low, high = self.chosen.behind
+            told = (
+                f"{self.chosen.k} examples, {self.chosen.order}, are the fewest not proven worse"
+                f" than the best ({self.best.k}, {self.best.order}; it leads by {low:+.3f} to"
+                f" {high:+.3f})"
+            )
+        return f"{told}. Chosen on these cases, its score is optimistic: confirm it on others"
+
+    @property
+    def yaml(self) -> str:
+        """What to write into the configuration; nothing where nothing was chosen."""
+        if self.chosen is None or self.chosen.k == 0:
+            return ""
+        settings = f"    k: {self.chosen.k}\n    order: {self.chosen.order}\n"
+        return f"examples:\n  {self.example_set}:\n{settings}"
+
+
+def tune_k(setup: Setup, watch: Watch | None = None, counts: Sequence[int] = COUNTS) -> TunedK:
+    """Measure every number of examples in both orders, and choose.
+
+    Args:
+        setup: From `setup.set_up`; its rungs don't matter.
+        watch: Told how far it has come.
+        counts: The numbers of examples to try, ascending; those that the set lacks are left out.
+
+    Raises:
+        InputError: The cases are instances of no set.
+        EndpointError: See `evaluate.evaluate`.
+        Interrupted: Ctrl-C came; what was answered is kept.
+    """
+    if setup.examples is None:
+        names = ", ".join(setup.agent.examples) or "the agent has none"
+        msg = f"--tune-k needs an example set; give --set ({names})"
+        raise InputError(msg)
+    name = setup.examples.name
+    able = [k for k in counts if k <= len(setup.examples.examples)]
+    own: Order = setup.agent.examples[name].order  # the order of none or one is no matter
+    wanted: list[tuple[int, Order]] = [
+        (k, order) for k in able for order in (ORDERS if k > 1 else (own,))
+    ]
+    arms = [_arm(setup, name, k, order) for k, order in wanted]
+    cases = setup.cases.cases
+    replies = setup.asker.ask_all(arms, cases, setup.workers, watch)
+    estimates = setup.scorer.estimate([replies[arm.name] for arm in arms])
+    best = max(range(len(arms)), key=lambda place: estimates.scores[place])
+    variants: list[Variant] = []
+    for place, ((k, order), arm) in enumerate(zip(wanted, arms, strict=True)):
+        score, ci = estimates.scores[place], estimates.ci[place]
+        row = result_of(arm, replies[arm.name], setup, score, ci)
+        variants.append(
+            Variant(
+                k=k,
+                order=order,
+                score=row.score,
+                ci=row.ci,
+                behind=_lead(estimates, best, place),
+                tokens_in=row.tokens_in,
+                cost_usd_per_1k=row.cost_usd_per_1k,
+                errors=row.errors,
+            )
+        )
+    return TunedK(
+        example_set=name,
+        metric=setup.scorer.metric,
+        n=len(cases),
+        variants=tuple(variants),
+        best=variants[best],
+        chosen=_choose(variants) if len(cases) >= MIN_CASES else None,
+    )
+
+
+def _choose(variants: Sequence[Variant]) -> Variant:
+    """The fewest examples not proven worse than the best, in their better order."""
+    able = [variant for variant in variants if not variant.worse]
+    fewest = min(variant.k for variant in able)
+    return max((v for v in able if v.k == fewest), key=lambda variant: variant.score)
+
+
+def _lead(estimates: Estimates, best: int, place: int) -> Interval:
+    """How far the best lies above a variant."""
+    if best == place:
+        return 0.0, 0.0
+    if best > place:
+        return estimates.gaps[best, place].ci
+    low, high = estimates.gaps[place, best].ci
+    return 0.0 - high, 0.0 - low
+
+
+def _arm(setup: Setup, name: str, k: int, order: Order) -> Arm:
+    model = next(arm for arm in setup.arms if arm.rung != "fine_tuned")
+    return Arm(
+        name=f"{k} {order}",
+        rung="few_shot" if k else "prompt",
+        router=_router(setup, name, max(k, 1), order),
+        example_set=name,
+        chat=model.chat,
+        identity=model.identity,
+    )
+
+
+def _router(setup: Setup, name: str, k: int, order: Order) -> KnowledgeRouter:
+    """The agent's router with other settings for a set; nothing is retrieved, so no sources."""
+    config, agent = setup.config, setup.agent.name
+    shown = config.examples[name].model_copy(update={"k": k, "order": order})
+    alone = config.agents[agent].model_copy(update={"sources": (), "endpoint": None})
+    update = {
+        "examples": {**config.examples, name: shown},
+        "agents": {**config.agents, agent: alone},
+    }
+    changed = config.model_copy(update=update).at(config.folder)
+    return load_router(
+        changed,
+        agent,
+        embedding=setup.settings.embedding,
+        model=setup.settings.model if config.models.router is None else None,
+    )

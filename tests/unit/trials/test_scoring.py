@@ -1,0 +1,78 @@
+"""Scoring what rungs replied, with real passages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent_knowledge import KnowledgeConfig, load_router
+from agent_knowledge.trials.cases import Case, CaseSet
+from agent_knowledge.trials.evaluate import Measured, measure
+from agent_knowledge.trials.setup import Settings, set_up
+from agent_knowledge.types import Task
+from tests.unit.trials.desk import Counting
+
+ASKED = "How long is the return window?"
+
+
+def answered(shop: KnowledgeConfig, text: str, case: Case, **more: Any) -> Measured:
+    """The retrieval rung of the shop's desk, whose model says `text`."""
+    settings = Settings(
+        model=Counting(lambda _: text), rungs=("retrieval",), fresh=True, example_set=None, **more
+    )
+    return measure(set_up(shop, CaseSet(cases=(case,)), "desk", settings))
+
+
+@pytest.fixture(scope="module")
+def sentence(shop: KnowledgeConfig) -> str:
+    """A sentence that the first passage says."""
+    passage = load_router(shop, "desk").prepare_rung(ASKED, "retrieval").passages[0]
+    return passage.text.split(". ")[0].rpartition("\n")[2].rstrip(".")
+
+
+def test_citation_marks_are_no_part_of_what_is_said(shop: KnowledgeConfig, sentence: str) -> None:
+    case = Case(id="1", task=Task(ASKED), expected=(sentence,))
+    found = answered(shop, f"{sentence} [1].", case, metric="exact")
+    assert found.trial.rungs[0].score == 0  # the full stop is, though
+    found = answered(shop, f"{sentence} [1].", case, metric="normalised")
+    assert found.trial.rungs[0].score == 1
+
+
+def test_support_is_the_share_of_claims_that_the_passages_say(
+    shop: KnowledgeConfig, sentence: str
+) -> None:
+    case = Case(id="1", task=Task(ASKED), expected=("x",))
+    text = f"{sentence} [1]. Cheese is free in all shops [2]. So are the 77 dwarves [99]."
+    row = answered(shop, text, case, metric="citations").trial.rungs[0]
+    assert row.score == pytest.approx(1 / 3)
+    row = answered(shop, "Thirty days.", case, metric="citations").trial.rungs[0]
+    assert row.score == 0
+
+
+def test_recall_is_told_where_the_relevant_documents_are_known(shop: KnowledgeConfig) -> None:
+    known = frozenset({"refunds-and-returns.md", "nowhere.md"})
+    case = Case(id="1", task=Task(ASKED), expected=("x",), relevant=known)
+    assert answered(shop, "Thirty days.", case).trial.rungs[0].metrics["recall"] == 0.5
+
+
+def test_the_metric_follows_from_the_cases(shop: KnowledgeConfig) -> None:
+    case = Case(id="1", task=Task(ASKED), expected=("thirty days after delivery",))
+    found = answered(shop, "It is thirty days.", case).trial
+    assert found.metric == "token_f1"
+    assert found.rungs[0].score == pytest.approx(2 * 2 / (4 + 4))
+    found = answered(shop, "It is 30 days.", case, metric="regex").trial
+    assert found.rungs[0].score == 0
+
+
+def test_macro_f1_may_be_the_metric(shop: KnowledgeConfig) -> None:
+    made = [
+        Case(id=str(place), task=Task(f"{ASKED} {place}"), expected=("yes" if place % 4 else "no",))
+        for place in range(8)
+    ]
+    settings = Settings(
+        model=Counting(lambda _: "yes"), rungs=("prompt", "few_shot"), metric="macro_f1", fresh=True
+    )
+    trial = measure(set_up(shop, CaseSet(cases=tuple(made)), "desk", settings)).trial
+    assert trial.rungs[0].score == pytest.approx((2 * 6 / 14) / 2)
+    assert trial.comparisons[0].ci == (0, 0)

@@ -1,0 +1,85 @@
+"""How many examples to show: the fewest that are not proven worse than the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import BaseMessage
+
+from agent_knowledge.errors import InputError
+from agent_knowledge.trials.setup import Settings, set_up
+from agent_knowledge.trials.tune_k import COUNTS, TunedK, tune_k
+from tests.unit.trials.desk import Counting, by_examples, cases, right, write_desk
+
+
+def tuned(
+    folder: Path, model: Counting, count: int = 50, counts: Sequence[int] = (0, 1, 2)
+) -> TunedK:
+    setup = set_up(write_desk(folder), cases(count), "desk", Settings(model=model))
+    return tune_k(setup, counts=counts)
+
+
+def wants_two(messages: Sequence[BaseMessage]) -> str:
+    """The right queue where two examples are shown."""
+    return right(messages) if len(messages) >= 5 else "returns"
+
+
+def test_every_number_is_tried_in_both_orders_and_paid_for_once(tmp_path: Path) -> None:
+    model = Counting(wants_two)
+    found = tuned(tmp_path, model, count=2, counts=COUNTS)
+    assert [(row.k, row.order) for row in found.variants] == [
+        (0, "best_last"),
+        (1, "best_last"),
+        *((k, order) for k in (2, 4, 8, 16) for order in ("best_last", "best_first")),
+    ]
+    asked = model.calls
+    assert asked == 2 * len(found.variants)
+    assert tuned(tmp_path, model, count=2, counts=COUNTS) == found
+    assert model.calls == asked
+
+
+def test_the_fewest_that_do_as_well_are_chosen(tmp_path: Path) -> None:
+    found = tuned(tmp_path, Counting(wants_two), counts=(0, 1, 2, 4))
+    assert [row.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1]
+    assert found.variants[1].worse
+    assert found.chosen is not None
+    assert found.chosen.k == 2
+    assert found.yaml == "examples:\n  triage:\n    k: 2\n    order: best_last\n"
+    assert "confirm it on others" in found.why
+
+
+def test_the_order_reaches_the_prompt(tmp_path: Path) -> None:
+    def wants_best_first(messages: Sequence[BaseMessage]) -> str:
+        shown = [m.text for m in messages if m.name == "example_user"]
+        nearest_first = len(shown) > 1 and _alike(shown[0], messages) > _alike(shown[-1], messages)
+        return right(messages) if nearest_first else "neither"
+
+    found = tuned(tmp_path, Counting(wants_best_first))
+    assert found.best.order == "best_first"
+    assert found.chosen is not None
+    assert found.chosen.order == "best_first"
+
+
+def test_examples_that_buy_nothing_are_left_out(tmp_path: Path) -> None:
+    found = tuned(tmp_path, Counting())
+    assert found.chosen is not None
+    assert (found.chosen.k, found.yaml) == (0, "")
+    assert "leave few-shot out" in found.why
+
+
+def test_too_few_cases_choose_nothing(tmp_path: Path) -> None:
+    found = tuned(tmp_path, Counting(by_examples), count=10)
+    assert (found.chosen, found.yaml) == (None, "")
+    assert found.why == "10 cases tell no winner; at least 50 would do"
+
+
+def test_without_a_set_there_is_nothing_to_tune(tmp_path: Path) -> None:
+    desk = write_desk(tmp_path, "  bare: {}\n")
+    with pytest.raises(InputError, match="needs an example set"):
+        tune_k(set_up(desk, cases(4), "bare", Settings(model=Counting())))
+
+
+def _alike(shown: str, messages: Sequence[BaseMessage]) -> int:
+    return len(set(shown.split()) & set(messages[-1].text.split()))
