@@ -16,9 +16,9 @@ from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.errors import InputError
 
 if TYPE_CHECKING:
-    from agent_knowledge.trials.advise import Advice, Costs
-    from agent_knowledge.trials.ground import Case, Ground
-    from agent_knowledge.trials.money import Money
+    from agent_knowledge.trials.advice.advise import Advice, Costs
+    from agent_knowledge.trials.advice.ground import Case, Ground
+    from agent_knowledge.trials.advice.money import Money
 
 ExampleSet = Annotated[
     str | None, typer.Option("--set", "-s", help="The example set; default: the endpoint's.")
@@ -89,10 +89,10 @@ def advise(
     What nobody knows is asked on a terminal, and named otherwise; it is never guessed.
     """
     from agent_knowledge.config import KnowledgeConfig, expand
-    from agent_knowledge.trials.advice_page import write_advice
-    from agent_knowledge.trials.advise import Costs
-    from agent_knowledge.trials.advise import advise as judge
-    from agent_knowledge.trials.ground import Told, load_ground
+    from agent_knowledge.trials.advice.advise import Costs
+    from agent_knowledge.trials.advice.advise import advise as judge
+    from agent_knowledge.trials.advice.ground import Told, load_ground
+    from agent_knowledge.trials.advice.page import write_advice
 
     if chart is not None and chart.suffix.lower() not in {".html", ".htm"}:
         msg = f"--chart: {str(chart)!r} is no HTML file; give a name that ends in .html"
@@ -218,7 +218,7 @@ def _row(advice: Advice, chart: Path | None) -> dict[str, Any]:
 
 
 def _money_row(money: Money) -> dict[str, Any]:
-    from agent_knowledge.trials.money import GAPS
+    from agent_knowledge.trials.advice.money import GAPS
 
     load, terms, volume = money.load, money.terms, money.terms.volume_per_month
     return {
@@ -282,8 +282,8 @@ def _line(text: Text, what: str, rule: str, said: str) -> None:
 
 
 def _money(money: Money) -> Text:
-    from agent_knowledge.trials.advice_page import money_rows
-    from agent_knowledge.trials.money import GAPS
+    from agent_knowledge.trials.advice.money import GAPS
+    from agent_knowledge.trials.advice.page import money_rows
 
     rows = money_rows(money)
     width = max(len(name) for name, _ in rows)

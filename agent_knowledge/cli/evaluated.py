@@ -52,7 +52,7 @@ def tell(measured: Measured, ledger: Path | None, report: Path) -> None:
     show.echo(Text(f"{trial.agent}: {trial.n} cases{of}, {trial.metric}", style="bold"))
     table = _table("rung", "score", "95 %", "p50 ms", "p95 ms", "tokens in", "out", "$/1,000")
     table.add_column("failed", justify="right")
-    table.add_column("model")
+    table.add_column("model", overflow="fold")
     for result in trial.rungs:
         low, high = result.ci
         table.add_row(
@@ -106,7 +106,7 @@ def forecast_row(rows: Sequence[Forecast]) -> dict[str, Any]:
 def tell_forecast(rows: Sequence[Forecast]) -> None:
     """Print a dry run for a person."""
     table = _table("rung", "calls", "kept", "tokens in", "tokens out", "$")
-    table.add_column("model")
+    table.add_column("model", overflow="fold")
     for made in rows:
         table.add_row(
             made.rung,
@@ -205,7 +205,7 @@ def _table(first: str, *numbers: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(first)
     for name in numbers:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 

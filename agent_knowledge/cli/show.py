@@ -102,6 +102,8 @@ def answer(made: Answer) -> Text:
     if made.fabricated:
         markers = ", ".join(made.fabricated)
         text.append(f"\n  removed markers that name no passage: {markers}", style="yellow")
+    for fault in made.faults:
+        text.append(f"\n  not in its form: {fault}", style="yellow")
     for line in (*made.fallbacks, *made.knowledge.left_out):
         text.append(f"\n  note: {line}", style="yellow")
     return text

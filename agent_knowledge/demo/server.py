@@ -6,16 +6,15 @@ It listens on the loopback address alone and lives as long as the demo.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import numpy as np
 
+from agent_knowledge.demo.completions import CompletionsServer, Reply
 from agent_knowledge.ports import Embedder, ExampleSet
+from agent_knowledge.text import count_tokens
 from agent_knowledge.types import Vector
 
 
@@ -46,44 +45,18 @@ def serving(classifier: CentroidClassifier) -> Generator[str]:
         The base URL, as `http://127.0.0.1:PORT/v1`.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            size = int(self.headers.get("Content-Length", 0))
-            request: dict[str, Any] = json.loads(self.rfile.read(size))
-            body = json.dumps(_completion(classifier, request)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def respond(text: str) -> Reply:
+        label = classifier.label(text)
+        return Reply(
+            text=label, prompt_tokens=count_tokens(text), completion_tokens=count_tokens(label)
+        )
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's
-            """Say nothing: the demo's output is the demo."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = CompletionsServer(respond, "demo")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
+        yield server.url
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def _completion(classifier: CentroidClassifier, request: dict[str, Any]) -> dict[str, Any]:
-    asked = _last_user_text(request.get("messages", []))
-    answer = {"role": "assistant", "content": classifier.label(asked)}
-    return {
-        "id": "demo",
-        "object": "chat.completion",
-        "created": 0,
-        "model": request.get("model", "demo"),
-        "choices": [{"index": 0, "message": answer, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
-    }
-
-
-def _last_user_text(messages: Sequence[dict[str, Any]]) -> str:
-    said = [m["content"] for m in messages if m.get("role") == "user"]
-    return said[-1] if said and isinstance(said[-1], str) else ""

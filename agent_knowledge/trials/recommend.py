@@ -144,7 +144,7 @@ class _Climb:
         if low > 0:
             return ""
         if high < 0:
-            return f"{row.rung} is worse by {told}"
+            return f"{row.rung} is worse ({told})"
         cases = self.needed.get((row.rung, here.rung)) or self.needed.get((here.rung, row.rung))
         wanted = f"; about {cases:,} cases would tell" if cases else ""
         short = _LEVELS[row.rung] == _LEVELS[here.rung] and row.tokens_in > here.tokens_in

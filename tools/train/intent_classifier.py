@@ -35,7 +35,7 @@ TRAINING = "training.json"
 BASE_PACKAGE = "all_minilm_l6_v2"
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
-EPOCHS = 5
+EPOCHS = 4
 BATCH = 32
 LEARNING_RATE = 2e-4
 WARM_UP = 0.1

@@ -26,7 +26,7 @@ REPLY = {
 
 
 def endpoint(**keys: object) -> EndpointConfig:
-    return EndpointConfig.model_validate({"serves": "triage", "timeout_s": 2, **keys})
+    return EndpointConfig.model_validate({"serves": "triage", "timeout_s": 20, **keys})
 
 
 @pytest.mark.parametrize("model", ["openai:triage", "triage"])

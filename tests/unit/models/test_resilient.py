@@ -31,7 +31,7 @@ TRICKLE = 0.02
 
 
 def opened(server: Loopback, **keys: Any) -> ResilientChatModel:
-    given = {"model": "m", "base_url": server.url, "serves": "triage", "timeout_s": 2, **keys}
+    given = {"model": "m", "base_url": server.url, "serves": "triage", "timeout_s": 20, **keys}
     return open_endpoint(EndpointConfig.model_validate(given), "endpoints.triage-ft")
 
 
@@ -372,7 +372,7 @@ class Slow(ScriptedModel):
 
 
 def around(inner: BaseChatModel, **limits: Any) -> ResilientChatModel:
-    told = Limits(**{"timeout_s": 2, "budget_s": 2, "retries": 0, **limits})
+    told = Limits(**{"timeout_s": 20, "budget_s": 20, "retries": 0, **limits})
     return ResilientChatModel.around(inner, endpoint="x", limits=told, breaker=Breaker(5, 30))
 
 

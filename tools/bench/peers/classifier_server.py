@@ -13,7 +13,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from tools.bench.peers.completions import CompletionsServer, Reply, Respond
+from agent_knowledge.demo.completions import CompletionsServer, Reply, Respond
 from tools.train.intent_classifier import IntentClassifier
 
 PORT = 18081

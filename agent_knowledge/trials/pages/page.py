@@ -81,7 +81,7 @@ def section(title: str, *body: str) -> Html:
 
 def page(title: str, *body: str) -> str:
     """A whole page, as text."""
-    template = resources.files("agent_knowledge.trials").joinpath("page.html")
+    template = resources.files("agent_knowledge.trials.pages").joinpath("page.html")
     filled = Template(template.read_text(encoding="utf-8")).substitute(
         title=_safe(title), body=joined(body)
     )

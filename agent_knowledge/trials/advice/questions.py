@@ -12,7 +12,7 @@ from agent_knowledge.decision.proof import shortfall
 from agent_knowledge.decision.rules import MIN_TRAINING_EXAMPLES, OVERFIT_EXAMPLES
 from agent_knowledge.decision.rungs import rungs_of
 from agent_knowledge.ledger import MARGIN, MIN_CASES, Trial
-from agent_knowledge.trials.ground import Ground, times
+from agent_knowledge.trials.advice.ground import Ground, times
 from agent_knowledge.types import Rung
 
 Stand = Literal["for", "against", "neutral", "unknown"]

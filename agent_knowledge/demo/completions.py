@@ -162,7 +162,9 @@ def events(reply: Reply, model: str, *, usage: bool) -> bytes:
     delta = {"role": "assistant", "content": reply.text}
     choice = {"index": 0, "delta": delta, "finish_reason": "stop"}
     first = _envelope("chat.completion.chunk", model, [choice])
-    chunks = [first, first | {"choices": [], "usage": _usage(reply)}] if usage else [first]
+    chunks: list[dict[str, Any]] = [first]
+    if usage:
+        chunks.append({**first, "choices": [], "usage": _usage(reply)})
     said = [*(json.dumps(chunk) for chunk in chunks), "[DONE]"]
     return "".join(f"data: {line}\n\n" for line in said).encode()
 

@@ -15,10 +15,10 @@ from agent_knowledge.config.schema import PriceConfig
 from agent_knowledge.decision.rules import ORDER, RULES
 from agent_knowledge.ledger import RungResult, Trial
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.ground import Ground
-from agent_knowledge.trials.money import Load, Money, Range, Terms, about_range, money
+from agent_knowledge.trials.advice.ground import Ground
+from agent_knowledge.trials.advice.money import Load, Money, Range, Terms, about_range, money
+from agent_knowledge.trials.advice.questions import Finding, answer_all, evaluate_command, untried
 from agent_knowledge.trials.prices import price_of
-from agent_knowledge.trials.questions import Finding, answer_all, evaluate_command, untried
 from agent_knowledge.types import Reason, Rung
 
 Verdict = Literal["dont", "try_first", "unknown", "may_pay"]

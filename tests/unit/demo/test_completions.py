@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from tools.bench.peers.completions import HOST, LONGEST_BYTES, CompletionsServer, Reply
+from agent_knowledge.demo.completions import HOST, LONGEST_BYTES, CompletionsServer, Reply
 
 
 @pytest.fixture
