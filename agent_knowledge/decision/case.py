@@ -139,7 +139,7 @@ class Case:
         facts = TaskFacts(
             set_matched=self.matched_set,
             needs_facts=self.carried or self.needs_facts,
-            fresh=self.fresh,
+            fresh=self.fresh_decides,
             cites=bool(self.asked),
         )
         return check_gate(self.agent, facts, self.record)
