@@ -36,7 +36,7 @@ from agent_knowledge.signals.calibration import load_calibration
 from agent_knowledge.signals.need import NeedHeads
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
-from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
+from agent_knowledge.strategies.few_shot import ExampleChooser, nearest_view
 from agent_knowledge.strategies.forms import forms_of
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
@@ -99,7 +99,7 @@ class KnowledgeRouter:
             embedder=embedder,
             index=index,
             external=retrievers or {},
-            examples=own,
+            examples={name: ExampleChooser.of(held) for name, held in own.items()},
             forms=forms_of(agent, own),
         )
         pattern = load_calibration("pattern", embedder.name)
@@ -197,10 +197,9 @@ class KnowledgeRouter:
         if not match:
             return None, ()
         name = max(match, key=lambda candidate: match[candidate])
-        k = self.agent.examples[name].k
-        shown = self._shelf.examples[name]
-        view = nearest_view(shown, reading.views)
-        return name, choose_examples(shown, view, k, reading.task.text)
+        spec, chooser = self.agent.examples[name], self._shelf.examples[name]
+        view = nearest_view(chooser.held, reading.views)
+        return name, chooser.choose(view, spec.k, reading.task.text, spec.selection)
 
     def prepare_rung(
         self, task: Task | str, rung: Rung, example_set: str | None = None

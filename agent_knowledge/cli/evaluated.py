@@ -16,7 +16,7 @@ from agent_knowledge.cli import show
 from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult
 from agent_knowledge.trials.evaluate import Measured
 from agent_knowledge.trials.forecast import Forecast
-from agent_knowledge.trials.tune_k import TunedK
+from agent_knowledge.trials.tune_k import TunedK, Variant
 
 _PIPED_WIDTH = 160
 """Columns where nobody's terminal sets a width."""
@@ -135,25 +135,33 @@ def tuned_row(tuned: TunedK, agent: str) -> dict[str, Any]:
         "set": tuned.example_set,
         "metric": tuned.metric,
         "cases": tuned.n,
-        "variants": [{**asdict(variant), "worse": variant.worse} for variant in tuned.variants],
-        "best": {"k": tuned.best.k, "order": tuned.best.order},
-        "chosen": {"k": chosen.k, "order": chosen.order} if chosen else None,
+        "variants": [_variant_row(variant) for variant in tuned.variants],
+        "best": asdict(tuned.best.way),
+        "chosen": asdict(chosen.way) if chosen else None,
         "why": tuned.why,
         "yaml": tuned.yaml,
     }
+
+
+def _variant_row(variant: Variant) -> dict[str, Any]:
+    row = asdict(variant)
+    return {**row.pop("way"), **row, "worse": variant.worse}
 
 
 def tell_tuned(tuned: TunedK) -> None:
     """Print a tuning of examples for a person."""
     heading = f"{tuned.example_set}: {tuned.n} cases, {tuned.metric}"
     show.echo(Text(heading, style="bold"))
-    table = _table("k", "order", "score", "95 %", "behind the best", "tokens in", "$/1,000")
+    table = _table(
+        "k", "order", "selection", "score", "95 %", "behind the best", "tokens in", "$/1,000"
+    )
     table.add_column("failed", justify="right")
     for variant in tuned.variants:
         (low, high), (less, more) = variant.ci, variant.behind
         table.add_row(
-            Text(str(variant.k), style="bold green" if variant is tuned.chosen else ""),
-            variant.order,
+            Text(str(variant.way.k), style="bold green" if variant is tuned.chosen else ""),
+            variant.way.order,
+            variant.way.selection,
             f"{variant.score:.3f}",
             f"{low:.3f} to {high:.3f}",
             "best" if variant is tuned.best else f"{less:+.3f} to {more:+.3f}",

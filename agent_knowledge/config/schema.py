@@ -88,6 +88,8 @@ class ExampleSetConfig(_Section):
 
     Attributes:
         k: Examples shown at most.
+        selection: Which examples of a set of labels are shown: `balanced`, one of each of the `k`
+            likeliest labels; or `weighted`, half of them of the likeliest label.
         order: Where the nearest example stands: `best_last`, next to the task, or `best_first`.
         template: A Markdown file that says how a task of this set is put to the model.
         output_schema: A JSON schema file; an answer by this set must be JSON that satisfies it.
@@ -97,6 +99,7 @@ class ExampleSetConfig(_Section):
     description: str = ""
     kind: Literal["pattern", "style"] = "pattern"
     k: Annotated[int, Field(ge=1, le=64)] = 4
+    selection: Literal["balanced", "weighted"] = "balanced"
     order: Literal["best_last", "best_first"] = "best_last"
     template: Text | None = None
     output_schema: Text | None = None
@@ -374,7 +377,13 @@ class AgentProfile(_Section):
         if example_set is None:
             return versions
         spec, template = self.examples[example_set], self.templates.get(example_set)
-        own = [spec.kind, spec.order, str(spec.k), self.schemas.get(example_set, "")]
+        own = [
+            spec.kind,
+            spec.selection,
+            spec.order,
+            str(spec.k),
+            self.schemas.get(example_set, ""),
+        ]
         if template:
             own += [template.instructions, template.turn, self.name, spec.description]
             own += [f"{name}={value}" for name, value in sorted(self.variables.items())]

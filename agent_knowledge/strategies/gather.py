@@ -17,7 +17,7 @@ from agent_knowledge.context import (
 from agent_knowledge.forms import Form, user_turn
 from agent_knowledge.search import Reading
 from agent_knowledge.strategies.budget import FENCE_TOKENS, fit
-from agent_knowledge.strategies.few_shot import choose_examples, nearest_view
+from agent_knowledge.strategies.few_shot import nearest_view
 from agent_knowledge.strategies.forms import system_text
 from agent_knowledge.strategies.messages import in_order
 from agent_knowledge.strategies.retrieval import retrieve
@@ -43,9 +43,9 @@ def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: She
     if plan.sources:
         passages, failed = retrieve(plan, reading.probes, shelf)
     if plan.examples and plan.k_examples and not plan.endpoint:
-        shown = shelf.examples[plan.examples]
-        view = nearest_view(shown, reading.views)
-        examples = choose_examples(shown, view, plan.k_examples, text)
+        chooser, selection = shelf.examples[plan.examples], agent.examples[plan.examples].selection
+        view = nearest_view(chooser.held, reading.views)
+        examples = chooser.choose(view, plan.k_examples, text, selection)
     fitted = fit(passages, examples, agent.policy.context_tokens, _frame_tokens(form))
     rules = _rules(decision, fitted.passages, fitted.examples, form)
     return Knowledge(

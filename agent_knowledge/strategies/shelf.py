@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent_knowledge.forms import Form
-from agent_knowledge.ports import Embedder, ExampleSet, PassageIndex, Retriever
+from agent_knowledge.ports import Embedder, PassageIndex, Retriever
+from agent_knowledge.strategies.few_shot import ExampleChooser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +18,12 @@ class Shelf:
         embedder: What the index was built with.
         index: The indexed sources, if any.
         external: Retrievers of external sources, by name.
-        examples: Example sets, by name.
+        examples: Example sets, each with its chooser, by name.
         forms: How the tasks of each are put.
     """
 
     embedder: Embedder
     index: PassageIndex | None = None
     external: Mapping[str, Retriever] = field(default_factory=dict[str, Retriever])
-    examples: Mapping[str, ExampleSet] = field(default_factory=dict[str, ExampleSet])
+    examples: Mapping[str, ExampleChooser] = field(default_factory=dict[str, ExampleChooser])
     forms: Mapping[str, Form] = field(default_factory=dict[str, Form])

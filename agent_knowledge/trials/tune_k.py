@@ -1,19 +1,23 @@
-"""How many examples to show, and in which order: chosen by measuring, not by belief.
+"""How many examples to show, which, and in which order: chosen by measuring, not by belief.
 
-Every number of examples is tried on the same cases, in both orders. The fewest that are not proven
-worse than the best are chosen: what more of them would buy is not there to be seen.
+Every number of examples is tried on the same cases, in both orders, and, of a set of labels, one
+of each label or half of them for the likeliest. The fewest that are not proven worse than the best
+are chosen: what more of them would buy is not there to be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from agent_knowledge.assembly import load_router
 from agent_knowledge.errors import InputError
+from agent_knowledge.examples.labels import has_labels
+from agent_knowledge.examples.sets import StoredExamples
 from agent_knowledge.ledger import MIN_CASES
 from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.strategies.few_shot import Selection
 from agent_knowledge.trials.evaluate import result_of
 from agent_knowledge.trials.measure import Arm
 from agent_knowledge.trials.pool import Watch
@@ -24,15 +28,35 @@ Order = Literal["best_last", "best_first"]
 COUNTS = (0, 1, 2, 4, 8, 16)
 """Examples shown; none is the rung `prompt`."""
 ORDERS: tuple[Order, ...] = ("best_last", "best_first")
+SELECTIONS: tuple[Selection, ...] = ("balanced", "weighted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """One way to show a set's examples, and how it did.
+class Way:
+    """One way to show a set's examples; the settings of the set.
 
     Attributes:
         k: Examples at most.
         order: Where the nearest stands.
+        selection: Which, of a set of labels.
+    """
+
+    k: int
+    order: Order
+    selection: Selection = "balanced"
+
+    def __str__(self) -> str:
+        """The settings in a few words."""
+        weighted = ", weighted" if self.selection == "weighted" else ""
+        return f"{self.k} {self.order}{weighted}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """How one way to show a set's examples did.
+
+    Attributes:
+        way: Which.
         score: Mean of the metric, 0..1.
         ci: 95 % interval of it.
         behind: How far it lies behind the best, 95 % paired interval; (0, 0) for the best itself.
@@ -41,8 +65,7 @@ class Variant:
         errors: Cases without an answer.
     """
 
-    k: int
-    order: Order
+    way: Way
     score: float
     ci: Interval
     behind: Interval
@@ -81,30 +104,31 @@ class TunedK:
         """The choice in a sentence."""
         if self.chosen is None:
             return f"{self.n} cases tell no winner; at least {MIN_CASES} would do"
-        if self.chosen.k == 0:
+        way, best = self.chosen.way, self.best.way
+        if way.k == 0:
             told = "no number of examples is proven better than none: leave few-shot out"
         elif self.chosen is self.best:
-            told = f"{self.chosen.k} examples, {self.chosen.order}: the best, and fewer are worse"
+            told = f"{way}: the best, and fewer examples are worse"
         else:
             low, high = self.chosen.behind
             told = (
-                f"{self.chosen.k} examples, {self.chosen.order}, are the fewest not proven worse"
-                f" than the best ({self.best.k}, {self.best.order}; it leads by {low:+.3f} to"
-                f" {high:+.3f})"
+                f"{way} shows the fewest examples not proven worse than the best"
+                f" ({best}; it leads by {low:+.3f} to {high:+.3f})"
             )
         return f"{told}. Chosen on these cases, its score is optimistic: confirm it on others"
 
     @property
     def yaml(self) -> str:
         """What to write into the configuration; nothing where nothing was chosen."""
-        if self.chosen is None or self.chosen.k == 0:
+        if self.chosen is None or self.chosen.way.k == 0:
             return ""
-        settings = f"    k: {self.chosen.k}\n    order: {self.chosen.order}\n"
-        return f"examples:\n  {self.example_set}:\n{settings}"
+        settings = asdict(self.chosen.way)
+        lines = "".join(f"    {key}: {value}\n" for key, value in settings.items())
+        return f"examples:\n  {self.example_set}:\n{lines}"
 
 
 def tune_k(setup: Setup, watch: Watch | None = None, counts: Sequence[int] = COUNTS) -> TunedK:
-    """Measure every number of examples in both orders, and choose.
+    """Measure every number of examples in every way, and choose.
 
     Args:
         setup: From `setup.set_up`; its rungs don't matter.
@@ -121,24 +145,19 @@ def tune_k(setup: Setup, watch: Watch | None = None, counts: Sequence[int] = COU
         msg = f"--tune-k needs an example set; give --set ({names})"
         raise InputError(msg)
     name = setup.examples.name
-    able = [k for k in counts if k <= len(setup.examples.examples)]
-    own: Order = setup.agent.examples[name].order  # the order of none or one is no matter
-    wanted: list[tuple[int, Order]] = [
-        (k, order) for k in able for order in (ORDERS if k > 1 else (own,))
-    ]
-    arms = [_arm(setup, name, k, order) for k, order in wanted]
+    ways = list(_ways(setup, setup.examples, counts))
+    arms = [_arm(setup, name, way) for way in ways]
     cases = setup.cases.cases
     replies = setup.asker.ask_all(arms, cases, setup.workers, watch)
     estimates = setup.scorer.estimate([replies[arm.name] for arm in arms])
     best = max(range(len(arms)), key=lambda place: estimates.scores[place])
     variants: list[Variant] = []
-    for place, ((k, order), arm) in enumerate(zip(wanted, arms, strict=True)):
+    for place, (way, arm) in enumerate(zip(ways, arms, strict=True)):
         score, ci = estimates.scores[place], estimates.ci[place]
         row = result_of(arm, replies[arm.name], setup, score, ci)
         variants.append(
             Variant(
-                k=k,
-                order=order,
+                way=way,
                 score=row.score,
                 ci=row.ci,
                 behind=_lead(estimates, best, place),
@@ -160,8 +179,8 @@ def tune_k(setup: Setup, watch: Watch | None = None, counts: Sequence[int] = COU
 def _choose(variants: Sequence[Variant]) -> Variant:
     """The fewest examples not proven worse than the best, in their better order."""
     able = [variant for variant in variants if not variant.worse]
-    fewest = min(variant.k for variant in able)
-    return max((v for v in able if v.k == fewest), key=lambda variant: variant.score)
+    fewest = min(variant.way.k for variant in able)
+    return max((v for v in able if v.way.k == fewest), key=lambda variant: variant.score)
 
 
 def _lead(estimates: Estimates, best: int, place: int) -> Interval:
@@ -174,22 +193,35 @@ def _lead(estimates: Estimates, best: int, place: int) -> Interval:
     return 0.0 - high, 0.0 - low
 
 
-def _arm(setup: Setup, name: str, k: int, order: Order) -> Arm:
+def _ways(setup: Setup, examples: StoredExamples, counts: Sequence[int]) -> Iterator[Way]:
+    """The ways that differ: the order of one example, or the labels of two, are no matter."""
+    own = setup.agent.examples[examples.name].order
+    labelled = has_labels(examples)
+    for k in counts:
+        if k > len(examples.examples):
+            continue
+        for order in ORDERS if k > 1 else (own,):
+            for selection in SELECTIONS if labelled and k > 2 else SELECTIONS[:1]:
+                yield Way(k=k, order=order, selection=selection)
+
+
+def _arm(setup: Setup, name: str, way: Way) -> Arm:
     model = next(arm for arm in setup.arms if arm.rung != "fine_tuned")
     return Arm(
-        name=f"{k} {order}",
-        rung="few_shot" if k else "prompt",
-        router=_router(setup, name, max(k, 1), order),
+        name=str(way),
+        rung="few_shot" if way.k else "prompt",
+        router=_router(setup, name, way),
         example_set=name,
         chat=model.chat,
         identity=model.identity,
     )
 
 
-def _router(setup: Setup, name: str, k: int, order: Order) -> KnowledgeRouter:
+def _router(setup: Setup, name: str, way: Way) -> KnowledgeRouter:
     """The agent's router with other settings for a set; nothing is retrieved, so no sources."""
     config, agent = setup.config, setup.agent.name
-    shown = config.examples[name].model_copy(update={"k": k, "order": order})
+    settings = asdict(way) | {"k": max(way.k, 1)}
+    shown = config.examples[name].model_copy(update=settings)
     alone = config.agents[agent].model_copy(update={"sources": (), "endpoint": None})
     update = {
         "examples": {**config.examples, name: shown},

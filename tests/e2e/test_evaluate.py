@@ -185,12 +185,13 @@ def test_calls_keep_a_rate(desk: CommandLine, server: Server) -> None:
 def test_the_number_of_examples_is_measured(desk: CommandLine, server: Server) -> None:
     write_cases(desk.folder, 6)
     row = desk(*RUN, "--tune-k", "--json").json
-    assert [variant["k"] for variant in row["variants"]] == [0, 1, 2, 2, 4, 4, 8, 8, 16, 16]
-    assert row["best"] == {"k": 1, "order": "best_last"}
+    counts = [0, 1, 2, 2, *[4] * 4, *[8] * 4, *[16] * 4]
+    assert [variant["k"] for variant in row["variants"]] == counts
+    assert row["best"] == {"k": 1, "order": "best_last", "selection": "balanced"}
     assert (row["chosen"], row["yaml"]) == (None, "")
     told = desk(*RUN, "--tune-k")
     assert "6 cases tell no winner; at least 50 would do" in told.out
-    assert server.calls == 6 * 10
+    assert server.calls <= 6 * len(counts)
     assert not Ledger(desk.folder / ".agent-knowledge").trials()
 
 

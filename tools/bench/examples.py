@@ -40,7 +40,7 @@ from threadpoolctl import threadpool_limits
 
 from agent_knowledge.context import EXAMPLE_ASSISTANT, EXAMPLE_USER, EXAMPLES_RULE
 from agent_knowledge.examples.sets import StoredExamples
-from agent_knowledge.strategies.few_shot import choose_examples
+from agent_knowledge.strategies.few_shot import ExampleChooser
 from agent_knowledge.types import Example
 from tools.bench.peers.endpoint import AT_ONCE, open_chat
 from tools.data.embedding import RememberingMiniLM
@@ -145,7 +145,16 @@ def ours(examples: Sequence[Example], k: int, embedder: RememberingMiniLM) -> Ch
     """The package's own choice."""
     vectors = embedder.embed([example.input for example in examples])
     stored = StoredExamples(name="pool", examples=tuple(examples), vectors=vectors, digest="")
-    return lambda text: choose_examples(stored, embedder.embed([text])[0], k, text)
+    chooser = ExampleChooser.of(stored)
+    return lambda text: chooser.choose(embedder.embed([text])[0], k, text)
+
+
+def weighted(examples: Sequence[Example], k: int, embedder: RememberingMiniLM) -> Choose:
+    """The package's own choice, half of it for the likeliest label."""
+    vectors = embedder.embed([example.input for example in examples])
+    stored = StoredExamples(name="pool", examples=tuple(examples), vectors=vectors, digest="")
+    chooser = ExampleChooser.of(stored)
+    return lambda text: chooser.choose(embedder.embed([text])[0], k, text, "weighted")
 
 
 def similarity(examples: Sequence[Example], k: int, embedder: RememberingMiniLM) -> Choose:
@@ -165,7 +174,8 @@ def marginal(examples: Sequence[Example], k: int, embedder: RememberingMiniLM) -
 
 
 METHODS = {
-    "ours": ours,
+    "ours, balanced": ours,
+    "ours, weighted": weighted,
     "LangChain, semantic similarity": similarity,
     "LangChain, MMR": marginal,
 }

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_knowledge.strategies.few_shot import choose_examples
+from agent_knowledge.strategies.few_shot import ExampleChooser
 from agent_knowledge.text import words
 from tests.unit.fakes import Examples, unit
 
@@ -20,7 +20,7 @@ def test_of_a_set_of_labels_each_of_the_best_labels_is_shown_once():
         ("hello", "other", unit(0, 1)),
         ("hi", "other", unit(-1, 1)),
     )
-    chosen = choose_examples(examples, TASK, 2)
+    chosen = ExampleChooser.of(examples).choose(TASK, 2)
     assert [(e.input, e.output) for e in chosen] == [
         ("refund now", "billing"),
         ("parcel lost", "shipping"),
@@ -36,7 +36,7 @@ def test_a_label_with_one_stray_neighbour_gives_way_to_one_that_is_near_througho
         ("near", "b", unit(1, 0.2)),
         ("near too", "b", unit(1, 0.3)),
     )
-    assert choose_examples(examples, TASK, 1)[0].output == "b"
+    assert ExampleChooser.of(examples).choose(TASK, 1)[0].output == "b"
 
 
 def test_elsewhere_near_duplicates_give_way_to_something_different():
@@ -47,18 +47,18 @@ def test_elsewhere_near_duplicates_give_way_to_something_different():
         ("b", "Something else entirely.", unit(1, -0.6)),
         ("far", "Nothing to do with it.", unit(-1, 0)),
     )
-    assert [e.input for e in choose_examples(examples, TASK, 2)] == ["a", "b"]
+    assert [e.input for e in ExampleChooser.of(examples).choose(TASK, 2)] == ["a", "b"]
 
 
 def test_long_outputs_are_no_labels_however_often_they_repeat():
     text = "A paragraph that says the same thing as the other one, word for word, twice."
     examples = Examples.of(("a", text, unit(1, 0.1)), ("b", text, unit(1, -0.9)))
-    assert len(choose_examples(examples, TASK, 2)) == 2
+    assert len(ExampleChooser.of(examples).choose(TASK, 2)) == 2
 
 
 def test_an_agent_with_fewer_examples_shows_those():
     examples = Examples.of(("a", "1", unit(1, 0)), ("b", "2", unit(1, 1)))
-    assert [e.input for e in choose_examples(examples, TASK, 9)] == ["a", "b"]
+    assert [e.input for e in ExampleChooser.of(examples).choose(TASK, 9)] == ["a", "b"]
 
 
 def test_an_example_that_is_the_task_is_never_shown_however_it_is_written():
@@ -67,10 +67,10 @@ def test_an_example_that_is_the_task_is_never_shown_however_it_is_written():
         ("where is MY parcel", "It is late, and we are sorry for it.", unit(1, 0)),
         ("Where is my invoice?", "It came with the parcel, on paper.", unit(1, 0.4)),
     )
-    shown = choose_examples(examples, TASK, 3, "  Where  is my parcel...")
+    shown = ExampleChooser.of(examples).choose(TASK, 3, "  Where  is my parcel...")
     assert [e.input for e in shown] == ["Where is my invoice?"]
     only = Examples.of(("Where is my parcel?", "It is under way.", unit(1, 0)))
-    assert choose_examples(only, TASK, 3, "where is my parcel") == ()
+    assert ExampleChooser.of(only).choose(TASK, 3, "where is my parcel") == ()
 
 
 def test_the_task_lends_its_own_label_no_weight():
@@ -78,8 +78,8 @@ def test_the_task_lends_its_own_label_no_weight():
     others = [("parcel lost", "shipping", unit(1, 0.3)), ("parcel late", "shipping", unit(1, 0.4))]
     itself = ("I want my money", "billing", unit(1, 0))
     examples = Examples.of(itself, near, far, *others)
-    assert choose_examples(examples, TASK, 1)[0].output == "billing"
-    assert choose_examples(examples, TASK, 1, "I want my money!")[0].output == "shipping"
+    assert ExampleChooser.of(examples).choose(TASK, 1)[0].output == "billing"
+    assert ExampleChooser.of(examples).choose(TASK, 1, "I want my money!")[0].output == "shipping"
 
 
 def test_of_near_duplicates_the_nearest_is_shown_and_others_take_the_place():
@@ -91,7 +91,7 @@ def test_of_near_duplicates_the_nearest_is_shown_and_others_take_the_place():
         ("parcel lost", "shipping", unit(1, 0.9)),
         ("parcel late", "shipping", unit(1, 1.4)),
     )
-    shown = choose_examples(examples, TASK, 3)
+    shown = ExampleChooser.of(examples).choose(TASK, 3)
     assert [e.input for e in shown] == ["refund now", "parcel lost", "my money"]
 
 
@@ -102,7 +102,7 @@ def test_near_inputs_of_different_outputs_tell_the_outputs_apart():
         ("fee for cash", "cash fee", unit(1, 0.11)),
         ("a fee for cash", "cash fee", unit(1, 0.91)),
     )
-    shown = choose_examples(examples, TASK, 2)
+    shown = ExampleChooser.of(examples).choose(TASK, 2)
     assert {e.output for e in shown} == {"payment fee", "cash fee"}
 
 
@@ -125,7 +125,7 @@ def fold(text: str) -> str:
 @given(ROWS, st.integers(1, 8), st.integers(0, 11))
 def test_whichever_example_the_task_is_that_one_is_not_shown(rows: list, k: int, place: int):
     task, _, vector = rows[place % len(rows)]
-    chosen = choose_examples(Examples.of(*rows), vector, k, task)
+    chosen = ExampleChooser.of(Examples.of(*rows)).choose(vector, k, task)
     assert fold(task) == "" or fold(task) not in {fold(e.input) for e in chosen}
 
 
@@ -133,7 +133,7 @@ def test_whichever_example_the_task_is_that_one_is_not_shown(rows: list, k: int,
 @given(ROWS, st.integers(1, 8))
 def test_never_more_than_k_each_once_and_the_best_first(rows: list, k: int):
     examples = Examples.of(*rows)
-    chosen = choose_examples(examples, TASK, k)
+    chosen = ExampleChooser.of(examples).choose(TASK, k)
     assert len({fold(e.input) for e in chosen}) == len(chosen)
     assert 1 <= len(chosen) <= k
     scores = [e.score for e in chosen]
@@ -145,3 +145,18 @@ def test_never_more_than_k_each_once_and_the_best_first(rows: list, k: int):
         assert not once_each or len(set(outputs[: len(all_outputs)])) == min(k, len(all_outputs))
     else:
         assert scores == sorted(scores, reverse=True)
+
+
+def test_the_likeliest_label_may_have_half_of_the_places():
+    rows = [
+        (f"{label} {n}", label, unit(1, 0.1 * place + 0.03 * n))
+        for place, label in enumerate(("billing", "shipping", "returns", "account"))
+        for n in range(4)
+    ]
+    chooser = ExampleChooser.of(Examples.of(*rows))
+    shown = chooser.choose(TASK, 5, selection="weighted")
+    labels = [example.output for example in shown]
+    assert labels[:3] == ["billing"] * 3
+    assert len(set(labels)) == 3
+    assert len({e.output for e in chooser.choose(TASK, 4)}) == 4
+    assert len({e.output for e in chooser.choose(TASK, 2, selection="weighted")}) == 2

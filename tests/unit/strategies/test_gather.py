@@ -26,6 +26,7 @@ from agent_knowledge.search import Query, Reading
 from agent_knowledge.strategies.forms import forms_of, system_text
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.messages import to_messages
+from agent_knowledge.strategies.few_shot import ExampleChooser
 from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import (
     Decision,
@@ -81,7 +82,7 @@ def gathered(
         embedder=CountingEmbedder(),
         index=index,
         external=external,
-        examples=SETS,
+        examples={name: ExampleChooser.of(held) for name, held in SETS.items()},
         forms=forms_of(agent, SETS),
     )
     return gather(decision, reading, agent, shelf)

@@ -29,24 +29,27 @@ def wants_two(messages: Sequence[BaseMessage]) -> str:
 def test_every_number_is_tried_in_both_orders_and_paid_for_once(tmp_path: Path) -> None:
     model = Counting(wants_two)
     found = tuned(tmp_path, model, count=2, counts=COUNTS)
-    assert [(row.k, row.order) for row in found.variants] == [
-        (0, "best_last"),
-        (1, "best_last"),
-        *((k, order) for k in (2, 4, 8, 16) for order in ("best_last", "best_first")),
+    orders, selections = ("best_last", "best_first"), ("balanced", "weighted")
+    assert [(row.way.k, row.way.order, row.way.selection) for row in found.variants] == [
+        (0, "best_last", "balanced"),
+        (1, "best_last", "balanced"),
+        *((2, order, "balanced") for order in orders),
+        *((k, order, chosen) for k in (4, 8, 16) for order in orders for chosen in selections),
     ]
     asked = model.calls
-    assert asked == 2 * len(found.variants)
+    assert asked <= 2 * len(found.variants)  # ways that come to the same prompt cost it once
     assert tuned(tmp_path, model, count=2, counts=COUNTS) == found
     assert model.calls == asked
 
 
 def test_the_fewest_that_do_as_well_are_chosen(tmp_path: Path) -> None:
     found = tuned(tmp_path, Counting(wants_two), counts=(0, 1, 2, 4))
-    assert [row.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1]
+    assert [row.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1, 1, 1]
     assert found.variants[1].worse
     assert found.chosen is not None
-    assert found.chosen.k == 2
-    assert found.yaml == "examples:\n  triage:\n    k: 2\n    order: best_last\n"
+    assert found.chosen.way.k == 2
+    settings = "    k: 2\n    order: best_last\n    selection: balanced\n"
+    assert found.yaml == f"examples:\n  triage:\n{settings}"
     assert "confirm it on others" in found.why
 
 
@@ -57,15 +60,15 @@ def test_the_order_reaches_the_prompt(tmp_path: Path) -> None:
         return right(messages) if nearest_first else "neither"
 
     found = tuned(tmp_path, Counting(wants_best_first))
-    assert found.best.order == "best_first"
+    assert found.best.way.order == "best_first"
     assert found.chosen is not None
-    assert found.chosen.order == "best_first"
+    assert found.chosen.way.order == "best_first"
 
 
 def test_examples_that_buy_nothing_are_left_out(tmp_path: Path) -> None:
     found = tuned(tmp_path, Counting())
     assert found.chosen is not None
-    assert (found.chosen.k, found.yaml) == (0, "")
+    assert (found.chosen.way.k, found.yaml) == (0, "")
     assert "leave few-shot out" in found.why
 
 

@@ -31,13 +31,14 @@ from agent_knowledge.examples.labels import has_labels
 from agent_knowledge.examples.sets import StoredExamples, load_examples
 from agent_knowledge.history import now
 from agent_knowledge.search import Query, Reading
+from agent_knowledge.strategies.few_shot import ExampleChooser
 from agent_knowledge.strategies.forms import form_of
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.messages import to_messages
 from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.card_text import render
-from agent_knowledge.trials.data_card import (
+from agent_knowledge.trials.training.card_text import render
+from agent_knowledge.trials.training.data_card import (
     Card,
     Detector,
     LeftOut,
@@ -46,7 +47,7 @@ from agent_knowledge.trials.data_card import (
     measure_labels,
     measure_tokens,
 )
-from agent_knowledge.trials.near_duplicates import SAME, groups_of, hold_out, restating
+from agent_knowledge.trials.training.near_duplicates import SAME, groups_of, hold_out, restating
 from agent_knowledge.types import Example, Signals, Task
 
 FORMATS = ("chat-jsonl",)
@@ -337,7 +338,7 @@ def _prompts(stored: StoredExamples, places: Sequence[int], agent: AgentProfile)
     serving = agent.model_copy(update={"endpoint": stand_in, "endpoint_name": _STAND_IN})
     shelf = Shelf(
         embedder=packaged_embedder(),
-        examples={name: stored},
+        examples={name: ExampleChooser.of(stored)},
         forms={name: form_of(serving, name, stored)},
     )
     signals = Signals(need={"direct": 0.0, "retrieval": 0.0, "few_shot": 1.0})

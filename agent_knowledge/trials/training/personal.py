@@ -32,7 +32,7 @@ class _OfflineEmailRecognizer(known.EmailRecognizer):
 
     def validate_result(self, pattern_text: str) -> bool:
         """Whether the address is of a domain that can exist."""
-        return bool(self._domains(pattern_text).top_domain_under_public_suffix)
+        return bool(self._domains(pattern_text).fqdn)
 
 
 class PersonalData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_knowledge.trials.data_card import (
+from agent_knowledge.trials.training.data_card import (
     EXTRA,
     FEW_A_LABEL,
     SHOWN_ROWS,

@@ -1,0 +1,1 @@
+"""Training data for a fine-tune elsewhere: cleaned, split, checked, described."""
