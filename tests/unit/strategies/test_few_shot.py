@@ -148,10 +148,16 @@ def test_never_more_than_k_each_once_and_the_best_first(rows: list, k: int):
 
 
 def test_the_likeliest_label_may_have_half_of_the_places():
+    slopes = {
+        "billing": (0.0, 0.3, 0.6),
+        "shipping": (1, 1.6),
+        "returns": (3, 9),
+        "account": (40, 90),
+    }
     rows = [
-        (f"{label} {n}", label, unit(1, 0.1 * place + 0.03 * n))
-        for place, label in enumerate(("billing", "shipping", "returns", "account"))
-        for n in range(4)
+        (f"{label} {slope}", label, unit(1, slope))
+        for label, held in slopes.items()
+        for slope in held
     ]
     chooser = ExampleChooser.of(Examples.of(*rows))
     shown = chooser.choose(TASK, 5, selection="weighted")

@@ -23,10 +23,10 @@ from agent_knowledge.context import (
 )
 from agent_knowledge.forms import user_turn
 from agent_knowledge.search import Query, Reading
+from agent_knowledge.strategies.few_shot import ExampleChooser
 from agent_knowledge.strategies.forms import forms_of, system_text
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.messages import to_messages
-from agent_knowledge.strategies.few_shot import ExampleChooser
 from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import (
     Decision,
