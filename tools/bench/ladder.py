@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def climb(data: Path, servers: Servers, cases: int, folder: Path) -> Iterator[str]:
-    """Measure both kinds of tasks, then route.
+    """Measure both kinds of tasks, then route. One call at a time: latencies are one user's.
 
     Args:
         data: The folder of the sets.
@@ -131,8 +131,12 @@ def climb(data: Path, servers: Servers, cases: int, folder: Path) -> Iterator[st
     config = _configure(data, servers, folder)
     index_sources(config)
     yield from _routed("before any trial", config, work)
-    yield from _measured("pattern", "bank", config, work.pattern, Settings(example_set="intents"))
-    yield from _measured("facts", "reader", config, work.facts, Settings(metric="token_f1"))
+    yield from _measured(
+        "pattern", "bank", config, work.pattern, Settings(example_set="intents", concurrency=1)
+    )
+    yield from _measured(
+        "facts", "reader", config, work.facts, Settings(metric="token_f1", concurrency=1)
+    )
     yield f"ledger: {(config.store_path / 'ledger.jsonl').stat().st_size} bytes"
     yield from _routed("with the ledger", config, work)
 
