@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent_knowledge.answer import Answerer as Answerer
     from agent_knowledge.answer import load_answerer as load_answerer
+    from agent_knowledge.answers import Answer as Answer
+    from agent_knowledge.answers import Citation as Citation
     from agent_knowledge.assembly import load_router as load_router
     from agent_knowledge.config import KnowledgeConfig as KnowledgeConfig
     from agent_knowledge.errors import AgentKnowledgeError as AgentKnowledgeError
     from agent_knowledge.indexing import index_sources as index_sources
     from agent_knowledge.router import KnowledgeRouter as KnowledgeRouter
-    from agent_knowledge.types import Answer as Answer
-    from agent_knowledge.types import Citation as Citation
     from agent_knowledge.types import Decision as Decision
     from agent_knowledge.types import Example as Example
     from agent_knowledge.types import Knowledge as Knowledge
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AgentKnowledgeError": "errors",
-    "Answer": "types",
+    "Answer": "answers",
     "Answerer": "answer",
-    "Citation": "types",
+    "Citation": "answers",
     "Decision": "types",
     "Example": "types",
     "Knowledge": "types",

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from agent_knowledge.answers import Answer
 from agent_knowledge.assembly import ConfigLike, load_endpoint, load_model, load_router, read_config
 from agent_knowledge.citations.finish import finish
 from agent_knowledge.config import Policy
@@ -17,7 +18,7 @@ from agent_knowledge.models.chat import Chat, Prompt
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.schemas import Checked, check_answer
 from agent_knowledge.strategies.messages import not_in_form, to_messages, to_messages_again
-from agent_knowledge.types import Answer, Knowledge, Task
+from agent_knowledge.types import Knowledge, Task
 
 
 def load_answerer(

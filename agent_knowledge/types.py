@@ -105,6 +105,9 @@ class Passage:
         end: One past the last character.
         score: How well it fits the query, comparable within one search only; higher is better.
         date: ISO date of the document's last change, when known.
+        document_hash: Hash of the stored document's content, when known: another one means that
+            the document changed since.
+        lines: The stored document's lines that it begins and ends on, from 1, when known.
     """
 
     source: str
@@ -116,6 +119,13 @@ class Passage:
     end: int
     score: float = 0.0
     date: str | None = None
+    document_hash: str | None = None
+    lines: tuple[int, int] | None = None
+
+    @property
+    def id(self) -> str:
+        """What tells it from every other passage of the store."""
+        return f"{self.source}:{self.document}:{self.start}-{self.end}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,89 +305,6 @@ class Knowledge:
     prompt: str = ""
     form: Form = field(default_factory=Form)
     left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
-    """Where a passage says it: characters `start:end` of passage number `passage`'s text."""
-
-    passage: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A sentence of an answer that bears citation markers.
-
-    Attributes:
-        text: The sentence without its markers.
-        start: Its first character in the answer.
-        end: One past its last, markers included.
-        cites: Ids of the passages that it names and that exist.
-        supported: A cited passage says it.
-        score: How well the best cited passage covers it, 0..1.
-        quote: Where that passage says it, when it does.
-    """
-
-    text: str
-    start: int
-    end: int
-    cites: tuple[str, ...]
-    supported: bool
-    score: float
-    quote: Quote | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
-    """A claim in an answer tied to one passage, verified.
-
-    Attributes:
-        start: First character of the claim in the answer.
-        end: One past its last.
-        number: The passage's number in the answer, as in `[1]`.
-        passage: The passage.
-        supported: Whether the passage was found to say it.
-        score: Degree of support, 0..1.
-    """
-
-    start: int
-    end: int
-    number: int
-    passage: Passage
-    supported: bool
-    score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer with its evidence.
-
-    Attributes:
-        text: What to show; no marker in it names a passage that does not exist.
-        citations: One per claim and passage, in order of the text.
-        claims: Every sentence with a marker, verified.
-        fabricated: Markers that the model wrote and that name no passage; removed from the text.
-        knowledge: What the model was given, with the decision.
-        model: Which model answered.
-        fallbacks: Rungs that were tried first and failed, with what they said.
-        faults: How the text breaks its set's JSON schema, after one try to repair it.
-    """
-
-    text: str
-    knowledge: Knowledge
-    citations: tuple[Citation, ...] = ()
-    claims: tuple[Claim, ...] = ()
-    fabricated: tuple[str, ...] = ()
-    model: str = ""
-    fallbacks: tuple[str, ...] = ()
-    faults: tuple[str, ...] = ()
-
-    @property
-    def decision(self) -> Decision:
-        """The decision behind the answer."""
-        return self.knowledge.decision
 
 
 def to_dict(value: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_knowledge.answers import Answer
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Row, require_one_way, run_batch, task_of
 from agent_knowledge.cli.options import (
@@ -20,7 +21,7 @@ from agent_knowledge.cli.options import (
     Strategy,
 )
 from agent_knowledge.errors import RunError
-from agent_knowledge.types import Answer, Task, to_dict
+from agent_knowledge.types import Task, to_dict
 
 if TYPE_CHECKING:
     from agent_knowledge.answer import Answerer

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from agent_knowledge.types import Answer, Decision, to_dict
+from agent_knowledge.answers import Answer
+from agent_knowledge.types import Decision, to_dict
 
 _EXCERPT_CHARACTERS = 280
 

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from agent_knowledge import types
+from agent_knowledge.answers import Answer
 from agent_knowledge.errors import InputError
 from agent_knowledge.types import (
-    Answer,
     Decision,
     Knowledge,
     Message,

@@ -46,6 +46,12 @@ Put the bank customer's message into its intent. Answer with the intent alone.
 ---
 {{input}}
 """
+EXAMPLES = {
+    "file": "intents.jsonl",
+    "template": "intents.md",
+    "k": 8,
+    "selection": "weighted",  # a small model copies: tools.bench.examples tells by how much
+}
 BUDGET_MS = 300
 """What the agent's policy asks of an answer's latency."""
 
@@ -176,7 +182,7 @@ def _configure(data: Path, servers: Servers, folder: Path) -> KnowledgeConfig:
     given = {
         "models": {"default": f"openai:{servers.model}"},
         "sources": sources,
-        "examples": {"intents": {"file": "intents.jsonl", "template": "intents.md", "k": 8}},
+        "examples": {"intents": EXAMPLES},
         "endpoints": {"intents-ft": endpoint},
         "agents": {
             "bank": {

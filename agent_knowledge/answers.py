@@ -1,0 +1,148 @@
+"""An answer with its evidence: claims, what they cite, and whether the passages say so.
+
+Values like those of `types`, which they build on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent_knowledge.types import Decision, Knowledge, Passage
+
+Verdict = Literal["supported", "unsupported", "contradicted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Where a passage says it: characters `start:end` of passage number `passage`'s text."""
+
+    passage: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotation:
+    """Words of an answer between quotation marks, beside a citation.
+
+    Attributes:
+        start: Its first character in the answer, behind the mark.
+        end: One past its last.
+        verbatim: A cited passage has them, white space and typography aside.
+    """
+
+    start: int
+    end: int
+    verbatim: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a second judge says of a claim; it stands beside the packaged verdict.
+
+    Attributes:
+        judge: Who was asked.
+        supported: What it says; None where it gave nothing that can be used.
+        reason: Why, in its words; or what went wrong.
+    """
+
+    judge: str
+    supported: bool | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A sentence of an answer that bears citation markers.
+
+    Attributes:
+        text: The sentence without its markers.
+        start: Its first character in the answer.
+        end: One past its last, markers included.
+        cites: Ids of the passages that it names and that exist.
+        supported: A cited passage says it.
+        score: How well the best cited passage covers it, 0..1.
+        quote: Where that passage says it, when it does.
+        contradicted: A cited passage says otherwise.
+        reason: Why it is not supported, in words.
+        quotations: What it puts between quotation marks, each found verbatim or not.
+        opinion: What a second judge says, where one is asked.
+    """
+
+    text: str
+    start: int
+    end: int
+    cites: tuple[str, ...]
+    supported: bool
+    score: float
+    quote: Quote | None = None
+    contradicted: bool = False
+    reason: str = ""
+    quotations: tuple[Quotation, ...] = ()
+    opinion: Opinion | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The finding in one word."""
+        if self.supported:
+            return "supported"
+        return "contradicted" if self.contradicted else "unsupported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A claim in an answer tied to one passage, verified.
+
+    Attributes:
+        start: First character of the claim in the answer.
+        end: One past its last.
+        number: The passage's number in the answer, as in `[1]`.
+        passage: The passage.
+        supported: Whether the passage was found to say it.
+        score: Degree of support, 0..1.
+        quote: Where the passage says it: characters of the passage's text.
+        contradicted: The passage says otherwise.
+    """
+
+    start: int
+    end: int
+    number: int
+    passage: Passage
+    supported: bool
+    score: float
+    quote: tuple[int, int] | None = None
+    contradicted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer with its evidence.
+
+    Attributes:
+        text: What to show; no marker in it names a passage that does not exist.
+        citations: One per claim and passage, in order of the text.
+        claims: Every sentence with a marker, verified.
+        fabricated: Markers that the model wrote and that name no passage; removed from the text.
+        knowledge: What the model was given, with the decision.
+        model: Which model answered.
+        fallbacks: Rungs that were tried first and failed, with what they said.
+        uncited: Sentences that state something and bear no marker, as characters of `text`; told
+            under `citations: always`.
+        faults: How the text breaks its set's JSON schema, after one try to repair it.
+    """
+
+    text: str
+    knowledge: Knowledge
+    citations: tuple[Citation, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    fabricated: tuple[str, ...] = ()
+    uncited: tuple[tuple[int, int], ...] = ()
+    model: str = ""
+    fallbacks: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    @property
+    def decision(self) -> Decision:
+        """The decision behind the answer."""
+        return self.knowledge.decision
