@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent_knowledge.answers import Citation, Claim
 from agent_knowledge.citations.markers import Marker, find_markers
 from agent_knowledge.citations.support import Support, overlap_support
 from agent_knowledge.citations.verify import CitedSentence, cited_sentences, verify
-from agent_knowledge.types import Citation, Claim, Passage
+from agent_knowledge.types import Passage
 
 Unsupported = Literal["annotate", "strip", "repair", "refuse"]
 """What to do about a claim that no cited passage supports: say so in its citation; take its

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent_knowledge.answers import Claim, Quote
 from agent_knowledge.citations.markers import Marker, find_markers
 from agent_knowledge.citations.support import Judgement, Support, overlap_support
 from agent_knowledge.text import sentences, words
-from agent_knowledge.types import Claim, Quote
 
 _NO_STATEMENT = frozenset({"source", "sources", "reference", "references", "citations", "see"})
 
