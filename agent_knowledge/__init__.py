@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from agent_knowledge.answers import Answer as Answer
     from agent_knowledge.answers import Citation as Citation
     from agent_knowledge.assembly import load_router as load_router
+    from agent_knowledge.assembly import load_verifier as load_verifier
+    from agent_knowledge.citations.rendering.html import render_html as render_html
+    from agent_knowledge.citations.rendering.markdown import render_markdown as render_markdown
+    from agent_knowledge.citations.verifier import CitationVerifier as CitationVerifier
     from agent_knowledge.config import KnowledgeConfig as KnowledgeConfig
     from agent_knowledge.errors import AgentKnowledgeError as AgentKnowledgeError
     from agent_knowledge.indexing import index_sources as index_sources
@@ -33,6 +37,7 @@ _HOMES = {
     "Answer": "answers",
     "Answerer": "answer",
     "Citation": "answers",
+    "CitationVerifier": "citations.verifier",
     "Decision": "types",
     "Example": "types",
     "Knowledge": "types",
@@ -44,6 +49,9 @@ _HOMES = {
     "index_sources": "indexing",
     "load_answerer": "answer",
     "load_router": "assembly",
+    "load_verifier": "assembly",
+    "render_html": "citations.rendering.html",
+    "render_markdown": "citations.rendering.markdown",
 }
 
 __all__ = [
@@ -51,6 +59,7 @@ __all__ = [
     "Answer",
     "Answerer",
     "Citation",
+    "CitationVerifier",
     "Decision",
     "Example",
     "Knowledge",
@@ -62,6 +71,9 @@ __all__ = [
     "index_sources",
     "load_answerer",
     "load_router",
+    "load_verifier",
+    "render_html",
+    "render_markdown",
 ]
 __version__ = "0.1.0"
 

@@ -10,8 +10,18 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from agent_knowledge.answers import Answer
-from agent_knowledge.assembly import ConfigLike, load_endpoint, load_model, load_router, read_config
-from agent_knowledge.citations.finish import finish
+from agent_knowledge.assembly import (
+    ConfigLike,
+    load_endpoint,
+    load_model,
+    load_router,
+    load_verifier,
+    read_config,
+)
+from agent_knowledge.citations.finish import Finished
+from agent_knowledge.citations.repair import Search
+from agent_knowledge.citations.streaming import MarkerBuffer
+from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.config import Policy
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.models.chat import Chat, Prompt
@@ -28,6 +38,7 @@ def load_answerer(
     model: object | None = None,
     embedding: object | None = None,
     retrievers: Mapping[str, object] | None = None,
+    judge: object | None = None,
 ) -> Answerer:
     """Build the router of one agent and put it before a chat model.
 
@@ -38,6 +49,7 @@ def load_answerer(
             the router asks it too, where it asks one and `models.router` names no other.
         embedding: See `load_router`.
         retrievers: See `load_router`.
+        judge: Who gives a second opinion on each cited claim; see `load_verifier`.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
@@ -45,14 +57,20 @@ def load_answerer(
     config = read_config(config)
     asked = model if config.models.router is None else None
     router = load_router(config, agent, embedding=embedding, retrievers=retrievers, model=asked)
-    return Answerer(router, load_model(config, model))
+    verifier = load_verifier(router, judge=judge)
+    return Answerer(router, load_model(config, model), verifier=verifier)
 
 
 class Answerer:
     """Answers tasks with what a router hands over. Safe to share between threads."""
 
     def __init__(
-        self, router: KnowledgeRouter, model: Chat, *, endpoint: Chat | None = None
+        self,
+        router: KnowledgeRouter,
+        model: Chat,
+        *,
+        endpoint: Chat | None = None,
+        verifier: CitationVerifier | None = None,
     ) -> None:
         """Put an answerer together.
 
@@ -60,9 +78,11 @@ class Answerer:
             router: Prepares the knowledge.
             model: Answers everything that no endpoint serves.
             endpoint: The agent's fine-tuned endpoint; default: opened when it is first needed.
+            verifier: Verifies the citations; default: the packaged one.
         """
         self.router = router
         self.model = model
+        self.verifier = verifier or load_verifier(router)
         self._endpoint = endpoint
 
     def answer(self, task: Task | str) -> Answer:
@@ -87,7 +107,8 @@ class Answerer:
         turn = await asyncio.to_thread(self._begin, task)
         while not turn.settled:
             try:
-                return turn.finish(await _ain_form(turn, await turn.chat.areply(turn.messages)))
+                said = await _ain_form(turn, await turn.chat.areply(turn.messages))
+                return await asyncio.to_thread(turn.finish, said)
             except EndpointError as error:
                 turn = await asyncio.to_thread(self._next_rung, turn, error)
         return turn.finish(Checked(text=turn.settled))
@@ -96,8 +117,8 @@ class Answerer:
         """Answer a task piece by piece.
 
         Yields:
-            The model's text as it comes, unverified; last, the whole `Answer`, verified, which a
-            page shows in place of the pieces.
+            The model's text as it comes, unverified, and never half a citation marker; last, the
+            whole `Answer`, verified, which a page shows in place of the pieces.
 
         Raises:
             EndpointError: Also when a model breaks off after its first piece: half an answer is
@@ -106,15 +127,19 @@ class Answerer:
         turn = self._begin(task)
         while not turn.settled:
             said: list[str] = []
+            buffer = MarkerBuffer()
             try:
                 for piece in turn.chat.stream(turn.messages):
                     said.append(piece)
-                    yield piece
+                    if shown := buffer.feed(piece):
+                        yield shown
             except EndpointError as error:
                 if said:
                     raise
                 turn = self._next_rung(turn, error)
                 continue
+            if rest := buffer.flush():
+                yield rest
             yield self._settle(turn, "".join(said))
             return
         yield turn.finish(Checked(text=turn.settled))
@@ -124,15 +149,19 @@ class Answerer:
         turn = await asyncio.to_thread(self._begin, task)
         while not turn.settled:
             said: list[str] = []
+            buffer = MarkerBuffer()
             try:
                 async for piece in turn.chat.astream(turn.messages):
                     said.append(piece)
-                    yield piece
+                    if shown := buffer.feed(piece):
+                        yield shown
             except EndpointError as error:
                 if said:
                     raise
                 turn = await asyncio.to_thread(self._next_rung, turn, error)
                 continue
+            if rest := buffer.flush():
+                yield rest
             yield await self._asettle(turn, "".join(said))
             return
         yield turn.finish(Checked(text=turn.settled))
@@ -148,16 +177,24 @@ class Answerer:
     async def _asettle(self, turn: _Turn, text: str) -> Answer:
         """`_settle`, awaited."""
         try:
-            return turn.finish(await _ain_form(turn, text))
+            return await asyncio.to_thread(turn.finish, await _ain_form(turn, text))
         except EndpointError as error:
             turn = await asyncio.to_thread(self._next_rung, turn, error)
-            return turn.finish(await _ain_form(turn, await turn.chat.areply(turn.messages)))
+            said = await _ain_form(turn, await turn.chat.areply(turn.messages))
+            return await asyncio.to_thread(turn.finish, said)
 
     def _begin(self, task: Task | str) -> _Turn:
         task = Task(task) if isinstance(task, str) else task
         knowledge = self.router.prepare(task)
         policy = self.router.agent.policy
-        turn = _Turn(task=task, knowledge=knowledge, chat=self.model, policy=policy)
+        turn = _Turn(
+            task=task,
+            knowledge=knowledge,
+            chat=self.model,
+            policy=policy,
+            verifier=self.verifier,
+            search=self.router.retrieve,
+        )
         if knowledge.decision.plan.endpoint is None:
             return turn
         try:
@@ -186,6 +223,8 @@ class _Turn:
     knowledge: Knowledge
     chat: Chat
     policy: Policy
+    verifier: CitationVerifier
+    search: Search
     fallbacks: tuple[str, ...] = ()
 
     @property
@@ -215,17 +254,31 @@ class _Turn:
         plan = self.knowledge.decision.plan
         if said.faults and (plan.endpoint or self.policy.on_failure == "raise"):
             raise not_in_form(self.knowledge, said.faults)
-        passages = self.knowledge.passages if plan.citations != "never" else ()
-        finished = finish(said.text, passages, self.policy.unsupported)
+        finished = self._verified(said.text)
+        found = finished.passages or self.knowledge.passages  # a repair may have found more
         return Answer(
             text=finished.text,
-            knowledge=self.knowledge,
+            knowledge=replace(self.knowledge, passages=found),
             citations=finished.citations,
             claims=finished.claims,
             fabricated=finished.fabricated,
+            uncited=finished.uncited,
             model="" if self.settled else self.chat.name,
             fallbacks=self.fallbacks,
             faults=said.faults,
+        )
+
+    def _verified(self, text: str) -> Finished:
+        """The text with its citations checked; JSON by a schema is data, and left as it is."""
+        plan = self.knowledge.decision.plan
+        if plan.citations == "never" or self.knowledge.form.schema:
+            return Finished(text=text)
+        return self.verifier.finish(
+            text,
+            self.knowledge.passages,
+            self.policy.unsupported,
+            plan=plan,
+            search=self.search,
         )
 
 

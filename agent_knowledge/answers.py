@@ -24,17 +24,20 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotation:
-    """Words of an answer between quotation marks, beside a citation.
+    """Words of an answer between quotation marks, or in a block quotation, beside a citation.
 
     Attributes:
         start: Its first character in the answer, behind the mark.
         end: One past its last.
-        verbatim: A cited passage has them, white space and typography aside.
+        verbatim: The cited document has them, white space and typography aside: a cited passage
+            or its title, or where the stored document can be read, that as it is now.
+        found: Where a cited passage has them, if one does.
     """
 
     start: int
     end: int
     verbatim: bool
+    found: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +67,8 @@ class Claim:
         supported: A cited passage says it.
         score: How well the best cited passage covers it, 0..1.
         quote: Where that passage says it, when it does.
-        contradicted: A cited passage says otherwise.
-        reason: Why it is not supported, in words.
+        contradicted: It is not supported, and a cited passage says otherwise.
+        reason: Why it is not supported, in words; empty where it is.
         quotations: What it puts between quotation marks, each found verbatim or not.
         opinion: What a second judge says, where one is asked.
     """
@@ -85,9 +88,7 @@ class Claim:
     @property
     def verdict(self) -> Verdict:
         """The finding in one word."""
-        if self.supported:
-            return "supported"
-        return "contradicted" if self.contradicted else "unsupported"
+        return _verdict(supported=self.supported, contradicted=self.contradicted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,17 @@ class Citation:
     quote: tuple[int, int] | None = None
     contradicted: bool = False
 
+    @property
+    def verdict(self) -> Verdict:
+        """The finding in one word."""
+        return _verdict(supported=self.supported, contradicted=self.contradicted)
+
+
+def _verdict(*, supported: bool, contradicted: bool) -> Verdict:
+    if supported:
+        return "supported"
+    return "contradicted" if contradicted else "unsupported"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -124,7 +136,8 @@ class Answer:
         citations: One per claim and passage, in order of the text.
         claims: Every sentence with a marker, verified.
         fabricated: Markers that the model wrote and that name no passage; removed from the text.
-        knowledge: What the model was given, with the decision.
+        knowledge: What the model was given, with the decision; under `unsupported: repair` with
+            the passages behind its own that a fresh search found for a claim.
         model: Which model answered.
         fallbacks: Rungs that were tried first and failed, with what they said.
         uncited: Sentences that state something and bear no marker, as characters of `text`; told

@@ -16,10 +16,11 @@ from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.history import History
 from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
-from agent_knowledge.ports import Embedder, NeedJudge, QueryWriter, Retriever
+from agent_knowledge.ports import ClaimJudge, Embedder, NeedJudge, QueryWriter, Retriever
 from agent_knowledge.router import KnowledgeRouter
 
 if TYPE_CHECKING:
+    from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.embedding.minilm import MiniLM
     from agent_knowledge.examples.sets import StoredExamples
     from agent_knowledge.models.chat import Chat
@@ -68,6 +69,28 @@ def load_router(
         judge=judge,
         writer=writer,
         evidence=_load_evidence(config, profile, sets),
+    )
+
+
+def load_verifier(
+    router: KnowledgeRouter | None = None, *, judge: object | None = None
+) -> CitationVerifier:
+    """Make a verifier that knows what claims mean, by the packaged embedder.
+
+    Args:
+        router: Whose stored documents quotations are looked up in; None for the passages alone.
+        judge: Who gives a second opinion: an object that satisfies `ports.ClaimJudge`, a LangChain
+            chat model, or an `init_chat_model` string; None for nobody.
+
+    Raises:
+        ConfigError: The judge would be the packaged model, which can judge nothing.
+    """
+    from agent_knowledge.citations.verifier import CitationVerifier
+
+    return CitationVerifier(
+        packaged_embedder(),
+        judge=_load_claim_judge(judge),
+        documents=router.document_text if router else None,
     )
 
 
@@ -218,6 +241,20 @@ def _load_advisers(
         )
         raise ConfigError(msg)
     return ModelJudge(chat=chat) if judges else None, ModelWriter(chat=chat) if writes else None
+
+
+def _load_claim_judge(judge: object | None) -> ClaimJudge | None:
+    if judge is None or (hasattr(judge, "judge") and hasattr(judge, "name")):
+        return cast("ClaimJudge | None", judge)
+    if judge == "extractive":
+        msg = (
+            "judge: 'extractive' can only quote; give 'provider:model', as 'openai:NAME', a chat "
+            "model, or an object with 'name' and 'judge'"
+        )
+        raise ConfigError(msg)
+    from agent_knowledge.models.judging import ModelClaimJudge
+
+    return ModelClaimJudge(chat=_open(judge, "judge"))
 
 
 def load_endpoint(agent: AgentProfile) -> Chat:

@@ -88,12 +88,13 @@ def fence_for(passages: Sequence[Passage], examples: Sequence[Example] = ()) -> 
     return fence
 
 
-def render_passages(passages: Sequence[Passage], fence: str) -> str:
-    """Write passages, numbered from 1 in their order.
+def render_passages(passages: Sequence[Passage], fence: str, first: int = 1) -> str:
+    """Write passages, numbered in their order.
 
     Args:
         passages: The passages; titles and uris are put on one line, without double quotes.
         fence: From `fence_for`, one for each prompt.
+        first: The first one's number.
 
     Raises:
         ValueError: The fence is not 16 hexadecimal digits, or a passage holds it.
@@ -105,7 +106,7 @@ def render_passages(passages: Sequence[Passage], fence: str) -> str:
         msg = f"a passage holds the fence {fence!r}; take one from fence_for()"
         raise ValueError(msg)
     parts = [f"Sources. Fence {fence}:"]
-    for number, passage in enumerate(passages, start=1):
+    for number, passage in enumerate(passages, start=first):
         title, uri = _one_line(passage.title), _one_line(passage.uri)
         parts.append(f'<passage-{fence} n="{number}" title="{title}" uri="{uri}">')
         parts.append(f"{passage.text}\n</passage-{fence}>")
@@ -141,11 +142,12 @@ def render_repair(faults: Sequence[str]) -> str:
     return f"Your answer does not satisfy the JSON schema:\n{listed}\n\n{JSON_RULE}"
 
 
-def render_knowledge(knowledge: Knowledge) -> str:
+def render_knowledge(knowledge: Knowledge, first: int = 1) -> str:
     """Write knowledge as the content of a tool's message: rules, passages, examples.
 
     A tool's caller has no system prompt of ours, so the rules for using what follows stand here.
-    It has the task in words of its own, so examples stand as they are and not as turns.
+    It has the task in words of its own, so examples stand as they are and not as turns. The
+    passages are numbered from `first`.
     """
     plan, passages, form = knowledge.decision.plan, knowledge.passages, knowledge.form
     if plan.clarify:
@@ -164,7 +166,7 @@ def render_knowledge(knowledge: Knowledge) -> str:
     parts += [render_schema(form.schema, form.instructions)] if form.schema else []
     fence = fence_for(passages, knowledge.examples)
     if passages:
-        parts.append(render_passages(passages, fence))
+        parts.append(render_passages(passages, fence, first))
     if knowledge.examples:
         tag = "sample" if style else "example"
         parts.append(_render_examples(tag, knowledge.examples, fence))

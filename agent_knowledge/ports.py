@@ -7,9 +7,10 @@ Anything that satisfies one of these can be given to `KnowledgeRouter`; fakes ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from agent_knowledge.answers import Opinion
     from agent_knowledge.search import Hit, Probe, Query
     from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task, Vector
 
@@ -65,6 +66,15 @@ class PassageIndex(Protocol):
         ...
 
 
+@runtime_checkable
+class StoredDocuments(Protocol):
+    """An index that can say what a document says now; quotations are looked up there."""
+
+    def document_text(self, passage: Passage) -> str | None:
+        """The whole text of a passage's document; None where it is not stored, or no longer."""
+        ...
+
+
 class Retriever(Protocol):
     """An external source, searched by the host's own means."""
 
@@ -117,4 +127,20 @@ class QueryWriter(Protocol):
 
     def rewrite(self, task: Task) -> str:
         """Say what a task asks so that it is complete without its history, which is not empty."""
+        ...
+
+
+class ClaimJudge(Protocol):
+    """Gives a second opinion on a claim of an answer; the packaged verdict stands beside it.
+
+    Called from several threads at once, and forgiven as a `NeedJudge` is.
+    """
+
+    @property
+    def name(self) -> str:
+        """Who is asked, for the record."""
+        ...
+
+    def judge(self, claim: str, passages: Sequence[str]) -> Opinion:
+        """Say whether passages, each with its title, support a claim, which is without markers."""
         ...

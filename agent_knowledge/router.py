@@ -30,6 +30,7 @@ from agent_knowledge.ports import (
     PassageIndex,
     QueryWriter,
     Retriever,
+    StoredDocuments,
 )
 from agent_knowledge.search import Reading
 from agent_knowledge.signals.calibration import load_calibration
@@ -185,6 +186,15 @@ class KnowledgeRouter:
             k=wanted,
         )
         return retrieve(plan, reading.probes, self._shelf)[0]
+
+    def document_text(self, passage: Passage) -> str | None:
+        """The text of a passage's document as it is stored now; None where it is not stored.
+
+        Raises:
+            SourceError: The index cannot be read.
+        """
+        index = self._shelf.index
+        return index.document_text(passage) if isinstance(index, StoredDocuments) else None
 
     def few_shot(self, task: Task | str) -> tuple[str | None, tuple[Example, ...]]:
         """The example set nearest to a task and what it would show, whatever the router decides.

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
 from agent_knowledge.demo.sample import open_sample
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heed_ctrl_c() -> None:
+    """A shell that runs the tests in the background has them ignore it, and tests press it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

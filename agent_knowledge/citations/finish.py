@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from agent_knowledge.answers import Citation, Claim
-from agent_knowledge.citations.markers import Marker, find_markers
-from agent_knowledge.citations.support import Support, overlap_support
-from agent_knowledge.citations.verify import CitedSentence, cited_sentences, verify
-from agent_knowledge.types import Passage
+from agent_knowledge.citations.claims import CitedSentence, read_sentences
+from agent_knowledge.citations.markers import Span, find_markers
+from agent_knowledge.citations.repair import Search, repaired, stripped
+from agent_knowledge.citations.rewriting import PASSES, rewrite, without_brackets, without_unknown
+from agent_knowledge.citations.support import Support, check_by_words
+from agent_knowledge.citations.verify import Checks, Verification, verify_with
+from agent_knowledge.types import Passage, Plan
 
 Unsupported = Literal["annotate", "strip", "repair", "refuse"]
 """What to do about a claim that no cited passage supports: say so in its citation; take its
 markers away; give it the passage that does support it, if one does; refuse the whole answer."""
 
-REFUSAL = "The sources do not support an answer to this. Try asking it in another way."
+REFUSAL = "Not found in the sources."
+_MOST_SHOWN = 200
+_BRACKETS = "[]()【】［］（）"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,143 +33,146 @@ class Finished:
         citations: One per claim and passage, in order.
         claims: The sentences with markers, verified.
         fabricated: Ids that the model cited and that no passage has; removed from the text.
+        uncited: Sentences that state something without a marker, where the plan asks for one.
+        passages: Those given, and behind them those that a fresh search found for a claim, as
+            they are numbered in the text.
+        by_number: The same passages by the numbers that markers name.
     """
 
     text: str
-    citations: tuple[Citation, ...]
-    claims: tuple[Claim, ...]
-    fabricated: tuple[str, ...]
+    citations: tuple[Citation, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    fabricated: tuple[str, ...] = ()
+    uncited: tuple[Span, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    by_number: Mapping[str, Passage] = field(default_factory=dict[str, Passage])
 
 
 def finish(
     text: str,
-    passages: Sequence[Passage],
+    passages: Sequence[Passage] | Mapping[str, Passage],
     unsupported: Unsupported,
-    support: Support = overlap_support,
+    support: Support = check_by_words,
+    *,
+    plan: Plan | None = None,
+    search: Search | None = None,
 ) -> Finished:
     """Remove markers that name nothing, verify the others, and apply the policy.
 
     Args:
         text: What the model said. It is given back as it is when there are no passages to cite:
             brackets then mean something else.
-        passages: What the model was given, numbered from 1.
+        passages: What the model was given: in order, numbered from 1, or by its numbers.
         unsupported: The policy for claims that no cited passage supports.
         support: Judges one claim against one passage.
+        plan: What was searched, for a refusal to say; and whether every statement is to be cited.
+        search: Finds passages for a claim that is to be repaired and that none of `passages`
+            supports, best first.
     """
+    return finish_with(Checks(support=support), text, passages, unsupported, plan, search)
+
+
+def finish_with(
+    checks: Checks,
+    text: str,
+    passages: Sequence[Passage] | Mapping[str, Passage],
+    unsupported: Unsupported,
+    plan: Plan | None,
+    search: Search | None,
+) -> Finished:
+    """`finish` with every check there is."""
+    always = plan is not None and plan.citations == "always"
     if not passages:
-        return Finished(text=text, citations=(), claims=(), fabricated=())
-    known = {str(number): passage for number, passage in enumerate(passages, start=1)}
-    said = verify(text, known, support)
+        return Finished(text=text, uncited=read_sentences(text, ()).uncited if always else ())
+    checks = checks.remembering()
+    numbered = isinstance(passages, Mapping)
+    known = passages if numbered else {str(n): p for n, p in enumerate(passages, start=1)}
+    said = verify_with(checks, text, known)
     if unsupported == "refuse" and not all(claim.supported for claim in said.claims):
-        return Finished(text=REFUSAL, citations=(), claims=(), fabricated=said.fabricated)
-    text = _without_unknown(text, known)
-    claims = verify(text, known, support).claims
-    for attempt in range(_PASSES if unsupported in {"strip", "repair"} else 0):
-        if all(claim.supported for claim in claims):
-            break
-        # Repaired once; what that uncovers, such as a marker that stood in code, is stripped.
-        repair = support if unsupported == "repair" and not attempt else None
-        better = _better_ids(text, claims, known, repair)
-        text = _without_unknown(_rewrite(text, better), known)
-        if attempt == _PASSES - 1:
-            text = _without_brackets(text)
-        claims = verify(text, known, support).claims
+        given = tuple(known.values())
+        refused = refusal(plan, given)
+        return Finished(text=refused, fabricated=said.fabricated, passages=given, by_number=known)
+    if unsupported == "repair":
+        moves, known = repaired(_failed(text, said, known), known, checks, search)
+        text = rewrite(text, moves)
+    text = without_unknown(text, known)
+    found = verify_with(checks, text, known)
+    if unsupported in {"strip", "repair"}:
+        text, found = _stripped(checks, text, found, known)
     return Finished(
         text=text,
-        citations=tuple(_citations(claims, known, support)),
-        claims=claims,
+        citations=tuple(_citations(found.claims, known, checks.support)),
+        claims=found.claims,
         fabricated=said.fabricated,
+        uncited=found.uncited if always else (),
+        passages=tuple(known.values()),
+        by_number=known,
     )
 
 
-_PASSES = 4
+def _stripped(
+    checks: Checks, text: str, found: Verification, known: Mapping[str, Passage]
+) -> tuple[str, Verification]:
+    """Take away markers until every claim is supported.
 
-
-def _without_unknown(text: str, known: Mapping[str, Passage]) -> str:
-    """Take out markers, or the part of one, that name no passage.
-
-    Taking one out can make another of what stood around it, so this looks again; brackets that
-    still make one after a few passes were built to, and become parentheses.
+    Looks again, as that can uncover others, such as a marker that stood in code.
     """
-    for _ in range(_PASSES):
-        markers = find_markers(text, known)
-        kept = {m: tuple(i for i in m.ids if i in known) for m in markers}
-        if all(ids == marker.ids for marker, ids in kept.items()):
-            return text
-        text = _rewrite(text, kept)
-    return _without_brackets(text)
+    for attempt in range(PASSES):
+        failed = _failed(text, found, known)
+        if not failed:
+            break
+        text = without_unknown(rewrite(text, stripped(failed)), known)
+        if attempt == PASSES - 1:
+            text = without_brackets(text)
+        found = verify_with(checks, text, known)
+    return text, found
 
 
-def _without_brackets(text: str) -> str:
-    """The last resort against a text that was built to grow markers out of what is removed."""
-    return text.translate(str.maketrans("[]【】［］", "()()()"))
+def refusal(plan: Plan | None, passages: Sequence[Passage]) -> str:
+    """What is said instead of an answer whose claims the sources don't support.
+
+    Args:
+        plan: What was searched for, and where.
+        passages: What was found; their sources are named where there is no plan.
+    """
+    sources = plan.sources if plan else tuple(dict.fromkeys(p.source for p in passages))
+    # No bracket of a query may pass for a marker.
+    query = (plan.query if plan else "").translate(dict.fromkeys(map(ord, _BRACKETS), " "))
+    query = " ".join(query.split())
+    query = query if len(query) <= _MOST_SHOWN else f"{query[: _MOST_SHOWN - 1]}…"
+    where = ", ".join(filter(None, sources))
+    if not where:
+        return REFUSAL
+    return f"{REFUSAL} Searched: {where}" + (f", for “{query}”." if query else ".")
 
 
-def _better_ids(
-    text: str, claims: Sequence[Claim], known: Mapping[str, Passage], repair: Support | None
-) -> dict[Marker, tuple[str, ...]]:
-    """What the markers of unsupported claims should name instead; nothing when not to repair."""
-    failed = {claim.start: claim for claim in claims if not claim.supported}
-    better: dict[Marker, tuple[str, ...]] = {}
-    for sentence in cited_sentences(text, find_markers(text, known)):
-        if sentence.start in failed:
-            ids = _supporting(sentence, known, repair) if repair else ()
-            better[sentence.markers[0]] = ids
-            better |= dict.fromkeys(sentence.markers[1:], ())
-    return dict(sorted(better.items(), key=lambda item: item[0].start))
-
-
-def _supporting(
-    sentence: CitedSentence, known: Mapping[str, Passage], support: Support
-) -> tuple[str, ...]:
-    """The passage that supports a sentence best, if any does."""
-    best, best_score = (), 0.0
-    for id_, passage in known.items():
-        judgement = support(sentence.text, passage.text, passage.title)
-        if judgement.supported and judgement.score > best_score:
-            best, best_score = (id_,), judgement.score
-    return best
-
-
-def _rewrite(text: str, ids: Mapping[Marker, tuple[str, ...]]) -> str:
-    """Put other ids into markers, given in order; one left without goes with a blank beside it."""
-    parts: list[str] = []
-    at = 0
-    for marker, wanted in ids.items():
-        if wanted == marker.ids:
-            continue
-        before, follows = text[at : marker.start], text[marker.end : marker.end + 1]
-        at = marker.end
-        if wanted:
-            parts += [before, f"[{', '.join(wanted)}]"]
-        elif marker.start == 0 or text[marker.start - 1] == "\n":
-            parts.append(before)
-            at += follows == " "
-        else:
-            parts.append(before if follows.isalnum() else before.rstrip(" \t"))
-    return "".join([*parts, text[at:]])
+def _failed(text: str, found: Verification, known: Mapping[str, Passage]) -> list[CitedSentence]:
+    """The sentences that no passage supports that they cite."""
+    cited = read_sentences(text, find_markers(text, known)).cited
+    return [
+        sentence for sentence, claim in zip(cited, found.claims, strict=True) if not claim.supported
+    ]
 
 
 def _citations(
     claims: Sequence[Claim], known: Mapping[str, Passage], support: Support
-) -> list[Citation]:
+) -> Iterator[Citation]:
     """One citation per claim and passage, each with that passage's own share of the support."""
-    found: list[Citation] = []
     for claim in claims:
         for id_ in claim.cites:
             passage = known[id_]
             own = support(claim.text, passage.text, passage.title)
-            found.append(
-                Citation(
-                    start=claim.start,
-                    end=claim.end,
-                    number=int(id_),
-                    passage=passage,
-                    supported=own.supported or (claim.supported and own.score >= _PART),
-                    score=own.score,
-                )
+            bears = claim.supported and (own.supported or own.score >= _PART)
+            yield Citation(
+                start=claim.start,
+                end=claim.end,
+                number=int(id_),
+                passage=passage,
+                supported=bears,
+                score=own.score if bears else min(own.score, claim.score),
+                quote=own.span if bears else None,
+                contradicted=own.contradicted,
             )
-    return found
 
 
 _PART = 0.2

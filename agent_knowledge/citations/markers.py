@@ -1,19 +1,24 @@
 """Citation markers in an answer.
 
-Found: `[1]`, `[1, 3]`, `[1][3]`, `[1-3]`, `[^1]`, `[Source 1]`, `【1】`, and `[word]` where the
-word is the id of a known passage, or is built like one (`[p9]` beside `p1` and `p2`).
+Found: `[1]`, `[1, 3]`, `[1][3]`, `[1-3]`, `[1]-[3]`, `[^1]`, `[Source 1]`, `【1】`, and `[word]`
+where the word is the id of a known passage, or is built like one (`[p9]` beside `p1` and `p2`).
 
 Brackets mean other things too. Not taken for markers: anything in code; an index (`a[1]`,
 `row_2[0]`); a Markdown link, image or reference (`[1](url)`, `[text][1]`, `[1]: url`); a list
 that stands as a value (after `=`, `:`, `(`, `,` or "returns", or first of all); years
 (`[2024]`); ranges of more than 20. A marker glued to a word (`30 days[1].`) counts when the word
 is plain prose and what follows ends a phrase.
+
+`(1)` means other things more often than not. It is a marker only in an answer that has none of the
+forms above, where it stands as a citation does: behind a word and a blank, before the end of a
+phrase, and not after "step", "table" and their like. There must be one that names a known passage;
+then another number of one or two digits that stands so is a marker too, and names no passage.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _BRACKET = re.compile(r"\[([^\[\]\n]{1,200})\]|【([^【】\n]{1,200})】|［([^［］\n]{1,200})］")
@@ -26,19 +31,35 @@ _SEPARATOR = re.compile(r"\s*(?:[,;，、&]|\band\b)\s*")
 _NUMBER = re.compile(r"[0-9]+")
 _RANGE = re.compile(r"([0-9]{1,9})\s*[-–—]\s*\^?([0-9]{1,9})")
 _DIGITS = re.compile(r"[0-9]+")
+_ROUND = re.compile(r"[(（]([^()（）\n]{1,60})[)）]")
 _BACKTICKS = re.compile(r"`+|^ {0,3}~{3,}", re.MULTILINE)
 _PROSE_WORD = re.compile(r"(?:[^\W\d_]{2,}|(?<![\w.])[0-9][0-9.,]*)\Z")
-_PHRASE_END = re.compile(r"\s|[.,;:!?)\]»”’\"'。、，]|\Z")
-_SENTENCE_END = re.compile(r"\s*(?:[.!?。]|\n|\Z)")
+_PHRASE_END = re.compile(r"\s|[.,;:!?)\]»”’\"'。、，|]|\*\*(?!\w)|<[/b]|\Z")
+_SENTENCE_END = re.compile(r"\s*(?:[.!?。|]|\n|<[/b]|\Z)")
+_ROUND_END = re.compile(r"[.,;!?»”’\"'。、，；|]|\*\*(?!\w)|[ \t]*(?:\r?\n|[|]|<[/b]|\Z)")
+_ROUND_BEFORE = re.compile(
+    r"[^\W_](?:[.!?%°\"'”’»*`)]{0,3})[ \t]\Z|[\u3040-\u9fff\uac00-\ud7af。]\Z"
+)
+_NUMBERED_THING = re.compile(
+    r"\b(?:steps?|sections?|figures?|tables?|equations?|formulas?|options?|items?|pages?|points?"
+    r"|chapters?|parts?|levels?|versions?|numbers?|no|notes?|types?|class|phases?|cases?|rules?"
+    r"|questions?|examples?|pairs?|coordinates?|lines?|rows?|columns?|at|to|from)\.?[ \t]\Z",
+    re.IGNORECASE,
+)
+_DASH = re.compile(r"[-–—]")
 _LIST = re.compile(r"\[\s*[0-9]+(?:\s*,\s*[0-9]+)+\s*\]")
 _VALUE_BEFORE = re.compile(
     r"(?:\A|[=(,{\[<>+*/]|(?<!source)(?<!sources)(?<!references)(?<!citations):"
     r"|\b(?:returns?|list|array|vector|tuple))\s*\Z"
 )
 _LONGEST_NUMBER = 3
+_LONGEST_ROUND = 2
 _WIDEST_RANGE = 20
 _MOST_IDS = 50
 _LOOK_BACK = 40
+
+Span = tuple[int, int]
+"""Characters `start:end` of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +82,66 @@ def find_markers(text: str, known: Collection[str]) -> tuple[Marker, ...]:
         The markers in order; none overlap.
     """
     reader = _IdReader(known)
-    code = list(_code_spans(text))
+    code = tuple(code_spans(text))
+    square = _joined(text, _square_markers(text, code, reader), reader)
+    return square or _round_markers(text, code, reader)
+
+
+def _square_markers(text: str, code: Sequence[Span], reader: _IdReader) -> list[Marker]:
     found: list[Marker] = []
-    at = 0
-    for match in _BRACKET.finditer(text):
-        while at < len(code) and code[at][1] <= match.start():
-            at += 1
-        if at < len(code) and code[at][0] < match.end():
-            continue
+    for match in _outside(code, _BRACKET.finditer(text)):
         ids = reader.read(next(part for part in match.groups() if part is not None))
         chained = bool(found) and found[-1].end == match.start()
         if ids and _stands_as_marker(text, match, chained=chained, sure=reader.knows(ids)):
             found.append(Marker(match.start(), match.end(), ids))
+    return found
+
+
+def _joined(text: str, markers: Sequence[Marker], reader: _IdReader) -> tuple[Marker, ...]:
+    """Take `[1]-[3]` for the range that it is."""
+    found: list[Marker] = []
+    for marker in markers:
+        last = found[-1] if found else None
+        if last and marker.start == last.end + 1 and _DASH.match(text, last.end):
+            ids = reader.read(f"{last.ids[-1]}-{marker.ids[0]}")
+            if ids and len(marker.ids) == len(last.ids) == 1:
+                found[-1] = Marker(last.start, marker.end, ids)
+                continue
+        found.append(marker)
     return tuple(found)
+
+
+def _round_markers(text: str, code: Sequence[Span], reader: _IdReader) -> tuple[Marker, ...]:
+    found: list[Marker] = []
+    for match in _outside(code, _ROUND.finditer(text)):
+        ids = reader.read_round(match.group(1))
+        behind = bool(found) and not text[found[-1].end : match.start()].strip(" ")
+        if ids and (behind or _stands_behind_word(text, match.start())):
+            found.append(Marker(match.start(), match.end(), ids))
+    ended = _at_phrase_ends(text, found)
+    return ended if any(reader.knows(marker.ids) for marker in ended) else ()
+
+
+def _at_phrase_ends(text: str, markers: Sequence[Marker]) -> tuple[Marker, ...]:
+    """Those behind which a phrase ends, or another of them follows."""
+    starts: set[int] = set()
+    kept: list[Marker] = []
+    for marker in reversed(markers):
+        following = marker.end + (text[marker.end : marker.end + 1] == " ")
+        if following in starts or _ROUND_END.match(text, marker.end):
+            kept.append(marker)
+            starts.add(marker.start)
+    return tuple(reversed(kept))
+
+
+def _outside(code: Sequence[Span], matches: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
+    """Yield the matches that touch no code; both are in order."""
+    at = 0
+    for match in matches:
+        while at < len(code) and code[at][1] <= match.start():
+            at += 1
+        if at == len(code) or code[at][0] >= match.end():
+            yield match
 
 
 class _IdReader:
@@ -87,6 +155,13 @@ class _IdReader:
 
     def knows(self, ids: tuple[str, ...]) -> bool:
         return all(i in self._known for i in ids)
+
+    def read_round(self, content: str) -> tuple[str, ...]:
+        """The ids that parentheses hold: all known, or plain numbers too short for a year."""
+        word = content.strip().isalpha()  # such as "sic", whatever ids there are
+        ids = () if word else self.read(content)
+        short = all(i.isdecimal() and len(i) <= _LONGEST_ROUND for i in ids)
+        return ids if self.knows(ids) or (short and not _DASH.search(content)) else ()
 
     def read(self, content: str) -> tuple[str, ...]:
         """The ids, or none if these brackets hold something else."""
@@ -158,6 +233,12 @@ def _stands_glued(text: str, match: re.Match[str], before: str, *, sure: bool) -
     return sure or (match.group() != "[0]" and bool(_SENTENCE_END.match(text, match.end())))
 
 
+def _stands_behind_word(text: str, start: int) -> bool:
+    before = text[max(0, start - _LOOK_BACK) : start]
+    behind_word = _ROUND_BEFORE.search(before) is not None and not _begins_line(text, start)
+    return behind_word and not _NUMBERED_THING.search(before)
+
+
 def _end_of_chain(text: str, match: re.Match[str]) -> int:
     end = match.end()
     while text.startswith("[", end) and (following := _BRACKET.match(text, end)):
@@ -170,7 +251,7 @@ def _begins_line(text: str, start: int) -> bool:
     return not line.strip(" \t-*+>")
 
 
-def _code_spans(text: str) -> Iterator[tuple[int, int]]:
+def code_spans(text: str) -> Iterator[Span]:
     """Yield the spans of Markdown code, blocks and inline, in order; takes linear time."""
     runs = list(_BACKTICKS.finditer(text))
     partner: dict[str, int] = {}

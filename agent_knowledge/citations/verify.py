@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from agent_knowledge.answers import Claim, Quote
-from agent_knowledge.citations.markers import Marker, find_markers
-from agent_knowledge.citations.support import Judgement, Support, overlap_support
-from agent_knowledge.text import sentences, words
+from agent_knowledge.answers import Claim, Quotation, Quote
+from agent_knowledge.citations.claims import CitedSentence, Quoted, read_sentences
+from agent_knowledge.citations.evidence import PassageText
+from agent_knowledge.citations.markers import Span, find_markers
+from agent_knowledge.citations.quotes import find_quotation
+from agent_knowledge.citations.support import Judgement, Support, check_by_words
+from agent_knowledge.errors import AgentKnowledgeError
+from agent_knowledge.text import words
 
-_NO_STATEMENT = frozenset({"source", "sources", "reference", "references", "citations", "see"})
+LEAST_QUOTED_WORDS = 3
+"""From so many words on, a quotation that is not verbatim decides against its claim. Fewer may be
+a name or a term set off by quotation marks."""
+NOTHING_CITED = "it cites no passage that exists"
 
-
-class PassageText(Protocol):
-    """What is read of a passage; `types.Passage` is one."""
-
-    @property
-    def title(self) -> str:
-        """Its title, which may be empty."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Its text; quotes are offsets into it."""
-        ...
+Stored = Callable[[PassageText], str | None]
+"""From a passage to the text of its document as it is stored now; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """A passage that someone else retrieved."""
+class Checks:
+    """What claims are checked with.
 
-    title: str = ""
-    text: str
+    Attributes:
+        support: Judges one claim against one passage.
+        stored: Where quotations are looked up; None for the passages alone.
+    """
+
+    support: Support = check_by_words
+    stored: Stored | None = None
+
+    def remembering(self) -> Checks:
+        """The same, asking nothing twice; for the work on one answer."""
+        return replace(self, support=lru_cache(maxsize=None)(self.support))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,149 +48,107 @@ class Verification:
     Attributes:
         claims: The sentences that bear markers, in order.
         fabricated: Ids in markers that no passage has, in order, each once.
+        uncited: Sentences that state something and bear no marker, as characters of the answer.
     """
 
     claims: tuple[Claim, ...]
     fabricated: tuple[str, ...]
+    uncited: tuple[Span, ...] = ()
 
 
 def verify(
-    answer: str, passages: Mapping[str, PassageText], support: Support = overlap_support
+    answer: str, passages: Mapping[str, PassageText], support: Support = check_by_words
 ) -> Verification:
     """Verify the citations of an answer.
 
-    A sentence without a marker is no claim. A marker set off after a full stop belongs to the
-    sentence before it; one that opens a line, to the sentence that it opens.
+    A sentence without a marker is no claim, nor is one that says that the sources lack something.
 
     Args:
         answer: Any text.
         passages: The passages by the id that markers name.
         support: Judges one claim against one passage.
     """
+    return verify_with(Checks(support=support), answer, passages)
+
+
+def verify_with(checks: Checks, answer: str, passages: Mapping[str, PassageText]) -> Verification:
+    """`verify` with every check there is."""
     markers = find_markers(answer, passages)
     named = dict.fromkeys(i for marker in markers for i in marker.ids)
-    claims = tuple(
-        _judge(sentence, passages, support) for sentence in cited_sentences(answer, markers)
+    read = read_sentences(answer, markers)
+    return Verification(
+        claims=tuple(
+            judge(sentence, cited_by(sentence, passages), checks) for sentence in read.cited
+        ),
+        fabricated=tuple(i for i in named if i not in passages),
+        uncited=read.uncited,
     )
-    return Verification(claims=claims, fabricated=tuple(i for i in named if i not in passages))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CitedSentence:
-    """A sentence with its markers: `text` is without them, `start:end` of the answer with them."""
-
-    text: str
-    start: int
-    end: int
-    markers: tuple[Marker, ...]
-
-
-def cited_sentences(answer: str, markers: Sequence[Marker]) -> list[CitedSentence]:
-    """Give each marker to its sentence; sentences without one, or that state nothing, are left out.
-
-    The text is split without its markers, so that none can hide or fake the end of a sentence.
-    """
-    bare = _Bare(answer, markers)
-    spans = sentences(bare.text)
-    given: dict[int, list[int]] = {}
-    for number, place in enumerate(bare.places):
-        owner = _owner(bare.text, spans, place)
-        if owner is not None:
-            given.setdefault(owner, []).append(number)
-    found: list[CitedSentence] = []
-    for owner in sorted(given):
-        start, end = spans[owner]
-        text, own = bare.text[start:end], [markers[number] for number in given[owner]]
-        if not set(words(text)) <= _NO_STATEMENT:
-            found.append(
-                CitedSentence(
-                    text=text,
-                    start=min(bare.original(start), own[0].start),
-                    end=max(bare.original(end - 1) + 1, own[-1].end),
-                    markers=tuple(own),
-                )
-            )
-    return found
-
-
-class _Bare:
-    """A text without its markers and the blanks before them, and the way back to its offsets."""
-
-    def __init__(self, answer: str, markers: Sequence[Marker]) -> None:
-        parts: list[str] = []
-        self.places: list[int] = []
-        self._starts: list[int] = [0]  # of each part, in the bare text
-        self._shifts: list[int] = [0]  # what was cut before each part
-        length = at = 0
-        for marker in markers:
-            before = answer[at : marker.start]
-            glued = answer[marker.end : marker.end + 1].isalnum()
-            part = before if glued else before.rstrip(" \t")
-            parts.append(part)
-            length += len(part)
-            at = marker.end
-            self.places.append(length)
-            self._starts.append(length)
-            self._shifts.append(at - length)
-        parts.append(answer[at:])
-        self.text = "".join(parts)
-
-    def original(self, place: int) -> int:
-        """Where a character of the bare text stands in the answer."""
-        part = bisect_left(self._starts, place + 1) - 1
-        return place + self._shifts[part]
-
-
-def _owner(text: str, spans: Sequence[tuple[int, int]], place: int) -> int | None:
-    """The sentence that a marker cut out at `place` belongs to; None if there is none."""
-    following = bisect_left(spans, place, key=lambda span: span[0])
-    previous = following - 1
-    if previous >= 0 and place <= spans[previous][1]:
-        return previous
-    if following < len(spans) and "\n" not in text[place : spans[following][0]]:
-        line = text[spans[previous][1] if previous >= 0 else 0 : place]
-        if previous < 0 or "\n" in line:
-            return following
-    return previous if previous >= 0 else None
-
-
-def _judge(sentence: CitedSentence, passages: Mapping[str, PassageText], support: Support) -> Claim:
+def cited_by(
+    sentence: CitedSentence, passages: Mapping[str, PassageText]
+) -> dict[str, PassageText]:
+    """The passages that a sentence cites and that exist, in the order of its markers."""
     ids = dict.fromkeys(i for marker in sentence.markers for i in marker.ids)
-    cites = tuple(i for i in ids if i in passages)
-    supported, score, quote = judge(sentence.text, {i: passages[i] for i in cites}, support)
+    return {i: passages[i] for i in ids if i in passages}
+
+
+def judge(sentence: CitedSentence, cited: Mapping[str, PassageText], checks: Checks) -> Claim:
+    """Judge a sentence against passages.
+
+    The passage that fits best decides, or failing that all of them together: a claim that joins
+    what two passages say needs both. A quotation that none of them has is no support, whatever
+    the rest of the sentence says.
+
+    Args:
+        sentence: The sentence.
+        cited: The passages, by id; one that says otherwise contradicts if none supports.
+        checks: What to check with.
+    """
+    best, found = _judged(sentence.text, cited, checks.support)
+    quotations = tuple(
+        _quotation(quoted, cited, checks.stored) for quoted in sentence.quoted if words(quoted.text)
+    )
+    pairs = zip(quotations, (q for q in sentence.quoted if words(q.text)), strict=True)
+    invented = next((q for made, q in pairs if not made.verbatim and _is_long(q)), None)
+    if invented and found.supported:
+        reason = f"{_shown(invented.text)} is not in the cited text word for word"
+        found = replace(found, supported=False, score=min(found.score, _INVENTED), reason=reason)
+    span = found.span if found.supported else None
     return Claim(
         text=sentence.text,
         start=sentence.start,
         end=sentence.end,
-        cites=cites,
-        supported=supported,
-        score=score,
-        quote=quote,
+        cites=tuple(cited),
+        supported=found.supported,
+        score=found.score,
+        quote=Quote(passage=best, start=span[0], end=span[1]) if span else None,
+        contradicted=found.contradicted,
+        reason=found.reason,
+        quotations=quotations,
     )
 
 
-def judge(
-    claim: str, cited: Mapping[str, PassageText], support: Support = overlap_support
-) -> tuple[bool, float, Quote | None]:
-    """Judge a claim against the passages that it cites.
-
-    Returns:
-        Whether the best passage says it, or failing that all of them together; the score; and
-        where the best passage says it.
-    """
+def _judged(
+    claim: str, cited: Mapping[str, PassageText], support: Support
+) -> tuple[str, Judgement]:
+    """What the passages say of a claim, and the id of the one that says it or comes closest."""
+    if not cited:
+        return "", Judgement(supported=False, score=0.0, reason=NOTHING_CITED)
     judged = {i: support(claim, passage.text, passage.title) for i, passage in cited.items()}
-    if not judged:
-        return False, 0.0, None
-    best = max(judged, key=lambda i: judged[i].score)
-    supported, score, span = judged[best].supported, judged[best].score, judged[best].span
-    if not supported and len(cited) > 1:
-        together = _judge_together(claim, cited, judged, support)
-        supported, score = together.supported, max(score, together.score)
-    quote = Quote(passage=best, start=span[0], end=span[1]) if supported and span else None
-    return supported, score, quote
+    best = max(judged, key=lambda i: (judged[i].supported, judged[i].score))
+    found = judged[best]
+    if not found.supported and len(cited) > 1:
+        together = _judged_together(claim, cited, judged, support)
+        if together.supported:
+            return best, replace(together, span=found.span)
+    against = next((i for i, judgement in judged.items() if judgement.contradicted), None)
+    if against is not None and not found.supported:
+        return against, judged[against]
+    return best, found
 
 
-def _judge_together(
+def _judged_together(
     claim: str,
     cited: Mapping[str, PassageText],
     judged: Mapping[str, Judgement],
@@ -196,3 +158,46 @@ def _judge_together(
     spans = [(cited[i].text, j.span) for i, j in judged.items() if j.span]
     said = (" ".join(text[slice(*span)].split()).rstrip(".!?。") for text, span in spans)
     return support(claim, "; ".join(said), "; ".join(p.title for p in cited.values()))
+
+
+def _quotation(
+    quoted: Quoted, cited: Mapping[str, PassageText], stored: Stored | None
+) -> Quotation:
+    spans = ((i, find_quotation(quoted.text, passage.text)) for i, passage in cited.items())
+    found = next((Quote(passage=i, start=s[0], end=s[1]) for i, s in spans if s), None)
+    return Quotation(
+        start=quoted.start,
+        end=quoted.end,
+        verbatim=any(
+            _holds(quoted.text, passage, _stored_text(passage, stored))
+            for passage in cited.values()
+        ),
+        found=found,
+    )
+
+
+def _holds(quoted: str, passage: PassageText, stored: str | None) -> bool:
+    """Whether a document has a quotation now; the passage stands for one that cannot be read."""
+    text = passage.text if stored is None else stored
+    return any(find_quotation(quoted, held) is not None for held in (text, passage.title))
+
+
+def _stored_text(passage: PassageText, stored: Stored | None) -> str | None:
+    try:
+        return stored(passage) if stored else None
+    except AgentKnowledgeError:  # such as an index that is being rebuilt
+        return None
+
+
+def _is_long(quoted: Quoted) -> bool:
+    return len(words(quoted.text)) >= LEAST_QUOTED_WORDS
+
+
+def _shown(quoted: str) -> str:
+    line = " ".join(quoted.split())
+    return repr(line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…")
+
+
+_SHOWN = 80
+_INVENTED = 0.02
+"""The score of a claim whose quotation nobody finds; `support` gives it to a refuted one too."""

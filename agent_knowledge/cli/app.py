@@ -22,6 +22,7 @@ from agent_knowledge.cli import (
     routing,
     starting,
     tuning,
+    verifying,
 )
 from agent_knowledge.errors import AgentKnowledgeError
 
@@ -50,6 +51,7 @@ app.command("retrieve")(routing.retrieve)
 app.command("few-shot")(routing.few_shot)
 app.command("ask")(asking.ask)
 app.command("check")(checking.check)
+app.command("verify")(verifying.verify)
 app.command("tune")(tuning.tune)
 app.command("advise")(advising.advise)
 app.command("evaluate")(evaluating.evaluate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,11 +20,13 @@ from agent_knowledge.cli.options import (
     Output,
     Strategy,
 )
-from agent_knowledge.errors import RunError
+from agent_knowledge.errors import InputError, RunError
 from agent_knowledge.types import Task, to_dict
 
 if TYPE_CHECKING:
     from agent_knowledge.answer import Answerer
+
+Form = Literal["markdown", "html"]
 
 
 def ask(
@@ -37,12 +39,21 @@ def ask(
     ] = None,
     citations: Citations = False,
     strategy: Strategy = None,
+    sources: Annotated[
+        bool,
+        typer.Option("--sources", help="Show what is cited as footnotes: place, lines, words."),
+    ] = False,
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="Print the answer alone, with its sources, for a page."),
+    ] = None,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
     """Answer a task, with citations where facts are retrieved."""
     require_one_way(task, source, target, citations, strategy)
+    _require_one_form(source, as_json=as_json, sources=sources, form=form)
     asked = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     from agent_knowledge.answer import load_answerer
 
@@ -51,10 +62,35 @@ def ask(
         run_batch(source, target, lambda rows: _answers(answerer, rows))
         return
     answer = answerer.answer(asked)
-    text = show.answer(answer)
+    if form is not None:
+        typer.echo(_rendered(answer, form), nl=False)
+        return
+    text = show.footnotes(answer) if sources else show.answer(answer)
     text.append("\n\n")
     text.append_text(show.decision(answer.decision))
     show.output(answer_row(answer), text, as_json=as_json)
+
+
+def _require_one_form(source: str | None, *, as_json: bool, sources: bool, form: object) -> None:
+    """Refuse options that each ask for another form of the answer."""
+    given = {"--input": source is not None, "--json": as_json, "--sources": sources}
+    given |= {"--format": form is not None}
+    asked = [name for name, on in given.items() if on]
+    if len(asked) > 1 and asked != ["--input", "--json"]:
+        msg = (
+            f"{' and '.join(asked)} ask for different forms of the answer; give one of them "
+            "(--json has passages, lines and verdicts too)"
+        )
+        raise InputError(msg)
+
+
+def _rendered(answer: Answer, form: Form) -> str:
+    from agent_knowledge.citations.rendering.html import render_html
+    from agent_knowledge.citations.rendering.markdown import render_markdown
+
+    if form == "html":
+        return render_html(answer, page=True)
+    return render_markdown(answer).rstrip("\n") + "\n"
 
 
 def _answers(answerer: Answerer, rows: Sequence[Row]) -> list[Row]:

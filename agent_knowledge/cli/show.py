@@ -11,9 +11,16 @@ from rich.console import Console
 from rich.text import Text
 
 from agent_knowledge.answers import Answer
+from agent_knowledge.citations.rendering.notes import (
+    excerpt,
+    heading,
+    lines,
+    notes,
+    one_line,
+    place,
+    visible,
+)
 from agent_knowledge.types import Decision, to_dict
-
-_EXCERPT_CHARACTERS = 280
 
 
 def output(row: Mapping[str, Any], text: Text, *, as_json: bool) -> None:
@@ -73,7 +80,7 @@ def passages(rows: Sequence[Mapping[str, Any]]) -> Text:
         text.append(f"[{number}] ", style="bold")
         text.append(row["title"] or row["document"], style="cyan")
         text.append(f"  {_place(row)}  {row['score']:.2f}\n", style="dim")
-        text.append(_excerpt(row["text"]) + "\n")
+        text.append(excerpt(row["text"]) + "\n")
     return text
 
 
@@ -84,14 +91,14 @@ def examples(name: str | None, rows: Sequence[Mapping[str, Any]]) -> Text:
     text = Text(f"examples of {name}", style="bold")
     for row in rows:
         text.append(f"\n  {row['score']:.2f}  ", style="dim")
-        text.append(f"{_excerpt(row['input'])} -> ")
-        text.append(_excerpt(row["output"]), style="green")
+        text.append(f"{excerpt(row['input'])} -> ")
+        text.append(excerpt(row["output"]), style="green")
     return text
 
 
 def answer(made: Answer) -> Text:
     """An answer with its sources."""
-    text = Text(made.text)
+    text = Text(visible(made.text))
     used = {citation.number: citation.passage for citation in made.citations}
     doubtful = {c.number for c in made.citations if not c.supported}
     for number, passage in sorted(used.items()):
@@ -100,6 +107,12 @@ def answer(made: Answer) -> Text:
         text.append(f"  {_place(to_dict(passage))}", style="dim")
         if number in doubtful:
             text.append("  (not found to say this)", style="yellow")
+    return text.append_text(_footers(made))
+
+
+def _footers(made: Answer) -> Text:
+    """What else there is to say of an answer, a line each."""
+    text = Text()
     if made.fabricated:
         markers = ", ".join(made.fabricated)
         text.append(f"\n  removed markers that name no passage: {markers}", style="yellow")
@@ -110,12 +123,30 @@ def answer(made: Answer) -> Text:
     return text
 
 
+def footnotes(made: Answer) -> Text:
+    """An answer with a footnote for each passage that it names: where it is and what it says."""
+    text = Text(visible(made.text))
+    found = notes(made)
+    text.append("" if found else "\n\nno sources: nothing in this answer cites a passage", "yellow")
+    for number, note in enumerate(found):
+        passage = note.passage
+        uri = f" ({one_line(passage.uri)})" if passage.uri else ""
+        stands = ", ".join(filter(None, [f"{place(passage)}{uri}", lines(passage)]))
+        text.append("\n" if number else "\n\n")
+        text.append(f"[{note.number}] ", style="bold")
+        text.append(heading(passage), style="cyan")
+        text.append(f" — {stands}", style="dim")
+        for start, end in note.quotes:
+            text.append(f"\n    “{excerpt(passage.text[start:end])}”", style="green")
+        for remark in note.remarks:
+            why = f" ({excerpt(remark.reason)})" if remark.reason else ""
+            text.append(f"\n    ! {remark.text}: “{excerpt(remark.said)}”{why}", style="yellow")
+    for start, end in made.uncited:
+        text.append(f"\n! no source given: “{excerpt(made.text[start:end])}”", style="yellow")
+    return text.append_text(_footers(made))
+
+
 def _place(row: Mapping[str, Any]) -> str:
     """Source and document; the address too where it leads somewhere else than to a local file."""
     place = f"{row['source']}: {row['document']}"
     return place if row["uri"].startswith("file:") else f"{place} ({row['uri']})"
-
-
-def _excerpt(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _EXCERPT_CHARACTERS else f"{line[: _EXCERPT_CHARACTERS - 1]}…"

@@ -1,41 +1,18 @@
-"""Asking chat models on the way to a decision: several at once, none for long, none fatally.
+"""Asking chat models on the way to a decision.
 
-Whatever a model does, the task goes on: what it failed at becomes a line in the decision. The wait
-is bounded here, since a model object of the host's own has limits of its own or none.
+Whatever a model does, the task goes on: what it failed at becomes a line in the decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, copy_context
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Generic, TypeVar
-from unicodedata import category
 
-from agent_knowledge.errors import AgentKnowledgeError
+from agent_knowledge.consulting import WAIT_S, Outcome, ask, one_line
 from agent_knowledge.ports import NeedJudge, QueryWriter
-from agent_knowledge.types import NEEDS, NeedVerdict, Rewriting, Task, without_surrogates
+from agent_knowledge.types import NEEDS, NeedVerdict, Rewriting, Task
 
-WAIT_S = 10.0
-"""Seconds that a model is waited for."""
-AT_ONCE = 8
-"""Questions under way together."""
 QUERY_CHARACTERS = 500
-REASON_CHARACTERS = 200
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome(Generic[T]):
-    """What a question came to: a value, or what went wrong."""
-
-    value: T | None = None
-    failure: str = ""
 
 
 def verdicts(
@@ -51,7 +28,7 @@ def verdicts(
     Returns:
         One verdict per task, in their order; one without a need where the judge failed.
     """
-    outcomes = _ask([partial(judge.judge, task) for task in tasks], wait_s)
+    outcomes = ask([partial(judge.judge, task) for task in tasks], wait_s)
     return tuple(_verdict(judge.name, outcome) for outcome in outcomes)
 
 
@@ -70,59 +47,22 @@ def rewritings(
         failed.
     """
     turns = [task for task in tasks if task.history]
-    outcomes = iter(_ask([partial(writer.rewrite, task) for task in turns], wait_s))
+    outcomes = iter(ask([partial(writer.rewrite, task) for task in turns], wait_s))
     return tuple(
         _rewriting(writer.name, next(outcomes)) if task.history else None for task in tasks
     )
 
 
-def _verdict(model: str, outcome: _Outcome[NeedVerdict]) -> NeedVerdict:
+def _verdict(model: str, outcome: Outcome[NeedVerdict]) -> NeedVerdict:
     given, failure = outcome.value, outcome.failure
     if not failure and (not isinstance(given, NeedVerdict) or given.need not in NEEDS):
         failure = "it named no need that there is"
     if failure or given is None:
         return NeedVerdict(model=model, need=None, reason=failure)
-    return NeedVerdict(model=model, need=given.need, reason=_line(given.reason, REASON_CHARACTERS))
+    return NeedVerdict(model=model, need=given.need, reason=one_line(given.reason))
 
 
-def _rewriting(model: str, outcome: _Outcome[str]) -> Rewriting:
-    query = _line(outcome.value, QUERY_CHARACTERS)
+def _rewriting(model: str, outcome: Outcome[str]) -> Rewriting:
+    query = one_line(outcome.value, QUERY_CHARACTERS)
     failure = "" if query else outcome.failure or "it wrote nothing"
     return Rewriting(model=model, query=query, failure=failure)
-
-
-def _line(text: object, characters: int) -> str:
-    """One line of a model's words, cut to a length; nothing where they are no text."""
-    if not isinstance(text, str):
-        return ""
-    # Control characters could speak to the terminal that shows the decision.
-    plain = (" " if category(c) == "Cc" else c for c in without_surrogates(text))
-    return " ".join("".join(plain).split())[:characters].strip()
-
-
-def _ask(questions: Sequence[Callable[[], T]], wait_s: float) -> list[_Outcome[T]]:
-    """Ask several questions at once; the answers in the order of the questions."""
-    if len(questions) < 2:
-        return [_within(wait_s, copy_context(), question) for question in questions]
-    contexts = [copy_context() for _ in questions]
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # an interrupted `map` drops what has not begun
-        return list(pool.map(partial(_within, wait_s), contexts, questions))
-
-
-def _within(wait_s: float, context: Context, question: Callable[[], T]) -> _Outcome[T]:
-    """Put a question in a thread of its own, which ends with the process should it hang."""
-    answers: SimpleQueue[_Outcome[T]] = SimpleQueue()
-    Thread(target=lambda: answers.put(context.run(_attempt, question)), daemon=True).start()
-    try:
-        return answers.get(timeout=wait_s)
-    except Empty:
-        return _Outcome(failure=f"it gave no answer within {wait_s:g} s")
-
-
-def _attempt(question: Callable[[], T]) -> _Outcome[T]:
-    try:
-        return _Outcome(value=question())
-    except AgentKnowledgeError as error:
-        return _Outcome(failure=str(error))
-    except Exception as error:  # noqa: BLE001 - a host's own judge may raise anything
-        return _Outcome(failure=f"it failed ({type(error).__name__})")

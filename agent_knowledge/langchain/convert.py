@@ -116,18 +116,26 @@ def _is_no_text(block: object) -> bool:
 
 
 def citation_block(citation: Citation) -> CitationBlock:
-    """A verified citation in LangChain's standard form; where it was found goes to its extras."""
+    """A verified citation in LangChain's standard form.
+
+    `start_index` and `end_index` are the claim in the answer. `cited_text` is where the passage
+    says it, and `start` and `end` of the extras are that in the stored document; both are the
+    whole passage where it is not found to say it. The extras have `number` (as in `[1]`),
+    `passage` (the passage's id), `source`, `document`, `document_hash`, `date`, `lines`,
+    `supported`, `verdict` (`supported`, `unsupported` or `contradicted`) and `score`, 0..1.
+    """
     passage = citation.passage
     return create_citation(
         url=passage.uri or None,
         title=passage.title or None,
         start_index=citation.start,
         end_index=citation.end,
-        cited_text=passage.text,
+        cited_text=passage.text[slice(*citation.quote)] if citation.quote else passage.text,
         number=citation.number,
         supported=citation.supported,
+        verdict=citation.verdict,
         score=citation.score,
-        **_place(passage),
+        **_place(passage, citation.quote),
     )
 
 
@@ -142,11 +150,16 @@ def passage_block(number: int, passage: Passage) -> CitationBlock:
     )
 
 
-def _place(passage: Passage) -> dict[str, Any]:
+def _place(passage: Passage, quote: tuple[int, int] | None = None) -> dict[str, Any]:
+    """Where a passage, or what is quoted of it, stands."""
+    first, after = quote or (0, len(passage.text))
     return {
         "source": passage.source,
         "document": passage.document,
-        "start": passage.start,
-        "end": passage.end,
+        "document_hash": passage.document_hash,
+        "passage": passage.id,
+        "start": passage.start + first,
+        "end": passage.start + after,
+        "lines": list(passage.lines) if passage.lines else None,
         "date": passage.date,
     }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -15,16 +14,27 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import TypeAdapter
 
-from agent_knowledge.assembly import load_endpoint
-from agent_knowledge.citations.finish import finish
+from agent_knowledge.assembly import load_endpoint, load_verifier
+from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import AgentKnowledgeError, BrokenStreamError
 from agent_knowledge.langchain.combine import combine, leader
 from agent_knowledge.langchain.convert import (
-    annotate,
     extend_system,
     replace_user_turn,
     task_from_messages,
     turn_of,
+)
+from agent_knowledge.langchain.fields import cite_fields
+from agent_knowledge.langchain.numbering import numbered, shown_by_tools
+from agent_knowledge.langchain.recall import cited_turn, keep_turns, recall
+from agent_knowledge.langchain.verified import (
+    Verified,
+    answering,
+    sources_event,
+    verify_prose,
+    verify_structured,
+    with_metadata,
+    with_text,
 )
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.schemas import Checked, check_answer
@@ -38,11 +48,25 @@ def _merge(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
     return {**(old or {}), **new}
 
 
+def _latest(_: object, new: Any) -> Any:
+    return new
+
+
 class KnowledgeState(AgentState[Any]):
-    """State of an agent with the middleware: what each router prepared for the turn, as JSON."""
+    """State of an agent with the middleware; all of it plain JSON.
+
+    Attributes:
+        citations: Of the turn's answer, as LangChain `Citation` blocks; empty while it runs.
+        knowledge: What each router prepared for the turn.
+        cited: What the last answers cited, oldest first.
+        shown: How many passages the turn's own prompt has.
+    """
 
     # LangGraph takes a reducer only where it comes last.
+    citations: NotRequired[Annotated[list[dict[str, Any]], _latest]]
     knowledge: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, _merge]]
+    cited: NotRequired[Annotated[list[dict[str, Any]], PrivateStateAttr, keep_turns]]
+    shown: NotRequired[Annotated[int, PrivateStateAttr, _latest]]
 
 
 class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
@@ -50,13 +74,19 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     The system message gains the agent's system prompt and the rules for using passages or
     examples; the user's turn gains the passages; a fine-tuned endpoint takes over the call when
-    its gate is open, and the agent's own model again when it fails. Where passages were handed
-    over, the final message carries LangChain `Citation` annotations for each marker that names
-    one, and other markers are removed. The decision is in the message's
-    `response_metadata["agent_knowledge"]`. Where the example set has a JSON schema, an answer that
-    breaks it is asked for once more; what is then still wrong stands under `faults` there. Two of
-    these in one agent, each with a `name`, join their passages under one numbering. Structured
-    output is not verified.
+    its gate is open, and the agent's own model again when it fails.
+
+    Where passages were handed over, here or by a `KnowledgeTool`, the final message carries
+    LangChain `Citation` annotations for each marker that names one, and other markers are removed.
+    The same citations are in the state under `citations`, and a stream with `custom` among its
+    modes ends with an event that has them (`verified.SOURCES_EVENT`). The strings of a structured
+    response are verified one by one. A later turn that names `[2]`, or points back in words, is
+    given what the earlier answer cited.
+
+    The decision is in the message's `response_metadata["agent_knowledge"]`. Where the example set
+    has a JSON schema, an answer that breaks it is asked for once more; what is then still wrong
+    stands under `faults` there. Two of these in one agent, each with a `name`, join their passages
+    under one numbering.
 
     Example:
         agent = create_agent(model, tools, middleware=[KnowledgeMiddleware(router)])
@@ -70,6 +100,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         *,
         name: str = "KnowledgeMiddleware",
         endpoint: BaseChatModel | None = None,
+        verifier: CitationVerifier | None = None,
     ) -> None:
         """Make the middleware.
 
@@ -78,11 +109,13 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             name: Must differ where one agent has two of these.
             endpoint: The fine-tuned endpoint's chat model; default: opened from the configuration
                 when a decision first names it.
+            verifier: Verifies the citations; default: the packaged one.
         """
         super().__init__()
         self.router = router
         self._name = name
         self._endpoint = endpoint
+        self._verifier = verifier or load_verifier(router)
 
     @property
     def name(self) -> str:
@@ -93,15 +126,25 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         """Route the user's turn; its knowledge serves every model call of the turn."""
         messages = state["messages"]
         task = task_from_messages(messages)
+        fresh: dict[str, Any] = {"citations": [], "shown": 0}
         if task is None:
-            return None
-        return _remembered(self._name, messages, self.router.prepare(task))
+            return fresh
+        return fresh | _remembered(self._name, messages, self.router.prepare(task))
 
     async def abefore_agent(
         self, state: KnowledgeState, runtime: Runtime[Any]
     ) -> dict[str, Any] | None:
         """`before_agent` in a thread."""
         return await asyncio.to_thread(self.before_agent, state, runtime)
+
+    def after_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
+        """Tell whoever streams the turn what its answer rests on."""
+        if self._leads(_prepared_for(state, state["messages"])):
+            runtime.stream_writer(sources_event(state))
+
+    async def aafter_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
+        """`after_agent`: nothing waits in it."""
+        self.after_agent(state, runtime)
 
     def wrap_model_call(
         self,
@@ -116,10 +159,10 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             return _ask_back(knowledge)
         if knowledge.decision.plan.endpoint is None:
             asked = _with_knowledge(request, knowledge)
-            return self._verified(_in_form(asked, knowledge, handler), knowledge)
+            return self._told(request, _in_form(asked, knowledge, handler), knowledge)
         try:
             asked = self._to_endpoint(request, knowledge)
-            return self._verified(_in_form(asked, knowledge, handler), knowledge)
+            return self._told(request, _in_form(asked, knowledge, handler), knowledge)
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = self._next_rung(request, knowledge, error)
             asked = _with_knowledge(request, lower)
@@ -138,28 +181,33 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             return _ask_back(knowledge)
         if knowledge.decision.plan.endpoint is None:
             asked = _with_knowledge(request, knowledge)
-            return self._verified(await _ain_form(asked, knowledge, handler), knowledge)
+            response = await _ain_form(asked, knowledge, handler)
+            return await asyncio.to_thread(self._told, request, response, knowledge)
         try:
             asked = self._to_endpoint(request, knowledge)
-            return self._verified(await _ain_form(asked, knowledge, handler), knowledge)
+            response = await _ain_form(asked, knowledge, handler)
+            return await asyncio.to_thread(self._told, request, response, knowledge)
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = await asyncio.to_thread(self._next_rung, request, knowledge, error)
             asked = _with_knowledge(request, lower)
-            return self._lowered(request, await _ain_form(asked, lower, handler), lower)
+            response = await _ain_form(asked, lower, handler)
+            return await asyncio.to_thread(self._lowered, request, response, lower)
+
+    def _leads(self, prepared: Mapping[str, Knowledge]) -> bool:
+        return bool(prepared) and leader(prepared) == self._name
 
     def _prepared(self, request: ModelRequest[Any]) -> Knowledge | None:
         """What to hand over; None where another router leads the turn, or none prepared for it."""
-        held: dict[str, Any] = request.state.get("knowledge") or {}
-        turn = turn_of(request.messages)
-        prepared = {
-            name: _KNOWLEDGE.validate_python(one["knowledge"])
-            for name, one in held.items()
-            if one["turn"] == turn  # an earlier turn's, or a middleware's that is gone, is not
-        }
+        prepared = _prepared_for(request.state, request.messages)
         task = task_from_messages(request.messages)
-        if not prepared or task is None or leader(prepared) != self._name:
+        if task is None or not self._leads(prepared):
             return None
-        return combine(prepared, task.text)
+        return self._recalled(request, combine(prepared, task.text))
+
+    def _recalled(self, request: ModelRequest[Any], knowledge: Knowledge) -> Knowledge:
+        """With what earlier turns cited, where this one points back at it."""
+        held: list[dict[str, Any]] = request.state.get("cited") or []
+        return recall(knowledge, request.messages, held, self.router.agent.policy.context_tokens)
 
     def _to_endpoint(self, request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
         """The same request to the fine-tuned model, which was trained to answer, not to call."""
@@ -176,55 +224,92 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         task = task_from_messages(request.messages) or Task(knowledge.prompt)
         # Our own errors say what to mend; a provider's own words may hold a key.
         why = str(error) if isinstance(error, AgentKnowledgeError) else type(error).__name__
-        return self.router.step_down(task, knowledge, why)
+        return self._recalled(request, self.router.step_down(task, knowledge, why))
 
     def _lowered(
         self, request: ModelRequest[Any], response: ModelResponse[Any], lower: Knowledge
     ) -> ExtendedModelResponse[Any]:
         """Remember the lower rung for the turn's further model calls."""
         update = _remembered(self._name, request.messages, lower)
-        return ExtendedModelResponse(self._verified(response, lower), Command(update=update))
+        return self._told(request, response, lower, update)
 
-    def _verified(self, response: ModelResponse[Any], knowledge: Knowledge) -> ModelResponse[Any]:
-        """Verify the citations of a final message, or its JSON.
+    def _told(
+        self,
+        request: ModelRequest[Any],
+        response: ModelResponse[Any],
+        knowledge: Knowledge,
+        update: Mapping[str, Any] | None = None,
+    ) -> ExtendedModelResponse[Any]:
+        """Verify what was said, and put its citations into the state too.
 
-        Calls of tools pass as they are, and so does structured output: its text is data, which
-        must not be edited as prose.
+        Calls of tools pass as they are.
 
         Raises:
             EndpointError: Another rung, or the policy's `on_failure: raise`, is to answer for what
                 is not in its set's form.
         """
-        message = _final(response)
-        if message is None:
-            return response
-        prose = response.structured_response is None
-        policy, said = self.router.agent.policy, _checked(response, knowledge)
-        if said.faults and (knowledge.decision.plan.endpoint or policy.on_failure == "raise"):
+        state: dict[str, Any] = {**(update or {}), "shown": len(knowledge.passages)}
+        place = answering(response)
+        if place is None:
+            return ExtendedModelResponse(response, Command(update=state))
+        said = _checked(response, knowledge)
+        raises = knowledge.decision.plan.endpoint or self.router.agent.policy.on_failure == "raise"
+        if said.faults and raises:
             raise not_in_form(knowledge, said.faults)
-        if prose and knowledge.passages and knowledge.decision.plan.citations != "never":
-            finished = finish(message.text, knowledge.passages, policy.unsupported)
-            message = annotate(message, finished.text, finished.citations)
-        elif said.text != message.text:
-            message = annotate(message, said.text, ())
-        told = to_dict(knowledge.decision) | ({"faults": [*said.faults]} if said.faults else {})
-        metadata = {**message.response_metadata, "agent_knowledge": told}
-        message = message.model_copy(update={"response_metadata": metadata})
-        return replace(response, result=[*response.result[:-1], message])
+        found = self._verified(request, response, knowledge, said)
+        told = to_dict(knowledge.decision) | {**found.told}
+        if faults := [*said.faults, *found.told.get("faults", ())]:
+            told["faults"] = faults
+        state["citations"] = [*found.citations]
+        state["cited"] = cited_turn(turn_of(request.messages), found.passages)
+        marked = with_metadata(found.response, place, {"agent_knowledge": told})
+        return ExtendedModelResponse(marked, Command(update=state))
+
+    def _verified(
+        self,
+        request: ModelRequest[Any],
+        response: ModelResponse[Any],
+        knowledge: Knowledge,
+        said: Checked,
+    ) -> Verified:
+        """Verify against all that the model was shown; where the answer is plain JSON, nothing."""
+        known = {**shown_by_tools(request.messages), **numbered(knowledge.passages)}
+        plan, unsupported = knowledge.decision.plan, self.router.agent.policy.unsupported
+        if plan.citations == "never" or knowledge.form.schema:
+            return Verified(response=with_text(response, said.text))
+        if response.structured_response is None:
+            search = self.router.retrieve
+            return verify_prose(
+                response,
+                lambda text: self._verifier.finish(
+                    text, known, unsupported, plan=plan, search=search
+                ),
+            )
+        schema = getattr(request.response_format, "schema", None)
+        return verify_structured(
+            response,
+            lambda value: cite_fields(value, known, unsupported, self._verifier, schema),
+        )
 
 
-def _final(response: ModelResponse[Any]) -> AIMessage | None:
-    """The message that ends a turn, if this is one."""
-    message = response.result[-1] if response.result else None
-    return message if isinstance(message, AIMessage) and not message.tool_calls else None
+def _prepared_for(state: Mapping[str, Any], messages: Sequence[AnyMessage]) -> dict[str, Knowledge]:
+    """What each router prepared for the turn; an earlier turn's is not."""
+    held: dict[str, Any] = state.get("knowledge") or {}
+    turn = turn_of(messages)
+    return {
+        name: _KNOWLEDGE.validate_python(one["knowledge"])
+        for name, one in held.items()
+        if one["turn"] == turn
+    }
 
 
 def _checked(response: ModelResponse[Any], knowledge: Knowledge) -> Checked:
     """A final message held against the JSON schema of the set that served it."""
-    message = _final(response)
-    if message is None or response.structured_response is not None:
-        return Checked(text=message.text if message else "")
-    return check_answer(message.text, knowledge.form.schema)
+    place = answering(response)
+    text = "" if place is None else response.result[place].text
+    if place is None or response.structured_response is not None:
+        return Checked(text=text)
+    return check_answer(text, knowledge.form.schema)
 
 
 def _in_form(

@@ -16,7 +16,7 @@ class KnowledgeRetriever(BaseRetriever):
 
     Each document's metadata has the passage's `source`, `document`, `title`, `uri`, `start`,
     `end` (characters in the stored document), `score` and `date`. `invoke(query, k=3)` asks for
-    another number of passages.
+    another number of passages. Each document's id is its passage's.
     """
 
     router: SkipValidation[KnowledgeRouter] = Field(exclude=True, repr=False)
@@ -29,5 +29,5 @@ class KnowledgeRetriever(BaseRetriever):
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
         passages = self.router.retrieve(query, k=k or self.k)
-        rows = [to_dict(passage) for passage in passages]
-        return [Document(page_content=row.pop("text"), metadata=row) for row in rows]
+        rows = [(passage.id, to_dict(passage)) for passage in passages]
+        return [Document(id=id_, page_content=row.pop("text"), metadata=row) for id_, row in rows]

@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
 
+from langchain.tools import ToolRuntime
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
-from langchain_core.tools import BaseTool, ToolException
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+from langchain_core.tools import BaseTool, InjectedToolArg, ToolException
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation
+from pydantic.json_schema import WithJsonSchema
 
 from agent_knowledge.context import render_knowledge
 from agent_knowledge.errors import InputError, SourceError
 from agent_knowledge.langchain.convert import passage_block
+from agent_knowledge.langchain.numbering import next_number, numbered, to_json
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.types import Knowledge, to_dict
+
+_Runtime = Annotated[
+    ToolRuntime[Any, Any] | None,
+    InjectedToolArg(),
+    SkipValidation,
+    # LangChain dumps the input, which would copy the whole state, and the fields' JSON schema.
+    PlainSerializer(lambda _: None),
+    WithJsonSchema({"type": "null"}),
+]
 
 
 class KnowledgeInput(BaseModel):
     """What the tool takes."""
 
     query: str = Field(description="The question or task, complete enough to be understood alone")
+    runtime: _Runtime = None
+    """Given by LangGraph inside an agent; a direct call leaves it out, a model never sees it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
 
 class KnowledgeTool(BaseTool):
     """Hands an agent the knowledge that a task needs: passages to cite, or worked examples.
 
     The content goes to the model. The artifact (`decision`, `passages`, `examples`, `citations`,
-    plain JSON, so that it survives any checkpointer) stays with the application.
+    plain JSON, so that it survives any checkpointer) stays with the application. Inside an agent
+    the passages of a further call are numbered on from those that the conversation has shown, so
+    that a number means one passage; `cite_sources` annotates the final message from there.
 
     Example:
         agent = create_agent(model, [KnowledgeTool(load_router("agent-knowledge.yaml"))])
@@ -52,28 +70,57 @@ class KnowledgeTool(BaseTool):
         super().__init__(router=router, **kwargs)  # pyright: ignore[reportCallIssue]
 
     def _run(
-        self, query: str, run_manager: CallbackManagerForToolRun | None = None
+        self,
+        query: str,
+        runtime: object = None,
+        run_manager: CallbackManagerForToolRun | None = None,
     ) -> tuple[str, dict[str, Any]]:
         try:
-            return _hand_over(self.router.prepare(query))
+            return _hand_over(self.router.prepare(query), _first_number(runtime))
         except (InputError, SourceError) as error:
             # The model that called can mend a query, or go on without: it is told.
             raise ToolException(str(error)) from error
 
     async def _arun(
-        self, query: str, run_manager: AsyncCallbackManagerForToolRun | None = None
+        self,
+        query: str,
+        runtime: object = None,
+        run_manager: AsyncCallbackManagerForToolRun | None = None,
     ) -> tuple[str, dict[str, Any]]:
-        return await asyncio.to_thread(self._run, query)
+        return await asyncio.to_thread(self._run, query, runtime)
 
 
-def _hand_over(knowledge: Knowledge) -> tuple[str, dict[str, Any]]:
+def _first_number(runtime: object) -> int:
+    """The number of a call's first passage; 1 outside an agent."""
+    if not isinstance(runtime, ToolRuntime):  # nothing, or what a model made up
+        return 1
+    given = cast("ToolRuntime[Any, object]", runtime)
+    state = _fields(given.state)
+    tools = (tool for tool in given.tools if isinstance(tool, KnowledgeTool))
+    return next_number(
+        state.get("messages") or (),
+        given.tool_call_id,
+        {tool.name: tool.router.agent.policy.k for tool in tools},
+        state.get("shown") or 0,
+    )
+
+
+def _fields(state: object) -> dict[str, Any]:
+    """The state by its fields; a graph of one's own may keep messages alone, or attributes."""
+    if isinstance(state, list):
+        return {"messages": state}
+    return cast("dict[str, Any]", state if isinstance(state, dict) else vars(state))
+
+
+def _hand_over(knowledge: Knowledge, first: int) -> tuple[str, dict[str, Any]]:
+    shown = numbered(knowledge.passages, first)
     artifact = {
         "decision": to_dict(knowledge.decision),
-        "passages": [to_dict(passage) for passage in knowledge.passages],
+        "passages": [{"number": int(n), **row} for n, row in to_json(shown).items()],
         "examples": [to_dict(example) for example in knowledge.examples],
-        "citations": [passage_block(n, p) for n, p in enumerate(knowledge.passages, start=1)],
+        "citations": [passage_block(int(n), passage) for n, passage in shown.items()],
     }
-    return render_knowledge(knowledge), artifact
+    return render_knowledge(knowledge, first), artifact
 
 
 def _describe(router: KnowledgeRouter) -> str:

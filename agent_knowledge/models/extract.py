@@ -1,300 +1,213 @@
-"""Which sentences of the passages answer a question, and which worked example is nearest.
+"""Which sentences of the passages answer a question.
 
 Plain extraction: coverage of the question's words, the rare ones counting more, plus the cosine
 of question and sentence where an embedder is at hand. It understands nothing, and says so where
-nothing is covered.
+too little is covered. How its constants were chosen stands in docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import cast
-
-import Stemmer
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from agent_knowledge.context import WrittenPassage
+from agent_knowledge.models.quotes import Quote, read_quotes, stems
 from agent_knowledge.ports import Embedder
-from agent_knowledge.text import content_words, sentences, words
-from agent_knowledge.types import Example
+from agent_knowledge.text import words
 
 MOST_SENTENCES = 3
-_ENOUGH_COVERAGE = 0.34
-"""Share of the question, weighted by rarity, that the best sentence must hold ..."""
-_ENOUGH_COSINE = 0.6
-"""... or the cosine it must reach, to be an answer at all."""
-_WORTH_ADDING = 0.15
-"""Share of the question that a further sentence must add."""
-_SAME = 0.6
-"""Share of common words from which two sentences say the same."""
 _CONTEXT = 0.8
 """What a word of the question counts that stands in the title or the heading only, for whether a
 passage answers at all ..."""
 _CONTEXT_IN_RANK = 0.5
 """... and for which of its sentences does: they all share the title."""
-_RANK_BONUS = 0.1
+_RANK_BONUS = 0.25
 _NEARNESS = 2.0
 """What nearness in meaning counts against the share of words."""
-_RIGHT_KIND_BONUS = 0.15
-"""What a number adds to a sentence where the question asks for one."""
-_ASKS_FOR_NUMBER = re.compile(
-    r"\b(?:how (?:long|much|many|old|far|often|soon|late|early|big|tall)|when|until when"
-    r"|what (?:time|year|date|price|does .* cost))\b",
-    re.IGNORECASE,
-)
-_DIGIT = re.compile(r"\d")
+_ENOUGH = 1.2
+"""Coverage of the best sentence plus weighted nearness of the nearest, to be an answer at all ..."""
+_ENOUGH_WORDS = 0.3
+"""... and coverage alone where nothing measures nearness."""
+_DOUBT = 0.5
+"""What more, as a share of the question and as nearness, it takes when the sources may lack it."""
+_DOUBT_IN_WORDS = 0.15
+_WORTH_ADDING = 0.05
+"""Share of the question that a further sentence must add, after what its weakness costs."""
+_PRICE = 0.25
+"""What being weaker than the best sentence costs, in shares of the question."""
+_LINK_BONUS = 0.15
+"""What it is worth that one sentence names what the other is about, as a second look-up would."""
+_SAME = 0.6
+"""Share of common words from which two sentences say the same."""
+_LEANING = 0.05
+_NO_PROSE = 0.3
 _EMBEDDED = 16
 """Candidates that are embedded, and of each the characters: some 5 ms a candidate."""
 _EMBEDDED_CHARACTERS = 240
-_HEADING_WORDS = 6
-_OPENING_WORDS = 1
-_MOST_CHARACTERS = 600
-"""A longer sentence is a table or code rather than an answer; it is cut."""
-_LABEL_CHARACTERS = 60
-_FEWEST_FRAMED = 2
-_TO_LAST_SPACE = re.compile(r".*\s", re.DOTALL)
-_SHARPNESS = 10.0
-"""How much more a nearer example's vote counts: a factor of e for each 0.1 of similarity."""
+_LEAD_CHARACTERS = 300
+"""A longer sentence is not taken along for the sake of one that leans on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A sentence that answers, on one line, and the number of its passage."""
+    """What answers, on one line, and the number of its passage."""
 
     text: str
     number: int
 
 
 def answer_sentences(
-    question: str, passages: Sequence[WrittenPassage], embedder: Embedder | None = None
+    question: str,
+    passages: Sequence[WrittenPassage],
+    embedder: Embedder | None = None,
+    *,
+    doubtful: bool = False,
 ) -> tuple[Found, ...]:
     """Choose the one to three sentences that best cover a question.
 
-    A question ("Can I return shoes?") or a short heading is no answer by itself, but lends its
-    words to the sentences that follow it.
+    A sentence that leans on the one before it ("It takes 30 days.") takes that one along, or the
+    heading of its passage where it is the first.
 
     Args:
         question: The question.
         passages: Best first.
-        embedder: Adds nearness in meaning to coverage.
+        embedder: Adds nearness in meaning to coverage; its cosines must be MiniLM's in kind.
+        doubtful: The sources may lack what is asked: more evidence is wanted.
 
     Returns:
-        In the order of the passages; none if nothing covers the question.
+        In the order of the passages, and within one in its own; none if too little is covered.
     """
-    asked = _stems(question)
-    candidates = [c for rank, p in enumerate(passages) for c in _candidates(p, rank)]
-    if not candidates or not question.strip():
+    quotes = [quote for rank, p in enumerate(passages) for quote in read_quotes(p, rank)]
+    if not quotes or not question.strip():
         return ()
-    weights = _rarity(asked, candidates)
-    ranked = sorted(candidates, key=lambda c: -c.value(weights))
-    cosines = _cosines(question, ranked[:_EMBEDDED], embedder)
-
-    wants_number = _ASKS_FOR_NUMBER.search(question) is not None
-
-    def score(candidate: _Candidate) -> float:
-        fits = wants_number and _DIGIT.search(candidate.text) is not None
-        return (
-            candidate.value(weights)
-            + _NEARNESS * cosines.get(candidate.place, 0.0)
-            + _RIGHT_KIND_BONUS * fits
-        )
-
-    best = max(ranked, key=score)
-    covered = max(candidate.coverage(weights) for candidate in ranked)
-    if covered < _ENOUGH_COVERAGE and cosines.get(best.place, 0.0) < _ENOUGH_COSINE:
+    view = _View.of(question, quotes, embedder)
+    if not view.is_enough(doubtful=doubtful):
         return ()
-    picked = _add_to(best, sorted(ranked, key=score, reverse=True), weights)
-    return tuple(Found(text=c.text, number=c.number) for c in sorted(picked, key=lambda c: c.place))
-
-
-def nearest_example(
-    text: str, examples: Sequence[Example], embedder: Embedder | None = None
-) -> tuple[Example, float]:
-    """Choose the example whose output to give for a text.
-
-    Where outputs are labels, examples vote, the nearer ones with more weight.
-
-    Args:
-        text: The task.
-        examples: At least one.
-        embedder: Measures similarity; else the share of common words does.
-
-    Returns:
-        The nearest example of the winning output, and its similarity.
-    """
-    similar = _similarities(text, [example.input for example in examples], embedder)
-    votes: dict[str, float] = {}
-    for example, similarity in zip(examples, similar, strict=True):
-        if len(example.output) <= _LABEL_CHARACTERS:
-            vote = math.exp(_SHARPNESS * similarity)
-            votes[example.output] = votes.get(example.output, 0.0) + vote
-    places = range(len(examples))
-    nearest = max(places, key=lambda i: similar[i])
-    if votes and len(examples[nearest].output) <= _LABEL_CHARACTERS:
-        label = max(votes, key=lambda output: votes[output])
-        nearest = max((i for i in places if examples[i].output == label), key=lambda i: similar[i])
-    return examples[nearest], similar[nearest]
-
-
-def without_frame(text: str, examples: Sequence[Example]) -> tuple[str, Sequence[Example]]:
-    """Take off what a task and all examples begin and end with: a set's template, and no matter.
-
-    Args:
-        text: The task, as it was put.
-        examples: As they were put; of fewer than two, nothing can be told.
-
-    Returns:
-        Both without it, cut between words; as they are where one would be left empty.
-    """
-    texts = [text, *(example.input for example in examples)]
-    start = _shared(texts)
-    end = _shared([whole[start:][::-1] for whole in texts])
-    inner = [whole[start : len(whole) - end].strip() for whole in texts]
-    if len(examples) < _FEWEST_FRAMED or not all(inner):
-        return text, examples
-    return inner[0], [
-        replace(example, input=cut) for example, cut in zip(examples, inner[1:], strict=True)
-    ]
-
-
-def _shared(texts: Sequence[str]) -> int:
-    """How many characters texts begin with in common, up to the last white space of them."""
-    least, greatest = min(texts), max(texts)  # what these two share, all between them do
-    pairs = enumerate(zip(least, greatest, strict=False))
-    common = next((place for place, (one, other) in pairs if one != other), len(least))
-    whole_words = _TO_LAST_SPACE.match(least[:common])
-    return whole_words.end() if whole_words else 0
+    picked = sorted(_with_leads(_pick(view), quotes), key=lambda quote: quote.place)
+    return tuple(_shown(picked, place) for place in range(len(picked)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
-    """A sentence that may answer.
+class _View:
+    """The quotes of all passages as a question sees them.
 
     Attributes:
-        text: On one line.
-        title: Of its passage.
-        number: Of its passage.
-        place: Rank of the passage, and number of the sentence in it.
-        own: Its stems.
-        context: Stems of the title, and of the question or heading before it.
+        question: As it was put.
+        weights: What each of its stems weighs.
+        scores: Of each quote, the best first.
+        coverage: The greatest share of the question that one quote holds, 0..1.
+        nearness: The greatest cosine of question and quote; None without an embedder.
     """
 
-    text: str
-    title: str
-    number: int
-    place: tuple[int, int]
-    own: frozenset[str]
-    context: frozenset[str]
+    question: str
+    weights: Mapping[str, float]
+    scores: Mapping[Quote, float]
+    coverage: float
+    nearness: float | None
 
-    def coverage(self, weights: Mapping[str, float], context: float = _CONTEXT) -> float:
-        """Share of the question's weight that the sentence holds, its context counting less."""
-        total = sum(weights.values()) or 1.0
-        held = sum(
-            weight if stem in self.own else context * weight * (stem in self.context)
-            for stem, weight in weights.items()
+    @classmethod
+    def of(cls, question: str, quotes: Sequence[Quote], embedder: Embedder | None) -> _View:
+        """Measure every quote; the nearness of those that promise most."""
+        weights = _rarity(stems(question), quotes)
+        values = {quote: _value(quote, weights) for quote in quotes}
+        best = sorted(quotes, key=lambda quote: -values[quote])[:_EMBEDDED]
+        cosines = _cosines(question, best, embedder)
+        scores = {quote: v + _NEARNESS * cosines.get(quote, 0.0) for quote, v in values.items()}
+        return cls(
+            question=question,
+            weights=weights,
+            scores=dict(sorted(scores.items(), key=lambda pair: -pair[1])),
+            coverage=max(quote.coverage(weights, _CONTEXT) for quote in quotes),
+            nearness=max(cosines.values(), default=None),
         )
-        return held / total
 
-    def value(self, weights: Mapping[str, float]) -> float:
-        """Coverage, with a little trust in the order of the passages."""
-        return self.coverage(weights, _CONTEXT_IN_RANK) + _RANK_BONUS / (1 + self.place[0])
+    def is_enough(self, *, doubtful: bool) -> bool:
+        """Whether anything here answers the question."""
+        if self.nearness is None:
+            return self.coverage >= _ENOUGH_WORDS + _DOUBT_IN_WORDS * doubtful
+        return self.coverage + _NEARNESS * self.nearness >= _ENOUGH + _DOUBT * doubtful
 
-
-def _candidates(passage: WrittenPassage, rank: int) -> Iterator[_Candidate]:
-    title = _stems(passage.title)
-    lead: frozenset[str] = frozenset()
-    spans = sentences(passage.text)
-    opened: int | None = None
-    for place, (begin, end) in enumerate(spans):
-        start, opened = begin if opened is None else opened, None
-        if len(words(passage.text[start:end])) <= _OPENING_WORDS and place < len(spans) - 1:
-            opened = start  # "Yes." says something only with what follows
-            continue
-        text = _one_line(passage.text[start:end])
-        if not text:
-            continue
-        stems = _stems(text)
-        last = place == len(spans) - 1
-        if text.endswith(("?", "？")) or (_is_heading(text) and not last):
-            lead = stems
-            continue
-        if stems or lead:
-            yield _Candidate(
-                text=text,
-                title=passage.title.rpartition(" > ")[2],
-                number=passage.number,
-                place=(rank, place),
-                own=stems,
-                context=title | lead,
-            )
+    def share(self, held: Collection[str]) -> float:
+        """What share of the question some of its stems are."""
+        total = sum(self.weights.values()) or 1.0
+        return sum(self.weights[stem] for stem in held) / total
 
 
-def _is_heading(text: str) -> bool:
-    return " | " not in text and text[-1] not in ".!。！…;)" and len(words(text)) <= _HEADING_WORDS
+def _value(quote: Quote, weights: Mapping[str, float]) -> float:
+    """Coverage, with a little trust in the order of the passages, and less in what reads badly."""
+    trust = _RANK_BONUS / (1 + quote.place[0])
+    reads_badly = _LEANING * quote.leans + _NO_PROSE * (not quote.is_prose)
+    return quote.coverage(weights, _CONTEXT_IN_RANK) + trust - reads_badly
 
 
-def _one_line(text: str) -> str:
-    """A sentence as it is quoted: on one line, and no bracket in it can pass for a citation.
-
-    A row of a table is shown without the bars at its ends.
-    """
-    text = (
-        " ".join(text.split()).strip("|").strip().translate(str.maketrans("[]【】［］", "()()()"))
-    )
-    if len(text) > _MOST_CHARACTERS:
-        text = text[:_MOST_CHARACTERS].rpartition(" ")[0] + " …"
-    return text
-
-
-def _rarity(asked: Collection[str], candidates: Sequence[_Candidate]) -> dict[str, float]:
+def _rarity(asked: Collection[str], quotes: Sequence[Quote]) -> dict[str, float]:
     """What each word of the question weighs: more, the fewer sentences hold it."""
-    counts = Counter(stem for c in candidates for stem in asked if stem in c.own | c.context)
-    return {stem: math.log(1 + len(candidates) / (0.5 + counts[stem])) for stem in asked}
+    counts = Counter(stem for q in quotes for stem in asked if stem in q.own | q.context)
+    return {stem: math.log(1 + len(quotes) / (0.5 + counts[stem])) for stem in asked}
 
 
-def _add_to(
-    best: _Candidate, ranked: Sequence[_Candidate], weights: Mapping[str, float]
-) -> list[_Candidate]:
-    """Add the sentences that cover what of the question is still open."""
+def _pick(view: _View) -> list[Quote]:
+    """The best quote, and those that cover enough of what is still open to pay for themselves."""
+    best, *rest = view.scores
     picked = [best]
-    total = sum(weights.values()) or 1.0
-    open_ = {stem for stem in weights if stem not in best.own | best.context}
-    for candidate in ranked:
-        if len(picked) == MOST_SENTENCES:
+    open_ = {stem for stem in view.weights if stem not in best.own | best.context}
+
+    def worth(quote: Quote) -> float:
+        weaker = view.scores[best] - view.scores[quote]
+        linked = any(_is_linked(quote, other, view.question) for other in picked)
+        return view.share(open_ & quote.own) - _PRICE * weaker + _LINK_BONUS * linked
+
+    while len(picked) < MOST_SENTENCES:
+        rest = [q for q in rest if not any(_same(q, other) for other in picked)]
+        further = max(rest, key=worth, default=None)
+        if further is None or worth(further) < _WORTH_ADDING:
             break
-        gain = sum(weights[stem] for stem in open_ & candidate.own) / total
-        if gain >= _WORTH_ADDING and not any(_same(candidate, other) for other in picked):
-            picked.append(candidate)
-            open_ -= candidate.own
+        picked.append(further)
+        open_ -= further.own
     return picked
 
 
-def _same(one: _Candidate, other: _Candidate) -> bool:
+def _with_leads(picked: Sequence[Quote], quotes: Sequence[Quote]) -> list[Quote]:
+    """The picked, with the sentences that they lean on."""
+    before = {after.place: quote for quote, after in zip(quotes, quotes[1:], strict=False)}
+    found = list(picked)
+    for quote in picked:
+        lead = before.get(quote.place) if quote.leans else None
+        if lead is None or lead.number != quote.number or len(lead.text) > _LEAD_CHARACTERS:
+            continue
+        if lead.is_prose and not any(_same(lead, other) for other in found if other is not quote):
+            found.append(lead)
+    return found
+
+
+def _shown(picked: Sequence[Quote], place: int) -> Found:
+    """A quote as it is given; one that leans on nothing shown is put under its heading."""
+    quote = picked[place]
+    led = place > 0 and picked[place - 1].number == quote.number
+    named = quote.title and not quote.context.isdisjoint(stems(quote.title) - quote.own)
+    text = f"{quote.title}: {quote.text}" if quote.leans and not led and named else quote.text
+    return Found(text=text, number=quote.number)
+
+
+def _is_linked(one: Quote, other: Quote, question: str) -> bool:
+    """Whether one of two passages speaks of what the other is titled, and the question does not."""
+    return one.number != other.number and any(
+        len(words(named.title)) > 1 and named.title in by.text and named.title not in question
+        for named, by in ((one, other), (other, one))
+    )
+
+
+def _same(one: Quote, other: Quote) -> bool:
     return len(one.own & other.own) > _SAME * max(1, min(len(one.own), len(other.own)))
 
 
 def _cosines(
-    question: str, candidates: Sequence[_Candidate], embedder: Embedder | None
-) -> dict[tuple[int, int], float]:
+    question: str, quotes: Sequence[Quote], embedder: Embedder | None
+) -> dict[Quote, float]:
     if embedder is None:
         return {}
-    texts = [f"{c.title} {c.text}".strip()[:_EMBEDDED_CHARACTERS] for c in candidates]
+    texts = [f"{quote.title} {quote.text}".strip()[:_EMBEDDED_CHARACTERS] for quote in quotes]
     vectors = embedder.embed([question, *texts])
-    return {c.place: float(v @ vectors[0]) for c, v in zip(candidates, vectors[1:], strict=True)}
-
-
-def _similarities(text: str, inputs: Sequence[str], embedder: Embedder | None) -> list[float]:
-    if embedder is not None:
-        vectors = embedder.embed([text, *inputs])
-        return [float(similarity) for similarity in vectors[1:] @ vectors[0]]
-    own = _stems(text)
-    others = [_stems(other) for other in inputs]
-    return [len(own & other) / (len(own | other) or 1) for other in others]
-
-
-def _stems(text: str) -> frozenset[str]:
-    stem = cast("Callable[[list[str]], list[str]]", Stemmer.Stemmer("english").stemWords)
-    return frozenset(stem(content_words(text)))
+    return {q: float(v @ vectors[0]) for q, v in zip(quotes, vectors[1:], strict=True)}

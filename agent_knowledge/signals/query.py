@@ -81,8 +81,13 @@ def standalone_query(task: Task, subjects: Sequence[str]) -> str:
     return f"{own_query(task)} ({subjects[0]})" if subjects else tail(task) or own_query(task)
 
 
+def points_back(text: str) -> bool:
+    """Whether a turn has a word that points to what was said before, such as "it" or "that"."""
+    return _POINTS_BACK.search(text) is not None
+
+
 def _depends_on_history(text: str) -> bool:
-    return len(text.split()) < _SHORT_WORDS or _POINTS_BACK.search(text) is not None
+    return len(text.split()) < _SHORT_WORDS or points_back(text)
 
 
 def _clip(text: str) -> str:

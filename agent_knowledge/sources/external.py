@@ -68,8 +68,19 @@ class ExternalSource:
             end=start + len(text),
             score=1.0 / rank,
             date=_first(known, "date", "published", "last_modified") or None,
+            document_hash=_first(known, "document_hash", "content_hash") or None,
+            lines=_lines(known.get("lines")),
         )
 
 
 def _first(metadata: Mapping[str, Any], *keys: str) -> str:
     return next((str(metadata[key]) for key in keys if metadata.get(key)), "")
+
+
+def _lines(given: object) -> tuple[int, int] | None:
+    """First and last line as a retriever tells them, ours included; None if it does not."""
+    match given:
+        case [int() as first, int() as last] if 1 <= first <= last:
+            return first, last
+        case _:
+            return None

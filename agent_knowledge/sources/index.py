@@ -77,8 +77,10 @@ class SourceIndex:
             for probe in probes
             if np.array_equal(probe.numbers, snapshots[probe.source].lexical.numbers)
         }
+        with self._lock:
+            read = self._opened().passages([hit.passage for hit in hits])
         for hit in hits:
-            text = [word for passage in self.passages([hit]) for word in spoken(passage.text)]
+            text = spoken(read[hit.passage].text if hit.passage in read else "")
             for name, snapshot in unchanged.items():
                 own = snapshot.position(hit.passage) if name == hit.source else None
                 np.maximum(found[name], snapshot.names.mentioned(text, but_of=own), out=found[name])
@@ -91,6 +93,18 @@ class SourceIndex:
         return tuple(
             replace(found[hit.passage], score=hit.score) for hit in hits if hit.passage in found
         )
+
+    def document_text(self, passage: Passage) -> str | None:
+        """The text of a passage's document as it is stored now: what a quote must stand in.
+
+        Returns:
+            None when the document is not stored, or no longer, as with an external source.
+
+        Raises:
+            SourceError: The index cannot be read.
+        """
+        with self._lock:
+            return self._opened().text(passage.source, passage.document)
 
     def _opened(self) -> PassageStore:
         """The store's file; opened anew when it was deleted and made again."""

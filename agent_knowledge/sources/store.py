@@ -255,16 +255,20 @@ class PassageStore:
                 )
 
     def passages(self, numbers: Sequence[int]) -> Mapping[int, Passage]:
-        """Read passages; a number that is gone is left out."""
+        """Read passages; a number that is gone is left out. A document is read once."""
         marks = ",".join("?" * len(numbers))
-        sql = f"""SELECT p.document, p.id, p.first, p.after, p.title, d.name, d.uri, d.date, s.name
+        sql = f"""SELECT p.document, p.id, p.first, p.after, p.title,
+                  d.name, d.uri, d.date, d.hash, s.name
                   FROM passages p JOIN documents d ON p.document = d.id
                   JOIN sources s ON d.source = s.id
-                  WHERE p.id IN ({marks}) ORDER BY p.document"""  # noqa: S608 - marks only
+                  WHERE p.id IN ({marks}) ORDER BY p.document, p.first"""  # noqa: S608 - marks only
         found: dict[int, Passage] = {}
         for document, rows in groupby(self._rows(sql, numbers), key=lambda row: row[0]):
             text = next(self._rows("SELECT text FROM documents WHERE id = ?", (document,)))[0]
-            for _, number, first, after, title, name, uri, date, source in rows:
+            counted, line = 0, 1  # `line` is the line of the character at `counted`
+            for _, number, first, after, title, name, uri, date, content, source in rows:
+                line += text.count("\n", counted, first)
+                counted = first
                 found[number] = Passage(
                     source=source,
                     document=name,
@@ -274,5 +278,13 @@ class PassageStore:
                     start=first,
                     end=after,
                     date=date,
+                    document_hash=content,
+                    lines=(line, line + text.count("\n", first, after - 1)),
                 )
         return found
+
+    def text(self, source: str, document: str) -> str | None:
+        """A document's whole text, as all offsets count in it; None when it is not stored."""
+        sql = """SELECT d.text FROM documents d JOIN sources s ON d.source = s.id
+                 WHERE s.name = ? AND d.name = ?"""
+        return next((text for (text,) in self._rows(sql, (source, document))), None)

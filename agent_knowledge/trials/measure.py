@@ -15,7 +15,9 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from agent_knowledge.citations.finish import Finished, finish
+from agent_knowledge.assembly import load_verifier
+from agent_knowledge.citations.finish import Finished
+from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import EndpointError, RunError
 from agent_knowledge.history import now
 from agent_knowledge.models.chat import Chat, Completion
@@ -150,12 +152,14 @@ class Asker:
         pace: What each call waits for.
         judge: Judges each answer, if given.
         judge_identity: What tells it from other judges.
+        verifier: Verifies citations, as production does.
     """
 
     journal: Journal
     pace: Pace = field(default_factory=Pace)
     judge: Chat | None = None
     judge_identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    verifier: CitationVerifier = field(default_factory=load_verifier)
     _streaks: Streaks = field(default_factory=Streaks)
     _preparing: threading.Lock = field(default_factory=threading.Lock)
     _asking: dict[str, threading.Lock] = field(default_factory=dict[str, threading.Lock])
@@ -216,9 +220,8 @@ class Asker:
         except RunError as error:
             self._streaks.failed(arm.chat.name, error)
             return Reply(arm=arm.name, case=case, error=str(error))
-        policy, passages = arm.router.agent.policy, prompted.knowledge.passages
-        cited = passages if policy.citations != "never" else ()
-        finished = finish(entry.text, cited, policy.unsupported)
+        passages = prompted.knowledge.passages
+        finished = self._finished(entry.text, prompted)
         return Reply(
             arm=arm.name,
             case=case,
@@ -227,6 +230,20 @@ class Asker:
             passages=passages,
             finished=finished,
             verdict=self._judged(case, finished.text),
+        )
+
+    def _finished(self, text: str, prompted: Prompted) -> Finished:
+        """The answer as a user would see it."""
+        knowledge, router = prompted.knowledge, prompted.arm.router
+        plan = knowledge.decision.plan
+        if plan.citations == "never" or knowledge.form.schema:
+            return Finished(text=text)
+        return self.verifier.finish(
+            text,
+            knowledge.passages,
+            router.agent.policy.unsupported,
+            plan=plan,
+            search=router.retrieve,
         )
 
     def _call(self, prompted: Prompted) -> Entry:

@@ -9,18 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult, Trial
+from agent_knowledge.markup import Html, element, joined
 from agent_knowledge.trials.outcome import CaseOutcome
 from agent_knowledge.trials.pages.chart import Point, Words, scatter
-from agent_knowledge.trials.pages.page import (
-    Html,
-    element,
-    facts,
-    joined,
-    page,
-    save,
-    section,
-    table,
-)
+from agent_knowledge.trials.pages.page import facts, page, save, section, table
 from agent_knowledge.types import RUNGS, Rung
 
 MOST_CASES = 200

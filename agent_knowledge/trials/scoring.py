@@ -11,7 +11,8 @@ import numpy as np
 
 from agent_knowledge.citations.markers import find_markers
 from agent_knowledge.errors import InputError
-from agent_knowledge.examples.labels import are_labels
+from agent_knowledge.examples.labels import are_labels, has_labels
+from agent_knowledge.ports import ExampleSet
 from agent_knowledge.trials.cases import Case
 from agent_knowledge.trials.measure import Reply
 from agent_knowledge.trials.metrics import (
@@ -123,8 +124,17 @@ def choose_metric(asked: str, scorer: Scorer, *, judged: bool) -> Metric:
     return "judge" if judged else "token_f1"
 
 
-def expect_labels(cases: Sequence[Case]) -> bool:
-    """Whether what is expected are labels: short, and repeated."""
+def expect_labels(cases: Sequence[Case], examples: ExampleSet | None = None) -> bool:
+    """Whether what is expected are labels: those of the set, or short and repeated.
+
+    Args:
+        cases: The cases.
+        examples: The set that they are instances of, if any: of many labels, few cases repeat one.
+    """
+    if examples and has_labels(examples):
+        known = {example.output for example in examples.examples}
+        if all(expected in known for case in cases for expected in case.expected):
+            return True
     return are_labels([case.expected[0] for case in cases])
 
 

@@ -140,7 +140,8 @@ def set_up(
     example_set, note = _example_set(profile, cases, settings.example_set)
     rungs = _rungs(profile, example_set, settings.rungs)
     judge = None if settings.judge is None else _load_judge(config, settings.judge)
-    labels = expect_labels(cases.cases)
+    examples = _examples(config, example_set, settings.embedding)
+    labels = expect_labels(cases.cases, examples)
     known = Scorer(metric="exact", labels=labels, schema=profile.schemas.get(example_set or "", ""))
     metric = choose_metric(settings.metric, known, judged=judge is not None)
     if metric == "regex":
@@ -150,7 +151,7 @@ def set_up(
         config=config,
         cases=cases,
         settings=settings,
-        examples=_examples(config, example_set, settings.embedding),
+        examples=examples,
         arms=tuple(_arm(rung, router, example_set, model, settings.endpoint) for rung in rungs),
         scorer=Scorer(metric=metric, labels=labels, schema=known.schema),
         asker=Asker(

@@ -21,3 +21,17 @@ def test_the_chatbot_answers_with_route_and_sources_and_changes_agents() -> None
     assert "  [1] " in ran.stdout
     assert "writer> " in ran.stdout
     assert len((ROOT / "examples" / "chatbot.py").read_text().splitlines()) < 60
+
+
+def test_the_sources_page_shows_an_answer_with_its_passages(tmp_path: Path) -> None:
+    page = tmp_path / "answer.html"
+    command = [
+        sys.executable,
+        str(ROOT / "examples" / "sources_page.py"),
+        "How long do refunds take?",
+    ]
+    ran = subprocess.run(
+        [*command, str(page)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "citations, " in ran.stdout
+    assert "<mark>We refund within 5 business days" in page.read_text(encoding="utf-8")

@@ -10,9 +10,18 @@ import pytest
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 
-from agent_knowledge import Answer, Answerer, KnowledgeConfig, KnowledgeRouter, load_router
+from agent_knowledge import (
+    Answer,
+    Answerer,
+    KnowledgeConfig,
+    KnowledgeRouter,
+    load_router,
+    load_verifier,
+)
+from agent_knowledge.citations.opinions import EntailmentJudge
 from agent_knowledge.errors import EndpointError, InputError
 from agent_knowledge.models.chat import Chat
+from agent_knowledge.text import sentences
 from tests.scripted import ScriptedModel
 
 REFUND = "How long is the return window?"
@@ -38,6 +47,16 @@ class Breaking(ScriptedModel):
         for piece in self.pieces:
             yield ChatGenerationChunk(message=AIMessageChunk(piece))
         raise ConnectionError("sk-secret in the provider's own words")
+
+
+class InPieces(ScriptedModel):
+    """A stream of given pieces."""
+
+    pieces: list[str]
+
+    def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[Any]:
+        for piece in self.pieces:
+            yield ChatGenerationChunk(message=AIMessageChunk(piece))
 
 
 def test_an_answer_is_verified(support: KnowledgeRouter) -> None:
@@ -102,6 +121,70 @@ def test_a_stream_ends_with_the_whole_answer(support: KnowledgeRouter, way: str)
     assert "".join(map(str, pieces)) == "Thirty days [77]."
     assert isinstance(answer, Answer)
     assert answer.text == "Thirty days."
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+def test_a_stream_never_shows_half_a_marker(support: KnowledgeRouter, way: str) -> None:
+    model = InPieces(replies=[], pieces=["Thirty days [", "1", "] and [7", "7]. See [it"])
+    *pieces, answer = streamed(Answerer(support, Chat(model=model, name="m")), REFUND, way)
+    assert pieces == ["Thirty days ", "[1] and ", "[77]. See ", "[it"]
+    assert isinstance(answer, Answer)
+    assert answer.text == "Thirty days [1] and. See [it"
+
+
+def test_where_citations_are_always_wanted_a_statement_without_one_is_told(
+    shop: KnowledgeConfig,
+) -> None:
+    said = "Hats are sewn in Ghent by hand. Is that what you asked?"
+    answer = Answerer(with_policy(shop, citations="always"), chat(said)).answer(REFUND)
+    assert [said[start:end] for start, end in answer.uncited] == ["Hats are sewn in Ghent by hand."]
+    assert Answerer(load_router(shop, "support"), chat(said)).answer(REFUND).uncited == ()
+
+
+@pytest.mark.parametrize("way", ["answer", "aanswer"])
+def test_repair_may_cite_what_a_fresh_search_finds(shop: KnowledgeConfig, way: str) -> None:
+    router = with_policy(shop, unsupported="repair", k=1)
+    (given,) = router.prepare(REFUND).passages
+    other = next(p for p in router.retrieve("warranty", k=3) if p.document != given.document)
+    spans = [other.text[a:b] for a, b in sentences(other.text)]
+    sentence = next(s for s in spans if len(s) > 40 and s.endswith("."))
+    answer = ask(Answerer(router, chat(f"{sentence[:-1]} [1].")), REFUND, way)
+    assert answer.text == f"{sentence[:-1]} [2]."
+    (citation,) = answer.citations
+    assert sentence in citation.passage.text
+    assert answer.knowledge.passages == (given, citation.passage)
+
+
+def test_a_refusal_says_what_was_searched(shop: KnowledgeConfig) -> None:
+    router = with_policy(shop, unsupported="refuse")
+    answer = Answerer(router, chat("Returns take 977 days [1].")).answer(REFUND)
+    assert answer.text.startswith("Not found in the sources. Searched: ")
+    assert "handbook" in answer.text
+    assert "return window" in answer.text
+    assert answer.knowledge.passages
+
+
+def test_a_quotation_is_looked_up_in_the_store(support: KnowledgeRouter) -> None:
+    (first, *_) = support.prepare(REFUND).passages
+    stored = support.document_text(first)
+    assert stored is not None
+    assert stored[first.start : first.end] == first.text
+    outside = stored[: first.start].split() or stored[first.end :].split()
+    said = f"It says “{' '.join(outside[:5])}” [1]."
+    claim = Answerer(support, chat(said)).answer(REFUND).claims[0]
+    assert [(q.verbatim, q.found) for q in claim.quotations] == [(True, None)]
+
+
+def test_a_second_opinion_stands_beside_the_verdict(support: KnowledgeRouter) -> None:
+    judge = EntailmentJudge(score=lambda pairs: [0.1] * len(pairs), name="nli")
+    verifier = load_verifier(support, judge=judge)
+    first = support.prepare(REFUND).passages[0]
+    sentence = first.text.split(". ")[0].rpartition("\n")[2]
+    answerer = Answerer(support, chat(f"{sentence} [1]."), verifier=verifier)
+    (claim,) = answerer.answer(REFUND).claims
+    assert claim.supported
+    assert claim.opinion is not None
+    assert (claim.opinion.judge, claim.opinion.supported) == ("nli", False)
 
 
 def test_a_stream_that_breaks_is_never_whole(support: KnowledgeRouter) -> None:

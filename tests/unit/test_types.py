@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from agent_knowledge import types
+from agent_knowledge import answers, types
 from agent_knowledge.answers import Answer
 from agent_knowledge.errors import InputError
 from agent_knowledge.types import (
@@ -60,7 +60,8 @@ def test_a_strategy_that_there_is_not_is_refused_by_name(strategy: object):
 
 
 def test_every_value_is_frozen_and_slotted():
-    values = [kind for kind in vars(types).values() if dataclasses.is_dataclass(kind)]
+    names = {**vars(types), **vars(answers)}
+    values = [kind for kind in names.values() if dataclasses.is_dataclass(kind)]
     assert len(values) > 15
     for kind in values:
         assert kind.__dataclass_params__.frozen

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent_knowledge.markup import Html, element
 from agent_knowledge.trials.advice.advise import Advice
 from agent_knowledge.trials.advice.money import GAPS, Gap, Money, Range, about, about_range
 from agent_knowledge.trials.pages.chart import Line, Mark, Words, curves, spread
-from agent_knowledge.trials.pages.page import Html, element, facts, page, save, section, table
+from agent_knowledge.trials.pages.page import facts, page, save, section, table
 from agent_knowledge.types import RUNGS, Reason
 
 _AROUND = 10

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-from agent_knowledge.trials.pages.page import Html, element
+from agent_knowledge.markup import Html, element
 
 WIDTH, HEIGHT = 580, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 560, 16, 322

@@ -1,46 +1,20 @@
 """A page in one file: HTML with its style inside, no script and nothing to load.
 
-Every text is escaped unless it is `Html`, which only the functions here make. The page also forbids
-itself scripts and every address, so that a model's answer in it stays a text whatever it holds.
+Every text is escaped unless it is `Html`, which only `markup` and the functions here make. The page
+also forbids itself scripts and every address, so that a model's answer in it stays a text whatever
+it holds.
 """
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
 
 from agent_knowledge.errors import InputError
+from agent_knowledge.markup import Html, element, joined
 from agent_knowledge.types import without_surrogates
-
-_VOID = frozenset({"input", "br"})
-
-
-class Html(str):
-    """Markup, safe to put into a page."""
-
-    __slots__ = ()
-
-
-def element(name: str, *children: str, at: Mapping[str, str | float] | None = None) -> Html:
-    """One element.
-
-    Args:
-        name: Of the tag.
-        children: What it holds, in order; a text that is no `Html` is escaped.
-        at: Its attributes; values are escaped, numbers are written to two places at most.
-    """
-    attributes = "".join(f' {key}="{_value(value)}"' for key, value in (at or {}).items())
-    if name in _VOID:
-        return Html(f"<{name}{attributes}>")
-    return Html(f"<{name}{attributes}>{joined(children)}</{name}>")
-
-
-def joined(parts: Iterable[str], between: str = "") -> Html:
-    """Parts one after another, those that are no `Html` escaped."""
-    return Html(_safe(between).join(map(_safe, parts)))
 
 
 def table(
@@ -83,7 +57,7 @@ def page(title: str, *body: str) -> str:
     """A whole page, as text."""
     template = resources.files("agent_knowledge.trials.pages").joinpath("page.html")
     filled = Template(template.read_text(encoding="utf-8")).substitute(
-        title=_safe(title), body=joined(body)
+        title=joined([title]), body=joined(body)
     )
     return without_surrogates(filled)
 
@@ -109,13 +83,3 @@ def _cells(cells: Iterable[str]) -> list[Html]:
         else element("td", cell, at={"dir": "auto"})
         for cell in cells
     ]
-
-
-def _safe(text: str) -> Html:
-    return text if isinstance(text, Html) else Html(html.escape(text))
-
-
-def _value(value: str | float) -> str:
-    if isinstance(value, str):
-        return html.escape(value)
-    return f"{value:.2f}".rstrip("0").rstrip(".")

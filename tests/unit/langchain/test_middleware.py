@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from pydantic import BaseModel
 
-from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
+from agent_knowledge import CitationVerifier, KnowledgeConfig, KnowledgeRouter, load_router
+from agent_knowledge.answers import Opinion
 from agent_knowledge.context import read_passages
 from agent_knowledge.langchain import KnowledgeMiddleware
 from tests.scripted import ScriptedModel
@@ -50,6 +50,54 @@ def test_the_answer_carries_citations_and_no_false_marker(
         assert citation["extras"]["source"] in {"handbook", "faq"}
     assert final.response_metadata["agent_knowledge"]["strategy"] == "retrieval"
     json.dumps(final.response_metadata["agent_knowledge"])
+
+
+def with_policy(shop: KnowledgeConfig, **changed: Any) -> KnowledgeRouter:
+    agent = shop.agents["support"]
+    policy = agent.policy.model_copy(update=changed)
+    agents = {"support": agent.model_copy(update={"policy": policy})}
+    return load_router(shop.model_copy(update={"agents": agents}).at(shop.folder))
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_the_policy_repairs_by_a_fresh_search(shop: KnowledgeConfig, mode: str) -> None:
+    said = "Shipping is free from 60 euros in Zone 1 [1]."
+    middleware = [KnowledgeMiddleware(with_policy(shop, unsupported="repair"))]
+    agent = create_agent(ScriptedModel(replies=[said]), middleware=middleware)
+    final = run(agent, user(REFUND), mode)[-1]
+    (citation,) = final.content_blocks[-1]["annotations"]
+    assert citation["extras"]["supported"]
+    assert f"[{citation['extras']['number']}]" in final.text
+    assert citation["extras"]["number"] > 5
+
+
+def test_a_statement_without_a_marker_is_told_where_all_need_one(shop: KnowledgeConfig) -> None:
+    said = "You have 30 days from delivery [1]. Shipping costs 4.90 euros."
+    middleware = [KnowledgeMiddleware(with_policy(shop, citations="always"))]
+    agent = create_agent(ScriptedModel(replies=[said]), middleware=middleware)
+    final = agent.invoke(user(REFUND))["messages"][-1]
+    ((start, end),) = final.response_metadata["agent_knowledge"]["uncited"]
+    assert final.text[start:end] == "Shipping costs 4.90 euros."
+
+
+class Doubter:
+    """A second judge that supports nothing."""
+
+    name = "doubter"
+
+    def judge(self, claim: str, passages: Sequence[str]) -> Opinion:
+        return Opinion(judge=self.name, supported=False, reason=f"{len(passages)} read")
+
+
+def test_a_second_opinion_is_told(support: KnowledgeRouter) -> None:
+    middleware = KnowledgeMiddleware(support, verifier=CitationVerifier(judge=Doubter()))
+    said = "You have 30 days from delivery [1]."
+    agent = create_agent(ScriptedModel(replies=[said]), middleware=[middleware])
+    final = agent.invoke(user(REFUND))["messages"][-1]
+    (opinion,) = final.response_metadata["agent_knowledge"]["opinions"]
+    assert opinion == {
+        "start": 0, "end": len(said), "judge": "doubter", "supported": False, "reason": "1 read"
+    }  # fmt: skip
 
 
 def test_the_model_sees_the_prompt_rules_and_passages(support: KnowledgeRouter) -> None:
@@ -95,10 +143,7 @@ def test_a_failing_endpoint_leads_to_the_examples(support: KnowledgeRouter, mode
 
 
 def test_on_failure_raise_raises(shop: KnowledgeConfig) -> None:
-    agent = shop.agents["support"]
-    policy = agent.policy.model_copy(update={"on_failure": "raise"})
-    changed = {"support": agent.model_copy(update={"policy": policy})}
-    router = load_router(shop.model_copy(update={"agents": changed}).at(shop.folder))
+    router = with_policy(shop, on_failure="raise")
     middleware = KnowledgeMiddleware(router, endpoint=ScriptedModel(replies=[RuntimeError("down")]))
     with pytest.raises(RuntimeError, match="down"):
         create_agent(ScriptedModel(replies=["own"]), middleware=[middleware]).invoke(user(TRIAGE))
@@ -178,28 +223,9 @@ def test_blocks_of_the_conversation_keep_their_place(support: KnowledgeRouter) -
     assert turn.content[0]["text"].endswith("How long is\nthe return window?")
 
 
-def test_structured_output_is_not_edited(support: KnowledgeRouter) -> None:
-    class Window(BaseModel):
-        days: int
-        why: str
-
-    call = AIMessage(
-        "", tool_calls=[{"name": "Window", "args": {"days": 30, "why": "so [9]"}, "id": "1"}]
-    )
-    agent = create_agent(
-        ScriptedModel(replies=[call]),
-        middleware=[KnowledgeMiddleware(support)],
-        response_format=ToolStrategy(Window),
-    )
-    assert agent.invoke(user(REFUND))["structured_response"] == Window(days=30, why="so [9]")
-
-
 def test_an_unsure_agent_that_asks_calls_no_model(shop: KnowledgeConfig) -> None:
-    agent = shop.agents["support"]
-    thresholds = agent.policy.thresholds.model_copy(update={"confidence": 1.0})
-    policy = agent.policy.model_copy(update={"when_unsure": "ask", "thresholds": thresholds})
-    changed = {"support": agent.model_copy(update={"policy": policy})}
-    router = load_router(shop.model_copy(update={"agents": changed}).at(shop.folder))
+    thresholds = shop.agents["support"].policy.thresholds.model_copy(update={"confidence": 1.0})
+    router = with_policy(shop, when_unsure="ask", thresholds=thresholds)
     model = ScriptedModel(replies=["never said"])
     final = create_agent(model, middleware=[KnowledgeMiddleware(router)]).invoke(user("Hm."))
     assert not model.asked

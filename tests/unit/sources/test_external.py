@@ -56,6 +56,15 @@ def test_documents_become_passages_in_their_order():
     assert first.score > second.score
 
 
+def test_lines_and_hash_are_taken_from_a_retriever_that_tells_them():
+    told = {"lines": [3, 5], "document_hash": "ab"}
+    rows = [told, {}, {"lines": "3-5"}, {"lines": [5, 3]}, {"lines": [3, 5, 7]}]
+    web = Web(documents=[Document("Text.", metadata=row) for row in rows])
+    first, *others = ExternalSource("web", web).retrieve("q", 9)
+    assert (first.lines, first.document_hash) == ((3, 5), "ab")
+    assert {(other.lines, other.document_hash) for other in others} == {(None, None)}
+
+
 def test_a_retriever_that_fails_is_named():
     with pytest.raises(SourceError, match=r"source 'web'.*TimeoutError: no answer"):
         ExternalSource("web", Broken()).retrieve("q", 2)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from agent_knowledge.search import Hit, Query
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
+from agent_knowledge.types import Passage
 
 SCRIPT = str(Path(__file__).with_name("hashed_words.py"))
 EMBEDDER = HashedWords()
@@ -93,6 +95,47 @@ def test_passages_come_in_the_order_of_the_hits_and_carry_where_they_stand(store
         "s",
         f"Row {one.document[1:]}",
     )
+
+
+def test_passages_tell_their_lines_and_the_hash_of_their_document(tmp_path: Path):
+    page = tmp_path / "guide.md"
+    parts = [f"## Part {n}\n\n" + f"Línea 😀 apple{n}.\n" * (40 * n) for n in range(1, 5)]
+    page.write_text("# Guide\n\n" + "\n".join(parts), encoding="utf-8")
+    index(tmp_path / "store", "s", page)
+    written = page.read_text(encoding="utf-8").splitlines()
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
+
+        def found() -> list[Passage]:
+            numbers = opened.probe([EMBEDDER.query("apple1")], ["s"])[0]["s"].numbers
+            hits = [Hit(source="s", passage=int(number)) for number in numbers[::-1]]
+            return list(opened.passages(hits))
+
+        passages = found()
+        assert len(passages) > 4
+        for passage in passages:
+            first, last = passage.lines or (0, 0)
+            own = passage.text.splitlines()
+            assert own[0] in written[first - 1]
+            assert own[-1] in written[last - 1]
+            assert last - first == passage.text.rstrip("\n").count("\n")
+        (before,) = {passage.document_hash for passage in passages}
+        page.write_text("# Guide\n\nAnother apple1.\n", encoding="utf-8")
+        index(tmp_path / "store", "s", page)
+        (changed,) = found()
+        assert before
+        assert changed.document_hash not in {None, before}
+
+
+def test_the_text_of_a_passages_document_is_that_which_is_stored_now(store: Path, tmp_path: Path):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        hits = fuse(opened.probe([EMBEDDER.query("apple7")], ["s"])[0].values())
+        (passage,) = opened.passages(hits[:1])
+        assert opened.document_text(passage) == "apple7 shared"
+        assert opened.document_text(replace(passage, source="web")) is None
+        index(store, "s", write(tmp_path / "rows.jsonl", 120, "pear"))
+        assert opened.document_text(passage) == "pear7 shared"
+        index(store, "s", write(tmp_path / "rows.jsonl", 1, "pear"))
+        assert opened.document_text(passage) is None
 
 
 def test_a_title_is_searched_too(tmp_path: Path):

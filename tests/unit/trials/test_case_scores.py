@@ -9,8 +9,10 @@ import pytest
 from agent_knowledge import KnowledgeConfig, load_router
 from agent_knowledge.trials.cases import Case, CaseSet
 from agent_knowledge.trials.evaluate import Measured, measure
+from agent_knowledge.trials.scoring import expect_labels
 from agent_knowledge.trials.setup import Settings, set_up
 from agent_knowledge.types import Task
+from tests.unit.fakes import Examples, unit
 from tests.unit.trials.desk import Counting
 
 ASKED = "How long is the return window?"
@@ -76,3 +78,15 @@ def test_macro_f1_may_be_the_metric(shop: KnowledgeConfig) -> None:
     trial = measure(set_up(shop, CaseSet(cases=tuple(made)), "desk", settings)).trial
     assert trial.rungs[0].score == pytest.approx((2 * 6 / 14) / 2)
     assert trial.comparisons[0].ci == (0, 0)
+
+
+def test_labels_of_the_set_are_labels_though_few_cases_repeat_one() -> None:
+    labels = [f"intent {number}" for number in range(20)]
+    held = Examples.of(
+        *((f"{label} {n}", label, unit(1, n + 1)) for label in labels for n in (0, 1))
+    )
+    cases = [Case(id=label, task=Task("x"), expected=(label,)) for label in labels]
+    assert expect_labels(cases, held)
+    assert not expect_labels(cases)
+    other = Case(id="free", task=Task("x"), expected=("no intent of the set",))
+    assert not expect_labels([*cases, other], held)

@@ -1,0 +1,207 @@
+"""Numbers as they are written: values, units, dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent_knowledge.text import STOP_WORDS
+
+_DIGITS = re.compile(r"(\d+(?:[.,]\d+)*)([^\W\d_]*)")
+_ORDINALS = frozenset(("st", "nd", "rd", "th"))
+_SMALL = {
+    word: str(value)
+    for value, word in [
+        *enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2),  # noqa: SIM905 - a table of words reads better as words
+        *enumerate("third fourth fifth sixth seventh eighth ninth tenth".split(), start=3),  # noqa: SIM905 - as above
+        *enumerate("thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(), 13),  # noqa: SIM905 - as above
+        *[(0, "zero"), (2, "twice"), (12, "dozen")],
+    ]
+}
+_TENS = {
+    word: str(10 * value)
+    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905 - as above
+}
+_ONES = {"one": "1", **{word: value for word, value in _SMALL.items() if len(value) == 1}}
+_SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
+_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "bn": 9, "k": 3}
+_UNITS = {
+    **dict.fromkeys(("percent", "pct"), "percent"),
+    **{unit: unit for unit in ("dollar", "euro", "pound", "yen", "cent", "token", "time")},
+    **dict.fromkeys(("second", "sec", "s"), "second"),
+    **dict.fromkeys(("minute", "min"), "minute"),
+    **dict.fromkeys(("hour", "hr", "h"), "hour"),
+    **{unit: unit for unit in ("day", "week", "month", "year", "ms", "mile", "inch", "foot")},
+    **dict.fromkeys(("kilogram", "kilo", "kg"), "kg"),
+    **dict.fromkeys(("kilometre", "kilometer", "km"), "km"),
+    **dict.fromkeys(("metre", "meter", "m"), "metre"),
+    **dict.fromkeys(("litre", "liter", "l"), "litre"),
+    **{unit: unit for unit in ("g", "mg", "ml", "cm", "mm", "kb", "mb", "gb", "tb", "usd", "eur")},
+}
+_SPELLINGS = {"usd": "dollar", "eur": "euro", "gbp": "pound"}
+UNIT_WORDS = frozenset(_UNITS)
+_LONGEST_NUMBER = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number: its value in one spelling, its unit if known, the words that it takes up."""
+
+    value: str
+    unit: str
+    words: int
+
+
+def quantity(raw: Sequence[tuple[int, int, str]], place: int, text: str) -> Quantity | None:
+    """Read the number that begins at a word, if one does.
+
+    Args:
+        raw: The words of a text: first character, the character behind, lower-cased.
+        place: Which word.
+        text: The text; signs such as $ and % stand between its words.
+    """
+    start, end, word = raw[place]
+    spelt = _SMALL.get(word) or _TENS.get(word)
+    written = None if spelt else _DIGITS.fullmatch(word)
+    if not spelt and not written:
+        return None
+    digits, tail = written.groups() if written else (spelt or "", "")
+    if tail and tail not in _ORDINALS and tail not in _SCALES and not _unit(tail):
+        return None  # "3b", "4x4": a name
+    sign = _SIGNS.get(text[start - 1 : start] or text[start - 2 : start - 1], "")
+    used, scale = 1, _scale(text[start:end], tail, sign)
+    following = [w for _, _, w in raw[place + 1 : place + 4]]
+    if word in _TENS and following and following[0] in _ONES:
+        digits, used = str(int(digits) + int(_ONES[following[0]])), 2
+    if not tail and len(following) >= used and following[used - 1] in _SCALES:
+        scale, used = _SCALES[following[used - 1]], used + 1
+    return Quantity(
+        _value(digits, scale),
+        sign or _unit_behind(text, raw, place, used, tail if not scale else ""),
+        used,
+    )
+
+
+def _scale(written: str, tail: str, sign: str) -> int:
+    if tail == "m":
+        return 6 if sign or written.endswith("M") else 0
+    return _SCALES.get(tail, 0)
+
+
+def _unit_behind(
+    text: str, raw: Sequence[tuple[int, int, str]], place: int, used: int, tail: str
+) -> str:
+    """The unit of a number; one word may stand between ("five working days")."""
+    if tail not in _ORDINALS and _unit(tail):
+        return _unit(tail)
+    end = raw[place + used - 1][1]
+    if text[end : end + 2].lstrip()[:1] == "%":
+        return "percent"
+    if raw[place][2] == "twice":
+        return "time"
+    near = [w for _, _, w in raw[place + used : place + used + 2]]
+    if near and (unit := _unit(near[0])):
+        return unit
+    return _unit(near[1]) if len(near) > 1 and near[0] not in STOP_WORDS else ""
+
+
+def _unit(word: str) -> str:
+    unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"), "")
+    return _SPELLINGS.get(unit, unit)
+
+
+def _value(digits: str, scale: int) -> str:
+    """One spelling for a number: "1,000.50" is "1000.5"; versions such as "1.5.9" stay."""
+    if len(digits) > _LONGEST_NUMBER:
+        return digits
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
+        digits = digits.replace(",", "")
+    elif digits.count(",") == 1 and "." not in digits:
+        digits = digits.replace(",", ".")
+    if digits.count(".") > 1 or "," in digits:
+        return digits
+    return f"{(Decimal(digits) * 10**scale).normalize():f}"
+
+
+_MONTHS = {
+    name: number
+    for number, month in enumerate(
+        [
+            "january",
+            "february",
+            "march",
+            "april",
+            "may",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
+        ],
+        start=1,
+    )
+    for name in (month, month[:3])
+}
+_MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
+_DATES = (
+    re.compile(
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?P<year>\d{{4}}))?\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<year>\d{{4}}))?\b",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"\b{_MONTH},? (?P<year>\d{{4}})\b(?P<day>)", re.IGNORECASE),
+    re.compile(r"\b(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})\b"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A date, complete or in part; 0 is a part that is not said. Characters `start:end`."""
+
+    year: int
+    month: int
+    day: int
+    start: int
+    end: int
+
+    def says(self, other: Date) -> bool:
+        """Whether it gives every part that the other gives, and the same."""
+        return all(
+            mine == its or not its for mine, its in zip(self._parts, other._parts, strict=True)
+        )
+
+    def denies(self, other: Date) -> bool:
+        """Whether a part that both give differs."""
+        pairs = zip(self._parts, other._parts, strict=True)
+        return any(mine and its and mine != its for mine, its in pairs)
+
+    @property
+    def _parts(self) -> tuple[int, int, int]:
+        return self.year, self.month, self.day
+
+
+def dates(text: str) -> list[Date]:
+    """The dates of a text that give a month and more, in any common spelling; none overlap."""
+    found: list[Date] = []
+    for pattern in _DATES:
+        for match in pattern.finditer(text):
+            if any(d.start < match.end() and match.start() < d.end for d in found):
+                continue
+            month = match["month"].lower()
+            found.append(
+                Date(
+                    year=int(match["year"] or 0),
+                    month=_MONTHS.get(month) or int(month),
+                    day=int(match["day"] or 0),
+                    start=match.start(),
+                    end=match.end(),
+                )
+            )
+    return found

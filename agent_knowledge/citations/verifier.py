@@ -1,0 +1,95 @@
+"""The verifier: every check of an answer's citations, as one object to keep and to share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from agent_knowledge.citations.evidence import GivenPassages, PassageText, as_passages
+from agent_knowledge.citations.finish import Finished, Unsupported, finish_with
+from agent_knowledge.citations.opinions import with_opinions
+from agent_knowledge.citations.repair import Search
+from agent_knowledge.citations.support import SupportCheck
+from agent_knowledge.citations.verify import Checks, Verification, verify_with
+from agent_knowledge.ports import ClaimJudge, Embedder
+from agent_knowledge.types import Passage, Plan
+
+
+class CitationVerifier:
+    """Verifies the citations of any answer against any passages. Safe to share between threads.
+
+    It remembers what it read, so that one object for many answers is the fast way. `load_verifier`
+    makes one with the packaged embedder, which also accepts true claims in a writer's own words
+    that share few words with the passage; this constructor alone decides by words.
+
+    Example:
+        found = CitationVerifier().verify("Returns take 30 days [1].", ["Returns take 30 days."])
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder | None = None,
+        *,
+        judge: ClaimJudge | None = None,
+        documents: Callable[[Passage], str | None] | None = None,
+    ) -> None:
+        """Put a verifier together; nothing is loaded yet.
+
+        Args:
+            embedder: Reads the meaning of claims that words leave open; heeded when the package
+                has a fit for its vectors (`minilm`).
+            judge: Gives a second opinion on every claim; both verdicts are shown, and the packaged
+                one decides.
+            documents: From a passage to the text of its document as it is stored now, None where
+                that is not known; quotations are looked up there.
+        """
+        self._support = SupportCheck(embedder)
+        self._judge = judge
+        self._checks = Checks(
+            support=self._support, stored=_reader(documents) if documents else None
+        )
+
+    def prepare(self, passages: GivenPassages) -> None:
+        """Read passages, and embed their sentences, before answers about them come."""
+        for passage in as_passages(passages).values():
+            self._support.prepare(passage.text, passage.title)
+
+    def verify(self, answer: str, passages: GivenPassages) -> Verification:
+        """Verify an answer as it stands.
+
+        Args:
+            answer: Any text.
+            passages: By the id that markers name, or in the order in which they are numbered from
+                1. A passage is one of ours, a text, a LangChain `Document`, or anything with
+                `title` and `text`.
+
+        Raises:
+            InputError: A passage is none of these.
+        """
+        known = as_passages(passages)
+        found = verify_with(self._checks.remembering(), answer, known)
+        return replace(found, claims=with_opinions(found.claims, known, self._judge))
+
+    def finish(
+        self,
+        text: str,
+        passages: Sequence[Passage] | Mapping[str, Passage],
+        unsupported: Unsupported = "annotate",
+        *,
+        plan: Plan | None = None,
+        search: Search | None = None,
+    ) -> Finished:
+        """Make of what a model said what may be shown; see `citations.finish.finish`.
+
+        The second opinion is asked for at the end, about the claims that are left.
+        """
+        finished = finish_with(self._checks, text, passages, unsupported, plan, search)
+        known = finished.by_number
+        return replace(finished, claims=with_opinions(finished.claims, known, self._judge))
+
+
+def _reader(
+    documents: Callable[[Passage], str | None],
+) -> Callable[[PassageText], str | None]:
+    """Documents of whatever is a passage of ours."""
+    return lambda passage: documents(passage) if isinstance(passage, Passage) else None

@@ -1,0 +1,81 @@
+"""Asking somebody who may be slow or wrong: several questions at once, none for long, none fatally.
+
+Whatever is asked, such as a chat model of the host's own, has limits of its own or none; here the
+wait is bounded, and whatever goes wrong becomes a line for the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Generic, TypeVar
+from unicodedata import category
+
+from agent_knowledge.errors import AgentKnowledgeError
+from agent_knowledge.types import without_surrogates
+
+WAIT_S = 10.0
+"""Seconds that an answer is waited for."""
+AT_ONCE = 8
+"""Questions under way together."""
+REASON_CHARACTERS = 200
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What a question came to: a value, or what went wrong."""
+
+    value: T | None = None
+    failure: str = ""
+
+
+def ask(questions: Sequence[Callable[[], T]], wait_s: float = WAIT_S) -> list[Outcome[T]]:
+    """Ask several questions at once.
+
+    Args:
+        questions: Each gives its answer, or raises.
+        wait_s: Seconds that each answer is waited for.
+
+    Returns:
+        What each came to, in their order.
+    """
+    if len(questions) < 2:
+        return [_within(wait_s, copy_context(), question) for question in questions]
+    contexts = [copy_context() for _ in questions]
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # an interrupted `map` drops what has not begun
+        return list(pool.map(partial(_within, wait_s), contexts, questions))
+
+
+def one_line(text: object, characters: int = REASON_CHARACTERS) -> str:
+    """One line of a model's words, cut to a length; nothing where they are no text."""
+    if not isinstance(text, str):
+        return ""
+    # Control characters could speak to the terminal that shows the line.
+    plain = (" " if category(c) == "Cc" else c for c in without_surrogates(text))
+    return " ".join("".join(plain).split())[:characters].strip()
+
+
+def _within(wait_s: float, context: Context, question: Callable[[], T]) -> Outcome[T]:
+    """Put a question in a thread of its own, which ends with the process should it hang."""
+    answers: SimpleQueue[Outcome[T]] = SimpleQueue()
+    Thread(target=lambda: answers.put(context.run(_attempt, question)), daemon=True).start()
+    try:
+        return answers.get(timeout=wait_s)
+    except Empty:
+        return Outcome(failure=f"it gave no answer within {wait_s:g} s")
+
+
+def _attempt(question: Callable[[], T]) -> Outcome[T]:
+    try:
+        return Outcome(value=question())
+    except AgentKnowledgeError as error:
+        return Outcome(failure=str(error))
+    except Exception as error:  # noqa: BLE001 - a host's own judge may raise anything
+        return Outcome(failure=f"it failed ({type(error).__name__})")
