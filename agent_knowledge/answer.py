@@ -269,9 +269,9 @@ class _Turn:
         )
 
     def _verified(self, text: str) -> Finished:
-        """The text with its citations checked; JSON by a schema is data, and left as it is."""
+        """The text with its citations checked, if there are to be any."""
         plan = self.knowledge.decision.plan
-        if plan.citations == "never" or self.knowledge.form.schema:
+        if plan.citations == "never":
             return Finished(text=text)
         return self.verifier.finish(
             text,

@@ -8,7 +8,7 @@ only one of them has, changes the fact, whatever else the passage says elsewhere
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 
 from agent_knowledge.citations.numbers import UNIT_WORDS
-from agent_knowledge.citations.polarity import OPPOSITES, denials
-from agent_knowledge.citations.reading import Token
+from agent_knowledge.citations.polarity import OPPOSITES
+from agent_knowledge.citations.tokens import Token
 
 _CONTENT, _OTHER = 10, 3
 """What a matched word counts: one that says something by itself, any other."""
@@ -66,27 +66,23 @@ class Alignment:
     added: tuple[Token, ...] = ()
 
 
-def bound(claim: Sequence[Token], window: Sequence[Token]) -> float:
-    """The most that `align` could give as `order`, without its work."""
-    left = Counter(token.stem for token in window)
-    shared = 0
-    for token in claim:
-        if left[token.stem] > 0:
-            left[token.stem] -= 1
-            shared += _weight(token)
+def bound(claim: Sequence[Token], stems: Collection[str]) -> float:
+    """The most that `align` could give as `order`, without its work.
+
+    Args:
+        claim: The claim's tokens.
+        stems: The stems of all words of the sentences.
+    """
+    shared = sum(_weight(token) for token in claim if token.stem in stems)
     return shared / max(sum(map(_weight, claim)), 1)
 
 
-def align(
-    claim: Sequence[Token], sentences: Sequence[Sequence[Token]], said: str, text: str
-) -> Alignment:
+def align(claim: Sequence[Token], sentences: Sequence[Sequence[Token]]) -> Alignment:
     """Compare a claim with consecutive sentences of a passage.
 
     Args:
         claim: Its tokens.
         sentences: The tokens of each sentence.
-        said: The claim.
-        text: The passage's text.
     """
     window = [token for sentence in sentences for token in sentence]
     edges = list(accumulate(map(len, sentences), initial=0))
@@ -108,7 +104,7 @@ def align(
         if not any(t.word in _PRONOUNS for t in right):
             added += left if any(t.is_content for t in right) else []
             found += _compared(left, right, strict=order >= _SAME)
-    if flipped := _flipped(claim, window, pairs, (said, text), strict=order >= _SAME):
+    if flipped := _flipped(claim, window, pairs, strict=order >= _SAME):
         found.append(flipped)
     return Alignment(order, _longest_block(claim, pairs) / total, tuple(found), tuple(added))
 
@@ -210,7 +206,6 @@ def _flipped(
     claim: Sequence[Token],
     window: Sequence[Token],
     pairs: Sequence[tuple[int, int]],
-    texts: tuple[str, str],
     *,
     strict: bool,
 ) -> Difference | None:
@@ -218,10 +213,10 @@ def _flipped(
 
     Unless `strict`, one whose clause in the other text may deny it in other words is left alone.
     """
-    ours, theirs = denials(claim, texts[0]), denials(window, texts[1])
     for i, j in pairs:
-        if claim[i].is_content and (i in ours.reached) != (j in theirs.reached):
-            is_open = j in theirs.open if i in ours.reached else i in ours.open
-            if strict or is_open:
-                return Difference("negation", (claim[i],), (window[j],))
+        ours, theirs = claim[i], window[j]
+        if ours.denied != theirs.denied and ours.is_content:
+            other = theirs if ours.denied else ours
+            if strict or other.plain:
+                return Difference("negation", (ours,), (theirs,))
     return None

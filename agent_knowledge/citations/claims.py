@@ -9,16 +9,24 @@ from dataclasses import dataclass
 from agent_knowledge.citations.markers import Marker, Span, code_spans
 from agent_knowledge.citations.quotes import quoted_spans
 from agent_knowledge.citations.statements import admits_a_gap, is_list_of_sources, states_something
-from agent_knowledge.text import sentences
+from agent_knowledge.text import sentences, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
-    """Words between quotation marks: `text` is without markers, `start:end` of the answer."""
+    """Words between quotation marks.
+
+    Attributes:
+        text: Without markers.
+        start: Its first character in the answer.
+        end: One past its last.
+        words: How many words it has; at least one.
+    """
 
     text: str
     start: int
     end: int
+    words: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,7 @@ def read_sentences(answer: str, markers: Sequence[Marker]) -> Sentences:
         if owner is not None:
             given.setdefault(owner, []).append(marker)
     code = tuple(code_spans(bare.text))
-    quoted = quoted_spans(bare.text, code) if given else ()
+    quoted = _quoted(bare, code) if given else []
     return Sentences(
         cited=tuple(
             _cited(bare, spans[owner], given[owner], quoted)
@@ -92,7 +100,7 @@ def _is_claim(sentence: str) -> bool:
 
 
 def _cited(
-    bare: _Bare, span: Span, markers: Sequence[Marker], quoted: Sequence[Span]
+    bare: _Bare, span: Span, markers: Sequence[Marker], quoted: Sequence[tuple[Span, Quoted]]
 ) -> CitedSentence:
     start, end = bare.original_span(span)
     return CitedSentence(
@@ -100,13 +108,19 @@ def _cited(
         start=min(start, markers[0].start),
         end=max(end, markers[-1].end),
         markers=tuple(markers),
-        quoted=tuple(_quoted(bare, own) for own in quoted if own[0] < span[1] and own[1] > span[0]),
+        quoted=tuple(one for (a, b), one in quoted if a < span[1] and b > span[0]),
     )
 
 
-def _quoted(bare: _Bare, span: Span) -> Quoted:
-    start, end = bare.original_span(span)
-    return Quoted(text=bare.text[slice(*span)], start=start, end=end)
+def _quoted(bare: _Bare, code: Sequence[Span]) -> list[tuple[Span, Quoted]]:
+    """What is quoted, with its place in the text without markers."""
+    found: list[tuple[Span, Quoted]] = []
+    for span in quoted_spans(bare.text, code):
+        text = bare.text[slice(*span)]
+        if count := len(words(text)):
+            start, end = bare.original_span(span)
+            found.append((span, Quoted(text=text, start=start, end=end, words=count)))
+    return found
 
 
 class _Bare:

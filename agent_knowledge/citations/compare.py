@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from agent_knowledge.citations.align import Alignment, Difference, align, bound
 from agent_knowledge.citations.numbers import dates
-from agent_knowledge.citations.polarity import contrary, may_deny, opposed
-from agent_knowledge.citations.reading import Reading, Token, read
+from agent_knowledge.citations.polarity import contrary, opposed
+from agent_knowledge.citations.reading import Reading, read
+from agent_knowledge.citations.tokens import Token
 from agent_knowledge.citations.wording import Window, best_windows, longest_gap, measure
 
 NEAR = 0.6
@@ -55,11 +56,9 @@ def compare(claim: str, reading: Reading) -> Comparison | None:
     windows = best_windows(content, reading) if content and reading.spans else []
     if not windows:
         return None
-    window, beside = _closest(claim, tokens, windows, reading)
+    window, beside = _closest(tokens, windows, reading)
     fault = _fault_in_order(tokens, window, beside, reading) if beside.order >= NEAR else None
-    fault = (
-        fault or _fault(claim, tokens, window, reading) or _spliced(content, window, beside)
-    )
+    fault = fault or _fault(claim, tokens, window, reading) or _spliced(content, window, beside)
     absent = [t for t in content if t.kind == "name" and not reading.has(t.stem)]
     return Comparison(
         window=window,
@@ -74,7 +73,7 @@ _TOO_LITTLE = "too little of it stands in the passage"
 
 
 def _closest(
-    claim: str, tokens: Sequence[Token], windows: Sequence[Window], reading: Reading
+    tokens: Sequence[Token], windows: Sequence[Window], reading: Reading
 ) -> tuple[Window, Alignment]:
     """The window to judge by, with the claim aligned.
 
@@ -84,15 +83,14 @@ def _closest(
     for size in sorted({len(window.sentences) for window in windows}):
         best: tuple[float, Window, Alignment] | None = None
         for window in windows:
-            near = window.tokens(reading)
-            if len(window.sentences) == size and bound(tokens, near) >= NEAR:
-                beside = align(tokens, window.of(reading), claim, reading.text)
+            if len(window.sentences) == size and bound(tokens, window.stems(reading)) >= NEAR:
+                beside = align(tokens, window.of(reading))
                 score = beside.order - _PER_DIFFERENCE * len(beside.differences)
                 if beside.order >= NEAR and (best is None or score > best[0]):
                     best = score, window, beside
         if best:
             return best[1], best[2]
-    return windows[0], align(tokens, windows[0].of(reading), claim, reading.text)
+    return windows[0], align(tokens, windows[0].of(reading))
 
 
 _PER_DIFFERENCE = 0.2
@@ -106,7 +104,7 @@ def _fault_in_order(
         return _difference(beside.differences[0])
     if beside.order < _SAME:
         return None
-    held = {t.stem for t in window.tokens(reading)} | reading.in_heading
+    held = {t.stem for t in window.around(reading)}
     added = [t for t in beside.added if t.kind in {"name", "number"} and t.stem not in held]
     return (
         Fault(contradicts=False, reason=f"{_quoted(added)} is added to what the passage says")
@@ -115,7 +113,7 @@ def _fault_in_order(
     )
 
 
-_SAME = 0.75
+_SAME = 0.85
 """Share from which a claim is the passage's own sentence, so that what it adds must be there."""
 
 
@@ -159,11 +157,11 @@ def _fault(claim: str, tokens: Sequence[Token], window: Window, reading: Reading
     for token in tokens:
         if token.kind == "number" and (fault := _number_fault(token, near, reading)):
             return fault
-    flipped = contrary(tokens, window.tokens(reading), (claim, reading.text))
+    flipped = contrary(tokens, window.tokens(reading))
     if not flipped and len(window.sentences) == 1 and sum(window.held) >= _MOST * len(window.held):
         flipped = opposed(tokens, window.tokens(reading))
-    denied = [t for t in tokens if t.kind == "negation"]
-    if denied and not may_deny(window.around(reading)):
+    denied = [t for t in tokens if t.kind == "negation" and t.word != "without"]
+    if denied and all(token.plain for token in window.around(reading)):
         return Fault(
             contradicts=False, reason=f"{_quoted(denied)}: the passage denies nothing there"
         )

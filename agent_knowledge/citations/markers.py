@@ -47,11 +47,13 @@ _NUMBERED_THING = re.compile(
     re.IGNORECASE,
 )
 _DASH = re.compile(r"[-–—]")
+_TO = re.compile(r"[-–]")
 _LIST = re.compile(r"\[\s*[0-9]+(?:\s*,\s*[0-9]+)+\s*\]")
 _VALUE_BEFORE = re.compile(
     r"(?:\A|[=(,{\[<>+*/]|(?<!source)(?<!sources)(?<!references)(?<!citations):"
     r"|\b(?:returns?|list|array|vector|tuple))\s*\Z"
 )
+_KEYS = ("=", '":', "':")
 _LONGEST_NUMBER = 3
 _LONGEST_ROUND = 2
 _WIDEST_RANGE = 20
@@ -102,7 +104,7 @@ def _joined(text: str, markers: Sequence[Marker], reader: _IdReader) -> tuple[Ma
     found: list[Marker] = []
     for marker in markers:
         last = found[-1] if found else None
-        if last and marker.start == last.end + 1 and _DASH.match(text, last.end):
+        if last and marker.start == last.end + 1 and _TO.match(text, last.end):
             ids = reader.read(f"{last.ids[-1]}-{marker.ids[0]}")
             if ids and len(marker.ids) == len(last.ids) == 1:
                 found[-1] = Marker(last.start, marker.end, ids)
@@ -223,7 +225,7 @@ def _stands_as_marker(text: str, match: re.Match[str], *, chained: bool, sure: b
     if match.group().strip("[]").lower() == "x" and _begins_line(text, start):
         return False  # a ticked box, not a passage named x
     is_list = _LIST.fullmatch(match.group()) and _VALUE_BEFORE.search(before.lower())
-    return not is_list and not before.rstrip(" ").endswith("=")
+    return not is_list and not before.rstrip(" ").endswith(_KEYS)
 
 
 def _stands_glued(text: str, match: re.Match[str], before: str, *, sure: bool) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import Stemmer
 
-from agent_knowledge.citations.reading import Token
+from agent_knowledge.citations.tokens import Token
 
 _REACH = 4
 """Content words that a negation reaches, within its clause."""
@@ -72,6 +72,12 @@ _DENYING = frozenset(
             "keep",
             "neglect",
             "regardless",
+            "lost",
+            "alone",
+            "empty",
+            "extinct",
+            "limit",
+            "same",
         ]
     )
 )
@@ -114,51 +120,32 @@ OPPOSITES = _opposites()
 """Per stem, the stems of words that say the contrary in most texts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Denials:
-    """What a stretch of text denies.
-
-    Attributes:
-        reached: The places of the content words that a negation reaches: up to four of them, to
-            the end of its clause.
-        open: The places of the words of clauses that deny nothing, by no negation and by no word
-            that may stand for one.
-    """
-
-    reached: frozenset[int]
-    open: frozenset[int]
-
-
-def denials(tokens: Sequence[Token], text: str) -> Denials:
-    """Find what a stretch of text denies.
+def mark_denials(tokens: Sequence[Token], text: str) -> Iterator[Token]:
+    """Tell the tokens of a text what denies them: sets `denied` and `plain`.
 
     Args:
-        tokens: Its tokens.
+        tokens: The tokens.
         text: The text that they were read from; punctuation stands between them.
     """
-    reached: list[int] = []
-    open_: list[int] = []
     for clause in _clauses(tokens, text):
+        if not may_deny(clause):
+            yield from clause
+            continue
         left = 0
-        for place in clause:
-            if tokens[place].kind == "negation":
-                left = _REACH
-            elif left and tokens[place].is_content:
-                reached.append(place)
-                left -= 1
-        if not may_deny([tokens[place] for place in clause]):
-            open_ += clause
-    return Denials(frozenset(reached), frozenset(open_))
+        for token in clause:
+            denied = left > 0 and token.is_content
+            left = _REACH if token.kind == "negation" else left - denied
+            yield replace(token, denied=denied, plain=False)
 
 
-def _clauses(tokens: Sequence[Token], text: str) -> Iterator[range]:
+def _clauses(tokens: Sequence[Token], text: str) -> Iterator[Sequence[Token]]:
     first = 0
     for place in range(1, len(tokens)):
         between = text[tokens[place - 1].end : tokens[place].start]
-        if tokens[place].word in _CLAUSE_WORDS or _CLAUSE_END.search(between):
-            yield range(first, place)
+        if tokens[place].word in _CLAUSE_WORDS or (between != " " and _CLAUSE_END.search(between)):
+            yield tokens[first:place]
             first = place
-    yield range(first, len(tokens))
+    yield tokens[first:]
 
 
 def may_deny(tokens: Collection[Token]) -> bool:
@@ -172,9 +159,7 @@ def may_deny(tokens: Collection[Token]) -> bool:
 _DENYING_FORM = re.compile(r"un(?!der|til|it|iq|iv|ion|if)[a-z]{3,}|non[a-z]{4,}|[a-z]{3,}less$")
 
 
-def contrary(
-    claim: Sequence[Token], window: Sequence[Token], texts: tuple[str, str]
-) -> tuple[Token, ...]:
+def contrary(claim: Sequence[Token], window: Sequence[Token]) -> tuple[Token, ...]:
     """The words of a claim that a passage in other words denies, or that deny what it affirms.
 
     Only what no other word of the clause may explain counts: "Only members may enter" is left
@@ -183,26 +168,18 @@ def contrary(
     Args:
         claim: The claim's tokens.
         window: The tokens of the sentences that come closest.
-        texts: The claim and the passage's text.
     """
-    ours, theirs = denials(claim, texts[0]), denials(window, texts[1])
-    return _against(claim, ours, window, theirs) or _against(window, theirs, claim, ours)
+    return _against(claim, window) or _against(window, claim)
 
 
-def _against(
-    denying: Sequence[Token], its: Denials, other: Sequence[Token], others: Denials
-) -> tuple[Token, ...]:
+def _against(denying: Sequence[Token], other: Sequence[Token]) -> tuple[Token, ...]:
     """What one text denies and the other has in clauses that deny nothing, if it is enough."""
-    if not its.reached:
+    denied = [token for token in denying if token.denied]
+    if not denied:
         return ()
-    affirmed = {other[place].stem for place in others.open}
-    excused = {t.stem for place, t in enumerate(other) if place not in others.open}
-    found = [
-        denying[place]
-        for place in sorted(its.reached)
-        if denying[place].stem in affirmed - excused
-    ]
-    return tuple(found) if len(found) >= _ENOUGH * len(its.reached) else ()
+    affirmed = {t.stem for t in other if t.plain} - {t.stem for t in other if not t.plain}
+    found = tuple(token for token in denied if token.stem in affirmed)
+    return found if len(found) >= _ENOUGH * len(denied) else ()
 
 
 _ENOUGH = 0.6
@@ -216,7 +193,7 @@ def opposed(claim: Sequence[Token], sentence: Sequence[Token]) -> tuple[Token, .
         claim: The claim's tokens.
         sentence: The tokens of a sentence that holds most of its other words.
     """
-    if may_deny(claim) or may_deny(sentence):
+    if not all(token.plain for token in (*claim, *sentence)):
         return ()
     held = {t.stem for t in sentence}
     return tuple(

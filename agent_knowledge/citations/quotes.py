@@ -112,7 +112,7 @@ class Folded:
         return self.stretches[bisect_right(self.stretches, place, key=lambda s: s.at) - 1]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def fold(text: str) -> Folded:
     """Write a text as quotations are compared; takes linear time."""
     parts: list[str] = []
@@ -141,6 +141,7 @@ def _compatible(written: str) -> str:
     return unicodedata.normalize("NFKC", written)
 
 
+@lru_cache(maxsize=64)
 def find_quotation(quoted: str, text: str) -> Span | None:
     """Where a text has a quotation verbatim.
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import Stemmer
 
 from agent_knowledge.citations.numbers import Quantity, quantity
+from agent_knowledge.citations.polarity import mark_denials
+from agent_knowledge.citations.tokens import Kind, Token
 from agent_knowledge.text import STOP_WORDS, sentences, words, written_words
-
-Kind = Literal["word", "stop", "name", "number", "negation"]
 
 NEGATIONS = frozenset(
     "not no never without neither nor none nobody nothing nowhere unable hardly".split()  # noqa: SIM905 - a table of words reads better as words
@@ -26,42 +25,15 @@ _SHORTENED = {"ca": "can", "wo": "will", "sha": "shall"}
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:•\n\"“(*#|-])[\s\"“'(*_-]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One word of a text.
-
-    Attributes:
-        start: Its first character in the text.
-        end: The character behind it.
-        word: The word, lower-cased, without a possessive.
-        stem: What two tokens are compared by: the Snowball stem, or the value of a number ("4.5").
-        kind: What it is; a name is a word with a capital that no sentence start explains.
-        unit: Of a number, if it has one that we know.
-        opens: It has a capital that a sentence start explains, so that it may be a name.
-    """
-
-    start: int
-    end: int
-    word: str
-    stem: str
-    kind: Kind
-    unit: str = ""
-    opens: bool = False
-
-    @property
-    def is_content(self) -> bool:
-        """Whether it says something by itself."""
-        return self.kind in {"word", "name", "number"}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A passage, read once for any number of claims.
 
     Attributes:
         text: The passage's text.
-        spans: Its sentences that have words, as characters of `text`.
+        spans: Its sentences that have words, in parts if long, as characters of `text`.
         sentences: Their tokens.
+        stems: The stems of all words of each.
         heading: Tokens of the title.
         places: For each stem that says something, the numbers of the sentences that have it.
         in_heading: The stems that the title has.
@@ -70,6 +42,7 @@ class Reading:
     text: str
     spans: tuple[tuple[int, int], ...]
     sentences: tuple[tuple[Token, ...], ...]
+    stems: tuple[frozenset[str], ...]
     heading: tuple[Token, ...]
     places: dict[str, tuple[int, ...]]
     in_heading: frozenset[str]
@@ -81,30 +54,51 @@ class Reading:
 
 def read_passage(text: str, title: str = "") -> Reading:
     """Read a passage and its title."""
-    parts = [(span, read(text[slice(*span)], span[0])) for span in sentences(text)]
-    parts = [(span, tokens) for span, tokens in parts if tokens]
+    parts: list[tuple[Token, ...]] = []
+    for start, end in sentences(text):
+        tokens = tuple(_moved(token, start) for token in read(text[start:end]))
+        parts += [tokens[at : at + _LONGEST] for at in range(0, len(tokens), _LONGEST)]
     places: dict[str, list[int]] = {}
-    for number, (_, tokens) in enumerate(parts):
+    for number, tokens in enumerate(parts):
         for stem in {t.stem for t in tokens if t.is_content}:
             places.setdefault(stem, []).append(number)
     heading = read(title)
     return Reading(
         text=text,
-        spans=tuple(span for span, _ in parts),
-        sentences=tuple(tokens for _, tokens in parts),
+        spans=_spans(text, parts),
+        sentences=tuple(parts),
+        stems=tuple(frozenset(t.stem for t in tokens) for tokens in parts),
         heading=heading,
         places={stem: tuple(numbers) for stem, numbers in places.items()},
         in_heading=frozenset(t.stem for t in heading if t.is_content),
     )
 
 
-def read(text: str, offset: int = 0) -> tuple[Token, ...]:
-    """Read a text.
+def _moved(token: Token, offset: int) -> Token:
+    return replace(token, start=token.start + offset, end=token.end + offset)
 
-    Args:
-        text: The text.
-        offset: Added to the characters that its tokens name.
-    """
+
+def _spans(text: str, parts: Sequence[Sequence[Token]]) -> tuple[tuple[int, int], ...]:
+    """The characters of each part, with the signs that close it."""
+    starts = [tokens[0].start for tokens in parts]
+    spans: list[tuple[int, int]] = []
+    for (start, tokens), following in zip(
+        zip(starts, parts, strict=True), [*starts[1:], len(text)], strict=True
+    ):
+        end = tokens[-1].end
+        closing = _CLOSING.match(text, end, following)
+        spans.append((start, closing.end() if closing else end))
+    return tuple(spans)
+
+
+_CLOSING = re.compile(r"[^\s\w(\[{“\"'<]*")
+_LONGEST = 60
+"""Words; a longer sentence is read in parts. Among hundreds of words, such as those of a block of
+code, half of any claim's are found."""
+
+
+def read(text: str) -> tuple[Token, ...]:
+    """Read a text."""
     raw = list(_raw(text))
     stems = Stemmer.Stemmer("english").stemWords([word for _, _, word in raw])  # one per thread
     found: list[Token] = []
@@ -119,8 +113,8 @@ def read(text: str, offset: int = 0) -> tuple[Token, ...]:
         kind, opens = _kind(text, raw, place, number)
         found.append(
             Token(
-                start=start + offset,
-                end=end + offset,
+                start=start,
+                end=end,
                 word=word,
                 stem=number.value if number else stem,
                 kind=kind,
@@ -128,7 +122,7 @@ def read(text: str, offset: int = 0) -> tuple[Token, ...]:
                 opens=opens,
             )
         )
-    return tuple(found)
+    return tuple(mark_denials(found, text))
 
 
 def _raw(text: str) -> Iterator[tuple[int, int, str]]:

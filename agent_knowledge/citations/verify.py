@@ -13,7 +13,6 @@ from agent_knowledge.citations.markers import Span, find_markers
 from agent_knowledge.citations.quotes import find_quotation
 from agent_knowledge.citations.support import Judgement, Support, check_by_words
 from agent_knowledge.errors import AgentKnowledgeError
-from agent_knowledge.text import words
 
 LEAST_QUOTED_WORDS = 3
 """From so many words on, a quotation that is not verbatim decides against its claim. Fewer may be
@@ -106,11 +105,15 @@ def judge(sentence: CitedSentence, cited: Mapping[str, PassageText], checks: Che
         checks: What to check with.
     """
     best, found = _judged(sentence.text, cited, checks.support)
-    quotations = tuple(
-        _quotation(quoted, cited, checks.stored) for quoted in sentence.quoted if words(quoted.text)
+    quotations = tuple(_quotation(quoted, cited, checks.stored) for quoted in sentence.quoted)
+    invented = next(
+        (
+            quoted
+            for quoted, told in zip(sentence.quoted, quotations, strict=True)
+            if not told.verbatim and quoted.words >= LEAST_QUOTED_WORDS
+        ),
+        None,
     )
-    pairs = zip(quotations, (q for q in sentence.quoted if words(q.text)), strict=True)
-    invented = next((q for made, q in pairs if not made.verbatim and _is_long(q)), None)
     if invented and found.supported:
         reason = f"{_shown(invented.text)} is not in the cited text word for word"
         found = replace(found, supported=False, score=min(found.score, _INVENTED), reason=reason)
@@ -138,7 +141,7 @@ def _judged(
     judged = {i: support(claim, passage.text, passage.title) for i, passage in cited.items()}
     best = max(judged, key=lambda i: (judged[i].supported, judged[i].score))
     found = judged[best]
-    if not found.supported and len(cited) > 1:
+    if not found.supported and sum(j.span is not None for j in judged.values()) > 1:
         together = _judged_together(claim, cited, judged, support)
         if together.supported:
             return best, replace(together, span=found.span)
@@ -187,10 +190,6 @@ def _stored_text(passage: PassageText, stored: Stored | None) -> str | None:
         return stored(passage) if stored else None
     except AgentKnowledgeError:  # such as an index that is being rebuilt
         return None
-
-
-def _is_long(quoted: Quoted) -> bool:
-    return len(words(quoted.text)) >= LEAST_QUOTED_WORDS
 
 
 def _shown(quoted: str) -> str:

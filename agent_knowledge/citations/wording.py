@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from agent_knowledge.citations.align import Alignment
-from agent_knowledge.citations.reading import Reading, Token
+from agent_knowledge.citations.reading import Reading
+from agent_knowledge.citations.tokens import Token
 from agent_knowledge.types import Matrix, Vector
 
 _LONGEST_WINDOW = 3
@@ -41,6 +42,11 @@ class Window:
     def of(self, reading: Reading) -> Sequence[Sequence[Token]]:
         """The tokens of each of its sentences."""
         return reading.sentences[self.sentences.start : self.sentences.stop]
+
+    def stems(self, reading: Reading) -> frozenset[str]:
+        """The stems of all their words."""
+        parts = reading.stems[self.sentences.start : self.sentences.stop]
+        return parts[0].union(*parts[1:])
 
     def tokens(self, reading: Reading) -> tuple[Token, ...]:
         """The same in one."""
@@ -114,18 +120,6 @@ def measure(
         "order": beside.order,
     }
     near = window.neighbours
-    claimed = {t.stem for t in content}
-    rivals = {t.stem for t in window.tokens(reading) if t.kind == "name"} - claimed
-    rnum = {t.stem for t in window.tokens(reading) if t.kind == "number"} - claimed
-    names=[t for t,h in zip(content,window.held) if t.kind=="name"]
-    absentn=[t for t,h in zip(content,window.held) if t.kind=="name" and not h]
-    measured["rival_names"]=len(absentn)/max(len(names),1) if rivals else 0.0
-    measured["rival_one"]=float(bool(rivals) and bool(absentn))
-    first={t.stem for t in reading.sentences[window.sentences.start] if t.kind=="name"}
-    ab2=[t for t in absentn if not any(p in near for p in reading.places.get(t.stem,()))]
-    measured["rival_far"]=float(bool(rivals) and bool(ab2))
-    absn=[t for t,h in zip(content,window.held) if t.kind=="number" and not h]
-    measured["rival_numbers"]=float(bool(rnum) and bool(absn))
     for kind in ("name", "number"):
         own = [(t.stem, has) for t, has in zip(content, window.held, strict=True) if t.kind == kind]
         absent = [reading.places.get(stem, ()) for stem, has in own if not has]

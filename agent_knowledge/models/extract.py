@@ -13,41 +13,42 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_knowledge.context import WrittenPassage
-from agent_knowledge.models.quotes import Quote, read_quotes, stems
+from agent_knowledge.models.quotes import Place, Quote, read_quotes, stems
 from agent_knowledge.ports import Embedder
 from agent_knowledge.text import words
 
 MOST_SENTENCES = 3
-_CONTEXT = 0.8
-"""What a word of the question counts that stands in the title or the heading only, for whether a
-passage answers at all ..."""
-_CONTEXT_IN_RANK = 0.5
-"""... and for which of its sentences does: they all share the title."""
+_CONTEXT = 0.5
+"""What a word of the question counts that stands in the title or the heading only."""
 _RANK_BONUS = 0.25
 _NEARNESS = 2.0
 """What nearness in meaning counts against the share of words."""
-_ENOUGH = 1.2
-"""Coverage of the best sentence plus weighted nearness of the nearest, to be an answer at all ..."""
-_ENOUGH_WORDS = 0.3
-"""... and coverage alone where nothing measures nearness."""
-_DOUBT = 0.5
-"""What more, as a share of the question and as nearness, it takes when the sources may lack it."""
-_DOUBT_IN_WORDS = 0.15
+ENOUGH = 1.3
+"""Score of the best sentence from which it is an answer at all ..."""
+DOUBT = 0.5
+"""... what more it takes when the sources may lack what is asked ..."""
+_ENOUGH_WORDS = 0.45
+_DOUBT_IN_WORDS = 0.2
+"""... and the same where nothing measures nearness."""
 _WORTH_ADDING = 0.05
 """Share of the question that a further sentence must add, after what its weakness costs."""
-_PRICE = 0.25
+_PRICE = 0.33
 """What being weaker than the best sentence costs, in shares of the question."""
 _LINK_BONUS = 0.15
 """What it is worth that one sentence names what the other is about, as a second look-up would."""
 _SAME = 0.6
 """Share of common words from which two sentences say the same."""
 _LEANING = 0.05
+"""What a sentence loses that leans on the one before it ..."""
 _NO_PROSE = 0.3
+"""... and one that is code or a menu."""
 _EMBEDDED = 16
 """Candidates that are embedded, and of each the characters: some 5 ms a candidate."""
 _EMBEDDED_CHARACTERS = 240
 _LEAD_CHARACTERS = 300
 """A longer sentence is not taken along for the sake of one that leans on it."""
+_HEADING_WORDS = 12
+"""A longer title is not put before a quote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +80,32 @@ def answer_sentences(
     Returns:
         In the order of the passages, and within one in its own; none if too little is covered.
     """
-    quotes = [quote for rank, p in enumerate(passages) for quote in read_quotes(p, rank)]
+    quotes = _read(passages)
     if not quotes or not question.strip():
         return ()
     view = _View.of(question, quotes, embedder)
-    if not view.is_enough(doubtful=doubtful):
+    enough, doubt = (ENOUGH, DOUBT) if embedder else (_ENOUGH_WORDS, _DOUBT_IN_WORDS)
+    if view.best < enough + doubt * doubtful:
         return ()
-    picked = sorted(_with_leads(_pick(view), quotes), key=lambda quote: quote.place)
-    return tuple(_shown(picked, place) for place in range(len(picked)))
+    by_place = {quote.place: quote for quote in quotes}
+    shown = _with_leads(_pick(view), by_place)
+    return tuple(_found(shown[place], shown) for place in sorted(shown))
+
+
+def evidence(
+    question: str, passages: Sequence[WrittenPassage], embedder: Embedder | None = None
+) -> float:
+    """How well the best sentence answers a question: what is held against `ENOUGH`.
+
+    Returns:
+        Some 0 to 3 with an embedder, to 1 without; 0 where there is nothing to quote.
+    """
+    quotes = _read(passages)
+    return _View.of(question, quotes, embedder).best if quotes else 0.0
+
+
+def _read(passages: Sequence[WrittenPassage]) -> list[Quote]:
+    return [quote for rank, p in enumerate(passages) for quote in read_quotes(p, rank)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +116,11 @@ class _View:
         question: As it was put.
         weights: What each of its stems weighs.
         scores: Of each quote, the best first.
-        coverage: The greatest share of the question that one quote holds, 0..1.
-        nearness: The greatest cosine of question and quote; None without an embedder.
     """
 
     question: str
     weights: Mapping[str, float]
     scores: Mapping[Quote, float]
-    coverage: float
-    nearness: float | None
 
     @classmethod
     def of(cls, question: str, quotes: Sequence[Quote], embedder: Embedder | None) -> _View:
@@ -115,19 +130,13 @@ class _View:
         best = sorted(quotes, key=lambda quote: -values[quote])[:_EMBEDDED]
         cosines = _cosines(question, best, embedder)
         scores = {quote: v + _NEARNESS * cosines.get(quote, 0.0) for quote, v in values.items()}
-        return cls(
-            question=question,
-            weights=weights,
-            scores=dict(sorted(scores.items(), key=lambda pair: -pair[1])),
-            coverage=max(quote.coverage(weights, _CONTEXT) for quote in quotes),
-            nearness=max(cosines.values(), default=None),
-        )
+        ranked = sorted(scores.items(), key=lambda pair: -pair[1])
+        return cls(question=question, weights=weights, scores=dict(ranked))
 
-    def is_enough(self, *, doubtful: bool) -> bool:
-        """Whether anything here answers the question."""
-        if self.nearness is None:
-            return self.coverage >= _ENOUGH_WORDS + _DOUBT_IN_WORDS * doubtful
-        return self.coverage + _NEARNESS * self.nearness >= _ENOUGH + _DOUBT * doubtful
+    @property
+    def best(self) -> float:
+        """The score of the best quote."""
+        return next(iter(self.scores.values()))
 
     def share(self, held: Collection[str]) -> float:
         """What share of the question some of its stems are."""
@@ -139,7 +148,7 @@ def _value(quote: Quote, weights: Mapping[str, float]) -> float:
     """Coverage, with a little trust in the order of the passages, and less in what reads badly."""
     trust = _RANK_BONUS / (1 + quote.place[0])
     reads_badly = _LEANING * quote.leans + _NO_PROSE * (not quote.is_prose)
-    return quote.coverage(weights, _CONTEXT_IN_RANK) + trust - reads_badly
+    return quote.coverage(weights, _CONTEXT) + trust - reads_badly
 
 
 def _rarity(asked: Collection[str], quotes: Sequence[Quote]) -> dict[str, float]:
@@ -169,25 +178,23 @@ def _pick(view: _View) -> list[Quote]:
     return picked
 
 
-def _with_leads(picked: Sequence[Quote], quotes: Sequence[Quote]) -> list[Quote]:
+def _with_leads(picked: Sequence[Quote], by_place: Mapping[Place, Quote]) -> Mapping[Place, Quote]:
     """The picked, with the sentences that they lean on."""
-    before = {after.place: quote for quote, after in zip(quotes, quotes[1:], strict=False)}
-    found = list(picked)
+    found = {quote.place: quote for quote in picked}
     for quote in picked:
-        lead = before.get(quote.place) if quote.leans else None
-        if lead is None or lead.number != quote.number or len(lead.text) > _LEAD_CHARACTERS:
+        lead = by_place.get(quote.before) if quote.leans else None
+        if lead is None or not lead.is_prose or len(lead.text) > _LEAD_CHARACTERS:
             continue
-        if lead.is_prose and not any(_same(lead, other) for other in found if other is not quote):
-            found.append(lead)
+        if not any(_same(lead, other) for other in found.values() if other is not quote):
+            found[lead.place] = lead
     return found
 
 
-def _shown(picked: Sequence[Quote], place: int) -> Found:
-    """A quote as it is given; one that leans on nothing shown is put under its heading."""
-    quote = picked[place]
-    led = place > 0 and picked[place - 1].number == quote.number
-    named = quote.title and not quote.context.isdisjoint(stems(quote.title) - quote.own)
-    text = f"{quote.title}: {quote.text}" if quote.leans and not led and named else quote.text
+def _found(quote: Quote, shown: Mapping[Place, Quote]) -> Found:
+    """A quote as it is given: under its heading where it leans on nothing that is shown."""
+    text = quote.text
+    if quote.leans and quote.before not in shown and 0 < len(words(quote.title)) <= _HEADING_WORDS:
+        text = f"{quote.title}{' ' if quote.title[-1] in '.!?' else ': '}{text}"
     return Found(text=text, number=quote.number)
 
 

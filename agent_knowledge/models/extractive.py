@@ -35,6 +35,7 @@ from agent_knowledge.context import (
     ASK_RULE,
     EXAMPLE_ASSISTANT,
     EXAMPLE_USER,
+    GAP_RULE,
     NO_CITE_RULE,
     WrittenPassage,
     holds_knowledge,
@@ -42,7 +43,8 @@ from agent_knowledge.context import (
     read_passages,
     split_prompt,
 )
-from agent_knowledge.models.extract import answer_sentences, nearest_example, without_frame
+from agent_knowledge.models.by_example import nearest_example, without_frame
+from agent_knowledge.models.extract import answer_sentences
 from agent_knowledge.types import Example
 
 NOT_COVERED = "The passages do not answer this."
@@ -52,6 +54,7 @@ NEEDS_A_MODEL = (
 )
 
 _FEW_WORDS = 2
+_STOPS = tuple(".!?。！？…")
 _EXAMPLE_SHOWN = 80
 _PIECES = re.compile(r"\S+\s*|\s+")
 
@@ -152,12 +155,13 @@ class ExtractiveChatModel(BaseChatModel):
         return turn.handed_on or _said(NEEDS_A_MODEL, "none")
 
     def _quote(self, turn: _Turn, passages: Sequence[WrittenPassage]) -> AIMessage:
-        found = answer_sentences(turn.question, passages, self.embedder)
+        found = answer_sentences(turn.question, passages, self.embedder, doubtful=turn.doubts)
         if not found:
             return _said(NOT_COVERED, "none")
         quotes: list[str] = []
         for sentence in found:
-            text = sentence.text if sentence.text[-1] in ".!?。！？…" else f"{sentence.text}."
+            text = sentence.text.rstrip(":")
+            text = text if text[-1:] in _STOPS else f"{text}."
             quotes.append(f"{text} [{sentence.number}]" if turn.cites and sentence.number else text)
         return _said(" ".join(quotes), "quoted_passages")
 
@@ -185,6 +189,7 @@ class _Turn:
             [*(m.text for m in messages if isinstance(m, SystemMessage)), *self.results]
         )
         self.cites = NO_CITE_RULE not in rules
+        self.doubts = GAP_RULE in rules
 
     @property
     def question(self) -> str:

@@ -27,7 +27,7 @@ _CODE_AT_LEAST = 2
 _LEANS = re.compile(
     r"(?:(?:and|but|so|yet|also|however|then|therefore|thus|moreover|instead"
     r"|in addition|for example|for instance|as a result),? )?"
-    r"(?:its?|they|their|them|this|these|those|such|he|his|him|she|her|that|both"
+    r"(?:all (?:of )?)?(?:its?|they|their|them|this|these|those|such|he|his|him|she|her|that|both"
     r"|the (?:former|latter|same))\b"
     r"(?! (?:is|was) (?:not )?(?:important|best|possible|necessary|recommended|worth|free|safe)\b)",
     re.IGNORECASE,
@@ -38,6 +38,10 @@ _LIST_SIGN = re.compile(r"[-*+•‣◦]|\d{1,3}[.)]|\(?[A-Za-z]\)")
 _BRACKETS = str.maketrans("[]【】［］", "()()()")
 
 
+Place = tuple[int, int]
+"""Rank of a passage, and number of a sentence in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """A sentence that may answer, on one line.
@@ -46,21 +50,28 @@ class Quote:
         text: A list is one with the words that open it.
         title: The last heading of its passage.
         number: Of its passage.
-        place: Rank of the passage, and number of the quote in it.
+        place: Where it stands; what ends a list or a broken sentence counts no place of its own.
         own: Its stems.
         context: Stems of the title, and of the question or heading before it.
-        leans: It opens with a word for something that was named before it.
+        leans: It opens with a word for something that was named before it, or is a list that
+            nothing opens.
         is_prose: It is neither code nor a menu, nor announces what is not there.
     """
 
     text: str
     title: str
     number: int
-    place: tuple[int, int]
+    place: Place
     own: frozenset[str]
     context: frozenset[str]
     leans: bool
     is_prose: bool
+
+    @property
+    def before(self) -> Place:
+        """The place of the sentence before it, which may be a heading, and so no quote."""
+        rank, place = self.place
+        return rank, place - 1
 
     def coverage(self, weights: Mapping[str, float], context: float) -> float:
         """Share of the question that the quote holds, 0..1.
@@ -90,23 +101,23 @@ def read_quotes(passage: WrittenPassage, rank: int) -> Iterator[Quote]:
     title = stems(passage.title)
     lead: frozenset[str] = frozenset()
     spans = list(_whole(passage.text))
-    for place, (start, end) in enumerate(spans):
+    for place, (start, end, is_list) in enumerate(spans):
         text = _one_line(passage.text[start:end])
         if not text:
             continue
         own = stems(text)
         last = place == len(spans) - 1
-        if text.endswith(("?", "？")) or (_is_heading(text) and not last):
+        if text.endswith(("?", "？")) or (_is_heading(text) and not (last or is_list)):
             lead = own
         elif own or lead:
             yield Quote(
                 text=text,
-                title=passage.title.rpartition(" > ")[2],
+                title=_one_line(passage.title.rpartition(" > ")[2]),
                 number=passage.number,
                 place=(rank, place),
                 own=own,
                 context=title | lead,
-                leans=_LEANS.match(text) is not None,
+                leans=is_list or _LEANS.match(text) is not None,
                 is_prose=_is_prose(text),
             )
 
@@ -117,25 +128,29 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(stem(content_words(text)))
 
 
-def _whole(text: str) -> Iterator[tuple[int, int]]:
-    """The spans of sentences, those joined that say something only together."""
-    spans = sentences(text)
-    if not spans:
-        return
-    first, last = spans[0]
-    in_list = False
-    for start, end in spans[1:]:
-        before = text[first:last]
+def _whole(text: str) -> Iterator[tuple[int, int, bool]]:
+    """The spans of sentences, those joined that say something only together.
+
+    A list goes with the words that open it; short items go together without any, and the third
+    value says so.
+    """
+    first = last = 0
+    in_list = is_bare = False
+    for start, end in sentences(text):
+        before, after = text[first:last], text[start:end]
         is_item = _LIST_SIGN.fullmatch(text[last:start].strip()) is not None
-        in_list = _opens_list(before, is_item=is_item) or (in_list and is_item)
-        fits = end - first <= _LIST_CHARACTERS
-        if (in_list and fits) or _is_broken(before, text[start:end]):
-            last = end
+        is_short = is_item and len(words(after)) <= _HEADING_WORDS
+        opened = _opens_list(before, is_item=is_item) or (in_list and is_item)
+        joins = opened or (is_bare and is_short)
+        if last and ((joins and end - first <= _LIST_CHARACTERS) or _is_broken(before, after)):
+            in_list = opened
         else:
-            yield first, last
-            first, last = start, end
-            in_list = False
-    yield first, last
+            if last:
+                yield first, last, is_bare
+            first, in_list, is_bare = start, False, is_short
+        last = end
+    if last:
+        yield first, last, is_bare
 
 
 def _opens_list(before: str, *, is_item: bool) -> bool:
@@ -148,7 +163,12 @@ def _is_broken(before: str, after: str) -> bool:
     count = len(words(before))
     if count <= _OPENING_WORDS:
         return before[-1] in ".!,;"
-    return count <= _BROKEN_WORDS and before[-1] in ".!?" and before[0].isupper() and after[0].islower()
+    return (
+        count <= _BROKEN_WORDS
+        and before[-1] in ".!?"
+        and before[0].isupper()
+        and after[0].islower()
+    )
 
 
 def _is_heading(text: str) -> bool:

@@ -236,7 +236,7 @@ class Asker:
         """The answer as a user would see it."""
         knowledge, router = prompted.knowledge, prompted.arm.router
         plan = knowledge.decision.plan
-        if plan.citations == "never" or knowledge.form.schema:
+        if plan.citations == "never":
             return Finished(text=text)
         return self.verifier.finish(
             text,

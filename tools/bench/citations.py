@@ -75,7 +75,9 @@ def plain_overlap(case: Case) -> bool:
 def _report(corpus: str, kind: Kind, most: int, checks: Sequence[Support]) -> None:
     cases = kind.cases[:most]
     count = max(len(cases), 1)
-    shares = [sum(check(c.claim, c.text, c.title).supported for c in cases) / count for check in checks]
+    shares = [
+        sum(check(c.claim, c.text, c.title).supported for c in cases) / count for check in checks
+    ]
     shares.append(sum(map(plain_overlap, cases)) / count)
     mark = " " if kind.met(shares[0]) else "!"
     print(

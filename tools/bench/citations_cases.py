@@ -19,7 +19,9 @@ _MONTH = re.compile(
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}")
 _FULL_NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
 _AUXILIARY = re.compile(r" (is|are|was|were|can|will|has|have|should|does|may|must) (?!not\b)")
-_DENIED = re.compile(r"( (?:is|are|was|were|can|will|has|have|should|does|do|did|may|must))(?: not|n't)\b|\b(can)not\b")
+_DENIED = re.compile(
+    r"( (?:is|are|was|were|can|will|has|have|should|does|do|did|may|must))(?: not|n't)\b|\b(can)not\b"
+)
 _MONTHS = "January February March April May June July August September October November December"
 _LONGEST = 400
 _FEWEST_WORDS = 5
@@ -60,9 +62,7 @@ class Kind:
 
     def met(self, share: float) -> bool:
         """Whether a share of accepted claims meets the target."""
-        return self.target is None or (
-            share >= self.target if self.true else share <= self.target
-        )
+        return self.target is None or (share >= self.target if self.true else share <= self.target)
 
 
 def corpus_kinds(rows: Sequence[Mapping[str, str]]) -> list[Kind]:
@@ -72,7 +72,9 @@ def corpus_kinds(rows: Sequence[Mapping[str, str]]) -> list[Kind]:
         Case(claim=text, text=row["text"], title=row["title"])
         for row in rows
         for text in (row["text"][a:b] for a, b in sentences(row["text"]))
-        if len(content_words(text)) >= _FEWEST_WORDS and len(text) < _LONGEST and text != row["title"]
+        if len(content_words(text)) >= _FEWEST_WORDS
+        and len(text) < _LONGEST
+        and text != row["title"]
     ]
     draw.shuffle(true)
     others = [Case(claim="", text=row["text"], title=row["title"]) for row in rows]
@@ -111,7 +113,9 @@ def own_words_kinds(
 
 def _falsified(true: Sequence[Case], draw: random.Random) -> list[Kind]:
     return [
-        Kind(name="number changed", cases=_changed(true, lambda c: _renumber(c, draw)), target=0.02),
+        Kind(
+            name="number changed", cases=_changed(true, lambda c: _renumber(c, draw)), target=0.02
+        ),
         Kind(name="number of the passage", cases=_swapped(true, _NUMBER, draw), target=0.02),
         Kind(name="year of the passage", cases=_swapped(true, _YEAR, draw), target=0.02),
         Kind(name="month changed", cases=_changed(true, lambda c: _redate(c, draw)), target=0.02),
@@ -130,9 +134,7 @@ def _swapped(cases: Sequence[Case], kind: re.Pattern[str], draw: random.Random) 
     return _changed(cases, lambda case: _swap(case, kind, draw))
 
 
-def _moved(
-    cases: Sequence[Case], others: Sequence[Case], draw: random.Random
-) -> Iterator[Case]:
+def _moved(cases: Sequence[Case], others: Sequence[Case], draw: random.Random) -> Iterator[Case]:
     for case in cases:
         other = draw.choice(others)
         if case.claim not in other.text:

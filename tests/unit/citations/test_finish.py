@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -158,6 +159,15 @@ def test_one_of_two_cited_passages_may_be_beside_the_point():
 
 def test_without_passages_brackets_are_no_markers():
     assert finish("Take a [1] and b [2].", (), "refuse").text == "Take a [1] and b [2]."
+
+
+@pytest.mark.parametrize(
+    "unit", ["> “x [1]\n", "> x [1]. \n", "“Shoes cost” [1]. ", "a (1). ", "| a [1] |\n", "[1]-"]
+)
+def test_hostile_answers_take_linear_time(unit: str):
+    started = time.perf_counter()
+    done((unit * 20_000)[:40_000], "repair")
+    assert time.perf_counter() - started < 10
 
 
 def test_brackets_built_to_become_markers_do_not():

@@ -63,6 +63,7 @@ def test_markers_in_every_usual_form(text: str, ids: list[tuple[str, ...]]):
         "```\nsee [1]\n```",
         "```\nnever closed [1]",
         "x = [1]",
+        '{"ids": [1], "more": [9]}',
         "x = [1, 2, 3]",
         "It returns [1, 2, 3].",
         "[1, 2, 3]",

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from agent_knowledge.context import WrittenPassage
-from agent_knowledge.models.extract import answer_sentences, nearest_example, without_frame
+from agent_knowledge.models.extract import answer_sentences
+from agent_knowledge.models.by_example import nearest_example, without_frame
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Example
 

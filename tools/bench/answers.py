@@ -1,0 +1,329 @@
+"""How good the answers are: words, citations, and saying so when the sources lack the answer.
+
+    python -m tools.bench.answers --data ../shared/data
+    python -m tools.bench.answers --data ../shared/data --endpoint URL --endpoint-model NAME
+
+docs_rag and hotpot through the whole product: the corpus is indexed, an agent with `citations:
+always` answers with the packaged extractive model, the citations are verified. The words of an
+answer, without markers, are held against the written answer (SQuAD's token-F1), the documents that
+it cites against those that hold the answer. Then each question is asked once more of an index
+without its documents: the share that says so is printed beside. The baseline quotes the first
+sentence of the best passage.
+
+With an endpoint, the model answers in its place, and beside it the same model given the same
+passages by LangChain's retrieval chain. `--curve` prints how many questions are answered and how
+many gaps admitted for each threshold of the extractive model, also for musique, which the
+thresholds were chosen on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_openai import ChatOpenAI
+from openai import OpenAIError
+
+from agent_knowledge import KnowledgeRouter
+from agent_knowledge.answer import Answerer
+from agent_knowledge.config import AgentProfile, Policy, SourceConfig
+from agent_knowledge.context import read_passages
+from agent_knowledge.errors import EndpointError
+from agent_knowledge.models.chat import Chat
+from agent_knowledge.models.extract import DOUBT, evidence
+from agent_knowledge.models.extractive import NOT_COVERED, ExtractiveChatModel
+from agent_knowledge.sources.index import SourceIndex
+from agent_knowledge.sources.indexing import Indexer
+from agent_knowledge.text import sentences
+from agent_knowledge.trials.metrics import token_f1
+from tools.bench.peers.endpoint import open_chat
+from tools.data.embedding import RememberingMiniLM
+from tools.data.retrieval import read_rows
+
+SETS = ("docs_rag", "hotpot")
+CHOSEN_ON = "musique"
+PARTS = 5
+"""Indexes without the documents of every fifth question: the rest of the corpus stays whole."""
+THRESHOLDS = tuple(round(1.0 + step / 10, 1) for step in range(11))
+PLAIN_PROMPT = (
+    "You are an assistant for question-answering tasks. Use the following pieces of retrieved "
+    "context to answer the question. If you don't know the answer, just say that you don't know. "
+    "Use three sentences maximum and keep the answer concise.\n\n{context}"
+)
+"""Of LangChain's documentation of its retrieval chains (langchain-classic 1.0)."""
+_MARKERS = re.compile(r"\s*\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A question, the answer that a person wrote, and the ids of the documents that hold it."""
+
+    question: str
+    answer: str
+    relevant: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """An answer: its words without markers, and the ids of the documents that it cites."""
+
+    text: str
+    cited: frozenset[str]
+
+
+Answers = Callable[[str], Said]
+"""Given a question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Means, 0..1.
+
+    Attributes:
+        token_f1: Over all questions; not answering counts as 0.
+        precision: Share of the cited documents that hold the answer, over answers that cite; None
+            where none does.
+        recall: Share of the documents that hold the answer which are cited, over all questions.
+        answered: Share of the questions that are not answered by `NOT_COVERED`.
+    """
+
+    token_f1: float
+    precision: float | None
+    recall: float
+    answered: float
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible base URL")
+    parser.add_argument("--endpoint-model", metavar="NAME", help="the model behind it")
+    parser.add_argument("--cases", type=int, default=30, help="of a set, for the model (30)")
+    parser.add_argument("--curve", action="store_true", help="print the extractive thresholds")
+    args = parser.parse_args()
+    if bool(args.endpoint) != bool(args.endpoint_model):
+        parser.error("--endpoint and --endpoint-model go together")
+    chat = open_chat(args.endpoint, args.endpoint_model) if args.endpoint else None
+    names = (*SETS, CHOSEN_ON) if args.curve else SETS
+    found = [name for name in names if (args.data / "retrieval" / name / "queries.jsonl").is_file()]
+    if not found:
+        print(f"no data at {str(args.data / 'retrieval')!r}: pass --data FOLDER")
+    for name in found:
+        corpus, cases = read_set(args.data, name)
+        embedder = RememberingMiniLM()
+        if args.curve:
+            print_curve(name, corpus, cases, embedder)
+        else:
+            print_answers(name, corpus, cases, embedder)
+        if chat and name in SETS:
+            some = cases[:: max(1, len(cases) // args.cases)][: args.cases]
+            print_model(chat, name, corpus, some, embedder)
+
+
+def read_set(data: Path, name: str) -> tuple[list[Mapping[str, Any]], list[Case]]:
+    """Read the documents of a set, and its questions."""
+    folder = data / "retrieval" / name
+    cases = [
+        Case(question=row["query"], answer=row["answer"], relevant=frozenset(row["relevant"]))
+        for row in read_rows(folder / "queries.jsonl")
+    ]
+    return list(read_rows(folder / "corpus.jsonl")), cases
+
+
+@contextmanager
+def opened(
+    corpus: Sequence[Mapping[str, Any]], embedder: RememberingMiniLM
+) -> Iterator[KnowledgeRouter]:
+    """Index documents, and open a router of an agent that always cites them."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, store = Path(folder) / "corpus.jsonl", Path(folder) / "store"
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in corpus), encoding="utf-8")
+        with Indexer(store, embedder) as indexer:
+            indexer.index("corpus", file)
+        with SourceIndex(store, embedder.name) as index:
+            source = SourceConfig(path="already-indexed")
+            policy = Policy(citations="always")
+            agent = AgentProfile(sources={"corpus": source}, policy=policy)
+            yield KnowledgeRouter(agent, embedder=embedder, index=index)
+
+
+def without(
+    corpus: Sequence[Mapping[str, Any]], cases: Sequence[Case]
+) -> Iterator[tuple[list[Mapping[str, Any]], list[Case]]]:
+    """Part the questions; with each part goes the corpus without the documents that answer it."""
+    for part in range(PARTS):
+        asked = list(cases[part::PARTS])
+        gone = frozenset[str]().union(*(case.relevant for case in asked))
+        yield [row for row in corpus if row["id"] not in gone], asked
+
+
+def through_product(router: KnowledgeRouter, chat: Chat) -> Answers:
+    """Answers of the whole product, with a model of its own."""
+    answerer = Answerer(router, chat)
+
+    def answered(question: str) -> Said:
+        answer = answerer.answer(question)
+        cited = frozenset(citation.passage.document for citation in answer.citations)
+        return Said(text=_MARKERS.sub("", answer.text).strip(), cited=cited)
+
+    return answered
+
+
+def first_sentence(router: KnowledgeRouter) -> Answers:
+    """The first sentence of the best passage, citing it."""
+
+    def answered(question: str) -> Said:
+        passage = router.prepare(question).passages[0]
+        start, end = next(iter(sentences(passage.text)), (0, 0))
+        return Said(text=passage.text[start:end], cited=frozenset({passage.document}))
+
+    return answered
+
+
+def plain_chain(router: KnowledgeRouter, chat: ChatOpenAI) -> Answers:
+    """LangChain's retrieval chain on the passages that ours are shown; it cites nothing."""
+    from langchain_classic.chains.combine_documents import (  # noqa: PLC0415 - the extra `bench`
+        create_stuff_documents_chain,
+    )
+
+    prompt = ChatPromptTemplate.from_messages([("system", PLAIN_PROMPT), ("human", "{input}")])
+    chain: Any = create_stuff_documents_chain(chat, prompt)
+
+    def answered(question: str) -> Said:
+        passages = router.prepare(question).passages
+        documents = [Document(passage.text) for passage in passages]
+        said = chain.invoke({"input": question, "context": documents})
+        return Said(text=said.strip(), cited=frozenset())
+
+    return answered
+
+
+def extractive(embedder: RememberingMiniLM) -> Chat:
+    """The packaged model."""
+    return Chat(model=ExtractiveChatModel(embedder=embedder), name="extractive")
+
+
+def measure(answers: Answers, cases: Sequence[Case]) -> Score:
+    """Ask every question."""
+    said = [answers(case.question) for case in cases]
+    pairs = list(zip(said, cases, strict=True))
+    cites = [(s.cited, case.relevant) for s, case in pairs if s.cited]
+    return Score(
+        token_f1=mean(
+            token_f1(s.text, [case.answer]) if s.text != NOT_COVERED else 0.0 for s, case in pairs
+        ),
+        precision=mean(len(c & right) / len(c) for c, right in cites) if cites else None,
+        recall=mean(len(s.cited & case.relevant) / len(case.relevant) for s, case in pairs),
+        answered=mean(s.text != NOT_COVERED for s in said),
+    )
+
+
+def admitted(
+    corpus: Sequence[Mapping[str, Any]], cases: Sequence[Case], embedder: RememberingMiniLM
+) -> float:
+    """Share of questions that are answered by `NOT_COVERED` where no document answers them."""
+    said: list[str] = []
+    for rest, asked in without(corpus, cases):
+        with opened(rest, embedder) as router:
+            answers = through_product(router, extractive(embedder))
+            said += [answers(case.question).text for case in asked]
+    return mean(text == NOT_COVERED for text in said)
+
+
+def print_answers(
+    name: str,
+    corpus: Sequence[Mapping[str, Any]],
+    cases: Sequence[Case],
+    embedder: RememberingMiniLM,
+) -> None:
+    """The extractive model, beside the first sentence of the best passage."""
+    print(f"{name}: {len(cases)} questions, {len(corpus)} documents")
+    with opened(corpus, embedder) as router:
+        product = measure(through_product(router, extractive(embedder)), cases)
+        first = measure(first_sentence(router), cases)
+    gaps = admitted(corpus, cases, embedder)
+    print(f"{_line('extractive model', product)}  gaps admitted {gaps:.2f}")
+    print(f"{_line('first sentence of the best passage', first)}  gaps admitted 0.00", flush=True)
+
+
+def print_model(
+    chat: ChatOpenAI,
+    name: str,
+    corpus: Sequence[Mapping[str, Any]],
+    cases: Sequence[Case],
+    embedder: RememberingMiniLM,
+) -> None:
+    """A chat model with our prompt, and with LangChain's plain one, on some of the questions."""
+    print(f"{name}: {chat.model_name} answers {len(cases)} questions")
+    with opened(corpus, embedder) as router:
+        own = Chat(model=chat, name=chat.model_name)
+        ways = {
+            "our prompt, verified": lambda: through_product(router, own),
+            "LangChain's retrieval chain": lambda: plain_chain(router, chat),
+            "extractive model, the same": lambda: through_product(router, extractive(embedder)),
+        }
+        for way, answers in ways.items():
+            try:
+                print(_line(way, measure(answers(), cases)), flush=True)
+            except ImportError as error:
+                print(f"  {way}: {error.name} is missing; pip install -e '.[bench]'")
+            except (EndpointError, OpenAIError) as error:
+                print(f"{chat.model_name}: {type(error).__name__}", file=sys.stderr)
+                return
+
+
+def print_curve(
+    name: str,
+    corpus: Sequence[Mapping[str, Any]],
+    cases: Sequence[Case],
+    embedder: RememberingMiniLM,
+) -> None:
+    """Questions answered whose documents are shown, and gaps admitted, by threshold."""
+    with opened(corpus, embedder) as router:
+        there = list(_evidence(router, cases, embedder, shown=True))
+    gone: list[float] = []
+    for rest, asked in without(corpus, cases):
+        with opened(rest, embedder) as router:
+            gone += _evidence(router, asked, embedder, shown=False)
+    print(f"{name}: {len(there)} questions with, {len(gone)} without a document that answers")
+    for threshold in THRESHOLDS:
+        answered = mean(found >= threshold for found in there)
+        admits = mean(found < threshold for found in gone)
+        print(f"  from {threshold}: answered {answered:.2f}, gaps admitted {admits:.2f}")
+
+
+def _evidence(
+    router: KnowledgeRouter, cases: Sequence[Case], embedder: RememberingMiniLM, *, shown: bool
+) -> Iterator[float]:
+    """What the model finds for each question; what a gap costs is taken off."""
+    for case in cases:
+        knowledge = router.prepare(case.question)
+        documents = {passage.document for passage in knowledge.passages}
+        if shown and documents.isdisjoint(case.relevant):
+            continue
+        found = evidence(case.question, read_passages(knowledge.prompt), embedder)
+        yield found - DOUBT * knowledge.decision.gap
+
+
+def _line(way: str, score: Score) -> str:
+    precision = "  -  " if score.precision is None else f"{score.precision:.3f}"
+    return (
+        f"  {way:36} token-F1 {score.token_f1:.3f}  citations: precision {precision}, "
+        f"recall {score.recall:.3f}  answered {score.answered:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
