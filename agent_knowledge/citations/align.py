@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import numpy as np
@@ -44,7 +44,7 @@ class Difference:
         theirs: The passage's words in their place.
     """
 
-    kind: Literal["number", "name", "unit", "opposite", "negation", "word"]
+    kind: Literal["number", "name", "unit", "opposite", "negation"]
     ours: tuple[Token, ...]
     theirs: tuple[Token, ...]
 
@@ -194,7 +194,7 @@ def _gaps(
     first, last = pairs[0], pairs[-1]
     opening = max(edge for edge in edges if edge <= first[1])
     yield claim[: first[0]], window[max(opening, first[1] - first[0] - 1) : first[1]]
-    for (i, j), (next_i, next_j) in zip(pairs, pairs[1:], strict=False):
+    for (i, j), (next_i, next_j) in pairwise(pairs):
         if next_i > i + 1:
             yield claim[i + 1 : next_i], window[j + 1 : next_j]
     rest = claim[last[0] + 1 :]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent_knowledge.citations.align import Alignment, Difference, align, bound
-from agent_knowledge.citations.numbers import dates
+from agent_knowledge.citations.numbers import Date, dates
 from agent_knowledge.citations.polarity import contrary, opposed
 from agent_knowledge.citations.reading import Reading, read
 from agent_knowledge.citations.tokens import Token
@@ -51,14 +51,20 @@ class Comparison:
 
 def compare(claim: str, reading: Reading) -> Comparison | None:
     """Put a claim beside a passage; None if they share no word that says something."""
-    tokens = _told_names(_told_dates(claim, read(claim), reading), reading)
+    told = dates(claim)
+    tokens = _told_names(_told_dates(read(claim), told, reading), reading)
     content = [token for token in tokens if token.is_content]
     windows = best_windows(content, reading) if content and reading.spans else []
     if not windows:
         return None
     window, beside = _closest(tokens, windows, reading)
-    fault = _fault_in_order(tokens, window, beside, reading) if beside.order >= NEAR else None
-    fault = fault or _fault(claim, tokens, window, reading) or _spliced(content, window, beside)
+    fault = (
+        _fault_in_order(window, beside, reading)
+        or _date_fault(claim, told, reading)
+        or _number_fault(tokens, window, reading)
+        or _denial_fault(tokens, window, reading)
+        or _splice_fault(content, window, beside)
+    )
     absent = [t for t in content if t.kind == "name" and not reading.has(t.stem)]
     return Comparison(
         window=window,
@@ -96,43 +102,39 @@ def _closest(
 _PER_DIFFERENCE = 0.2
 
 
-def _fault_in_order(
-    tokens: Sequence[Token], window: Window, beside: Alignment, reading: Reading
-) -> Fault | None:
-    """What a claim has otherwise than sentences that have most of it word by word."""
-    if beside.differences:
-        return _difference(beside.differences[0])
-    if beside.order < _SAME:
-        return None
-    held = {t.stem for t in window.around(reading)}
-    added = [t for t in beside.added if t.kind in {"name", "number"} and t.stem not in held]
-    return (
-        Fault(contradicts=False, reason=f"{_quoted(added)} is added to what the passage says")
-        if added
-        else None
-    )
-
-
-_SAME = 0.85
-"""Share from which a claim is the passage's own sentence, so that what it adds must be there."""
-
-
 def _told_names(tokens: Sequence[Token], reading: Reading) -> list[Token]:
     """Take a sentence's first word for a name where the passage has it as one."""
-    names = {t.stem for s in (reading.heading, *reading.sentences) for t in s if t.kind == "name"}
-    return [replace(t, kind="name") if t.opens and t.stem in names else t for t in tokens]
+    return [
+        replace(token, kind="name") if token.opens and token.stem in reading.names else token
+        for token in tokens
+    ]
 
 
-def _told_dates(claim: str, tokens: Sequence[Token], reading: Reading) -> list[Token]:
+def _told_dates(tokens: Sequence[Token], told: Sequence[Date], reading: Reading) -> Sequence[Token]:
     """Leave out what belongs to a date that the passage spells in another way."""
-    ours = dates(claim)
-    theirs = dates(reading.text) if ours else []
-    agreed = [d for d in ours if any(other.says(d) for other in theirs)]
+    agreed = [date for date in told if any(other.says(date) for other in reading.dates)]
     return [
         token
         for token in tokens
         if reading.has(token.stem) or not any(d.start <= token.start < d.end for d in agreed)
     ]
+
+
+def _fault_in_order(window: Window, beside: Alignment, reading: Reading) -> Fault | None:
+    """What a claim has otherwise than sentences that have most of it word by word."""
+    if beside.order < NEAR:
+        return None
+    if beside.differences:
+        return _difference(beside.differences[0])
+    held = {token.stem for token in window.around(reading)}
+    added = [t for t in beside.added if t.kind in {"name", "number"} and t.stem not in held]
+    if not added or beside.order < _SAME:
+        return None
+    return Fault(contradicts=False, reason=f"{_quoted(added)} is added to what the passage says")
+
+
+_SAME = 0.85
+"""Share from which a claim is the passage's own sentence, so that what it adds must be there."""
 
 
 def _difference(difference: Difference) -> Fault:
@@ -142,37 +144,57 @@ def _difference(difference: Difference) -> Fault:
     return Fault(contradicts=True, reason=f"the passage says {theirs}, not {ours}")
 
 
-def _fault(claim: str, tokens: Sequence[Token], window: Window, reading: Reading) -> Fault | None:
-    """What decides against a claim in other words than the passage's."""
-    near = [*reading.heading, *window.tokens(reading)]
-    for date in dates(claim):
-        theirs = dates(reading.text)
-        if theirs and all(other.denies(date) for other in theirs):
-            other = theirs[0]
-            return Fault(
-                contradicts=True,
-                reason=f"the passage says {reading.text[other.start : other.end]!r}, "
-                f"not {claim[date.start : date.end]!r}",
-            )
-    for token in tokens:
-        if token.kind == "number" and (fault := _number_fault(token, near, reading)):
-            return fault
-    flipped = contrary(tokens, window.tokens(reading))
-    if not flipped and len(window.sentences) == 1 and sum(window.held) >= _MOST * len(window.held):
-        flipped = opposed(tokens, window.tokens(reading))
-    denied = [t for t in tokens if t.kind == "negation" and t.word != "without"]
-    if denied and all(token.plain for token in window.around(reading)):
-        return Fault(
-            contradicts=False, reason=f"{_quoted(denied)}: the passage denies nothing there"
-        )
-    if flipped:
-        return Fault(
-            contradicts=True, reason=f"the passage says the contrary about {_quoted(flipped)}"
-        )
+def _date_fault(claim: str, told: Sequence[Date], reading: Reading) -> Fault | None:
+    """A date that every date of the passage denies."""
+    for date in told:
+        if reading.dates and all(other.denies(date) for other in reading.dates):
+            said = " or ".join(repr(reading.text[d.start : d.end]) for d in reading.dates[:2])
+            reason = f"the passage says {said}, not {claim[date.start : date.end]!r}"
+            return Fault(contradicts=True, reason=reason)
     return None
 
 
-def _spliced(content: Sequence[Token], window: Window, beside: Alignment) -> Fault | None:
+def _number_fault(tokens: Sequence[Token], window: Window, reading: Reading) -> Fault | None:
+    """A number that the passage does not have, or has with another unit where it should be."""
+    near = [t for t in (*reading.heading, *window.tokens(reading)) if t.kind == "number"]
+    for token in tokens:
+        if token.kind != "number" or (token.word in _COUNTS and not reading.has(token.stem)):
+            continue
+        if not reading.has(token.stem):
+            return Fault(contradicts=False, reason=f"the passage does not have {token.word!r}")
+        units = {t.unit for t in near if t.stem == token.stem}
+        if token.unit and units and units.isdisjoint({token.unit, ""}):
+            other = " or ".join(sorted(units))
+            reason = f"the passage says {token.word} {other}, not {token.word} {token.unit}"
+            return Fault(contradicts=True, reason=reason)
+    return None
+
+
+_COUNTS = frozenset(("two", "three", "four", "five", "twice"))
+"""Numbers that a writer may have counted: "there are two ways". They weigh as other words do."""
+
+
+def _denial_fault(tokens: Sequence[Token], window: Window, reading: Reading) -> Fault | None:
+    """What a claim in other words denies and the passage affirms, or the other way round."""
+    denying = [t for t in tokens if t.kind == "negation" and t.word != "without"]
+    if denying and all(token.plain for token in window.around(reading)):
+        reason = f"{_quoted(denying)}: the passage denies nothing there"
+        return Fault(contradicts=False, reason=reason)
+    near = window.tokens(reading)
+    flipped = contrary(tokens, near)
+    if not flipped and len(window.sentences) == 1 and sum(window.held) >= _MOST * len(window.held):
+        flipped = opposed(tokens, near)
+    if not flipped:
+        return None
+    reason = f"the passage says the contrary about {_quoted(flipped)}"
+    return Fault(contradicts=True, reason=reason)
+
+
+_MOST = 0.6
+"""Share of its content words that a sentence must hold before an opposite in it counts."""
+
+
+def _splice_fault(content: Sequence[Token], window: Window, beside: Alignment) -> Fault | None:
     """A piece of the passage with a piece of something else."""
     foreign = longest_gap(content, window)
     few = len(foreign) < max(_FOREIGN * len(content), _FEWEST_FOREIGN)
@@ -185,24 +207,6 @@ def _spliced(content: Sequence[Token], window: Window, beside: Alignment) -> Fau
 _COPIED, _FOREIGN, _FEWEST_FOREIGN = 0.35, 0.3, 3
 """Share of a claim that is one piece of the passage; share and number of its content words that
 are another piece, in one run, and no words of the passage."""
-_COUNTS = frozenset(("two", "three", "four", "five", "twice"))
-"""Numbers that a writer may have counted: "there are two ways". They weigh as other words do."""
-_MOST = 0.6
-"""Share of its content words that a sentence must hold before an opposite in it counts."""
-
-
-def _number_fault(token: Token, near: Sequence[Token], reading: Reading) -> Fault | None:
-    """A number must stand in the passage, and there not with another unit alone."""
-    if not reading.has(token.stem):
-        if token.word in _COUNTS:
-            return None
-        return Fault(contradicts=False, reason=f"the passage does not have {token.word!r}")
-    units = {t.unit for t in near if t.kind == "number" and t.stem == token.stem}
-    if token.unit and units and token.unit not in units and "" not in units:
-        other = ", ".join(sorted(units))
-        reason = f"the passage says {token.word} {other}, not {token.word} {token.unit}"
-        return Fault(contradicts=True, reason=reason)
-    return None
 
 
 def _quoted(tokens: Iterable[Token]) -> str:

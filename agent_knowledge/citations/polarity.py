@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 import Stemmer
 
@@ -15,7 +16,8 @@ _REACH = 4
 _CLAUSE_END = re.compile(r"[,;:.!?()–—]")
 _CLAUSE_WORDS = frozenset("but while whereas although though unless except because since".split())  # noqa: SIM905 - a table of words reads better as words
 
-_stem = Stemmer.Stemmer("english").stemWords  # used at import only: not to be shared by threads
+_stem = cast("Callable[[Sequence[str]], Sequence[str]]", Stemmer.Stemmer("english").stemWords)
+# used at import only: it is not to be shared by threads
 
 _DENYING = frozenset(
     _stem(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import Stemmer
 
-from agent_knowledge.citations.numbers import Quantity, quantity
+from agent_knowledge.citations.numbers import Date, Quantity, dates, quantity
 from agent_knowledge.citations.polarity import mark_denials
 from agent_knowledge.citations.tokens import Kind, Token
 from agent_knowledge.text import STOP_WORDS, sentences, words, written_words
@@ -37,6 +38,8 @@ class Reading:
         heading: Tokens of the title.
         places: For each stem that says something, the numbers of the sentences that have it.
         in_heading: The stems that the title has.
+        names: The stems of its names, and of the title's.
+        dates: Its dates.
     """
 
     text: str
@@ -46,6 +49,8 @@ class Reading:
     heading: tuple[Token, ...]
     places: dict[str, tuple[int, ...]]
     in_heading: frozenset[str]
+    names: frozenset[str]
+    dates: tuple[Date, ...]
 
     def has(self, stem: str) -> bool:
         """Whether the passage or its title has a word."""
@@ -71,6 +76,8 @@ def read_passage(text: str, title: str = "") -> Reading:
         heading=heading,
         places={stem: tuple(numbers) for stem, numbers in places.items()},
         in_heading=frozenset(t.stem for t in heading if t.is_content),
+        names=frozenset(t.stem for part in (heading, *parts) for t in part if t.kind == "name"),
+        dates=tuple(dates(text)),
     )
 
 
@@ -100,23 +107,23 @@ code, half of any claim's are found."""
 def read(text: str) -> tuple[Token, ...]:
     """Read a text."""
     raw = list(_raw(text))
-    stems = Stemmer.Stemmer("english").stemWords([word for _, _, word in raw])  # one per thread
+    stem = cast("_Stem", Stemmer.Stemmer("english").stemWords)  # not to be shared by threads
+    stems = stem([word for _, _, word in raw])
     found: list[Token] = []
     skip = 0
-    for place, ((start, end, word), stem) in enumerate(zip(raw, stems, strict=True)):
+    for place, ((start, _, word), root) in enumerate(zip(raw, stems, strict=True)):
         if skip:
             skip -= 1
             continue
         number = quantity(raw, place, text)
         skip = number.words - 1 if number else 0
-        end = raw[place + skip][1]
         kind, opens = _kind(text, raw, place, number)
         found.append(
             Token(
                 start=start,
-                end=end,
+                end=raw[place + skip][1],
                 word=word,
-                stem=number.value if number else stem,
+                stem=number.value if number else root,
                 kind=kind,
                 unit=number.unit if number else "",
                 opens=opens,
@@ -144,6 +151,7 @@ def _raw(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 _LONGEST_ENDING = 2
+_Stem = Callable[[Sequence[str]], Sequence[str]]
 
 
 def _kind(

@@ -75,8 +75,9 @@ class SupportCheck:
             embedder: Asked for the meaning of claims that words leave open, if a fit for its
                 vectors is packaged (`minilm`); without one, words decide alone.
         """
-        known = embedder is not None and has_fit(embedder.name)
-        self._meaning = Meaning(embedder, load_fit(embedder.name)) if known else None
+        self._meaning: Meaning | None = None
+        if embedder is not None and has_fit(embedder.name):
+            self._meaning = Meaning(embedder, load_fit(embedder.name))
         self._readings = Memory[Reading](_PASSAGES)
 
     def prepare(self, text: str, title: str = "") -> None:

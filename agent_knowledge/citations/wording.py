@@ -91,7 +91,8 @@ def best_windows(content: Sequence[Token], reading: Reading) -> list[Window]:
             held = held[:, :-1] | single[:, size - 1 :]
         scores = weights @ (held | heading[:, None]) - _PER_SENTENCE * size
         for first in np.argsort(-scores, kind="stable")[:_PER_SIZE].tolist():
-            found.append((float(scores[first]), range(first, first + size), held[:, first]))
+            item = float(scores[first]), range(first, first + size), held[:, first]
+            found.append(item)
     found = [item for item in found if item[2].any()]
     found.sort(key=lambda item: -item[0])
     return [Window(sentences, tuple((column | heading).tolist())) for _, sentences, column in found]

@@ -23,9 +23,9 @@ _CONTEXT = 0.5
 _RANK_BONUS = 0.25
 _NEARNESS = 2.0
 """What nearness in meaning counts against the share of words."""
-ENOUGH = 1.3
+ENOUGH = 1.4
 """Score of the best sentence from which it is an answer at all ..."""
-DOUBT = 0.5
+DOUBT = 0.4
 """... what more it takes when the sources may lack what is asked ..."""
 _ENOUGH_WORDS = 0.45
 _DOUBT_IN_WORDS = 0.2

@@ -14,6 +14,7 @@ BENCHES = (
     "end_to_end",
     "speed",
     "citations",
+    "answers",
 )
 _NEED_NO_DATA = {"imports"}
 _MORE = {"routing": ("--peers",)}

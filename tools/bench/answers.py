@@ -23,7 +23,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +95,7 @@ class Score:
         precision: Share of the cited documents that hold the answer, over answers that cite; None
             where none does.
         recall: Share of the documents that hold the answer which are cited, over all questions.
-        answered: Share of the questions that are not answered by `NOT_COVERED`.
+        answered: Share of the questions that are answered, not by `NOT_COVERED` or nothing.
     """
 
     token_f1: float
@@ -145,7 +145,7 @@ def read_set(data: Path, name: str) -> tuple[list[Mapping[str, Any]], list[Case]
 @contextmanager
 def opened(
     corpus: Sequence[Mapping[str, Any]], embedder: RememberingMiniLM
-) -> Iterator[KnowledgeRouter]:
+) -> Generator[KnowledgeRouter]:
     """Index documents, and open a router of an agent that always cites them."""
     with tempfile.TemporaryDirectory() as folder:
         file, store = Path(folder) / "corpus.jsonl", Path(folder) / "store"
@@ -174,7 +174,12 @@ def through_product(router: KnowledgeRouter, chat: Chat) -> Answers:
     answerer = Answerer(router, chat)
 
     def answered(question: str) -> Said:
-        answer = answerer.answer(question)
+        try:
+            answer = answerer.answer(question)
+        except EndpointError as error:
+            if error.__cause__:  # it failed; without a cause it said nothing, as small models do
+                raise
+            return Said(text="", cited=frozenset())
         cited = frozenset(citation.passage.document for citation in answer.citations)
         return Said(text=_MARKERS.sub("", answer.text).strip(), cited=cited)
 
@@ -215,6 +220,11 @@ def extractive(embedder: RememberingMiniLM) -> Chat:
     return Chat(model=ExtractiveChatModel(embedder=embedder), name="extractive")
 
 
+def is_answer(said: Said) -> bool:
+    """Whether anything is said but that the passages do not answer."""
+    return said.text not in {"", NOT_COVERED}
+
+
 def measure(answers: Answers, cases: Sequence[Case]) -> Score:
     """Ask every question."""
     said = [answers(case.question) for case in cases]
@@ -222,11 +232,11 @@ def measure(answers: Answers, cases: Sequence[Case]) -> Score:
     cites = [(s.cited, case.relevant) for s, case in pairs if s.cited]
     return Score(
         token_f1=mean(
-            token_f1(s.text, [case.answer]) if s.text != NOT_COVERED else 0.0 for s, case in pairs
+            token_f1(s.text, [case.answer]) if is_answer(s) else 0.0 for s, case in pairs
         ),
         precision=mean(len(c & right) / len(c) for c, right in cites) if cites else None,
         recall=mean(len(s.cited & case.relevant) / len(case.relevant) for s, case in pairs),
-        answered=mean(s.text != NOT_COVERED for s in said),
+        answered=mean(is_answer(s) for s in said),
     )
 
 

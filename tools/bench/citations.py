@@ -109,8 +109,8 @@ def _report_time(name: str, cases: Sequence[Case]) -> None:
     p50, worst = statistics.median(elapsed_ms), sorted(elapsed_ms)[int(0.95 * len(elapsed_ms))]
     mark = "" if p50 <= TARGET_MS else " !"
     print(
-        f"five sentences {name}: p50 {p50:.1f} ms (target {TARGET_MS:.0f}){mark}, p95 {worst:.1f} ms, "
-        f"{len(elapsed_ms)} answers"
+        f"five sentences {name}: p50 {p50:.1f} ms (target {TARGET_MS:.0f}){mark}, "
+        f"p95 {worst:.1f} ms, {len(elapsed_ms)} answers"
     )
 
 

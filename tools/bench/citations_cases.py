@@ -20,7 +20,8 @@ _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}")
 _FULL_NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
 _AUXILIARY = re.compile(r" (is|are|was|were|can|will|has|have|should|does|may|must) (?!not\b)")
 _DENIED = re.compile(
-    r"( (?:is|are|was|were|can|will|has|have|should|does|do|did|may|must))(?: not|n't)\b|\b(can)not\b"
+    r"( (?:is|are|was|were|can|will|has|have|should|does|do|did|may|must))(?: not|n't)\b"
+    r"|\b(can)not\b"
 )
 _MONTHS = "January February March April May June July August September October November December"
 _LONGEST = 400

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 from agent_knowledge.context import WrittenPassage
-from agent_knowledge.models.extract import answer_sentences
-from agent_knowledge.models.by_example import nearest_example, without_frame
+from agent_knowledge.models.extract import ENOUGH, answer_sentences, evidence
 from agent_knowledge.testing import HashEmbedder
-from agent_knowledge.types import Example
 
 
 def passages(*texts: str, title: str = "") -> list[WrittenPassage]:
@@ -57,20 +55,6 @@ def test_brackets_in_a_quote_cannot_pass_for_citations():
     ]
 
 
-def test_labels_are_voted_for_and_other_outputs_come_from_the_nearest():
-    shown = [
-        Example(input="I was charged twice", output="billing"),
-        Example(input="Charged twice again, refund it", output="billing"),
-        Example(input="The app crashes", output="bug"),
-    ]
-    for embedder in (None, HashEmbedder()):
-        example, similarity = nearest_example("My card was charged twice", shown, embedder)
-        assert example.output == "billing"
-        assert similarity > 0
-    long = [Example(input="The app crashes", output="x" * 100), *shown[:2]]
-    assert nearest_example("app crashes", long)[0].output == "x" * 100
-
-
 def test_a_row_of_a_table_answers_by_itself() -> None:
     table = (
         "| Product | Warranty |\n|---|---|\n| LED bulbs | 2 years |\n| Old lamps | 1 year |\n"
@@ -88,21 +72,112 @@ def test_a_word_that_opens_an_answer_stays_with_it() -> None:
     assert [sentence.text for sentence in found] == [text]
 
 
-def framed(text: str) -> str:
-    return f"Sort this ticket of our shop.\nTicket: {text}\nQueue:"
+def test_what_leans_on_the_sentence_before_takes_it_along() -> None:
+    text = "Damaged parcels are refunded by the courier desk. It takes twelve days in Zone 4. Bye."
+    found = answer("How many days in Zone 4?", passages(text))
+    assert found == [
+        ("Damaged parcels are refunded by the courier desk.", 1),
+        ("It takes twelve days in Zone 4.", 1),
+    ]
 
 
-def test_what_a_task_and_all_examples_share_at_their_ends_is_taken_off():
-    shown = [Example(input=framed(text), output="o") for text in ("The app crashes", "The app is")]
-    task, examples = without_frame(framed("I was charged"), shown)
-    assert task == "I was charged"
-    assert [example.input for example in examples] == ["The app crashes", "The app is"]
+def test_what_leans_on_nothing_that_is_shown_stands_under_its_heading() -> None:
+    given = passages("They take twelve days in Zone 4.", title="Delivery > Bulky parcels")
+    assert answer("How many days in Zone 4?", given) == [
+        ("Bulky parcels: They take twelve days in Zone 4.", 1)
+    ]
+    given = passages("They take twelve days in Zone 4.", title="How long do parcels take?")
+    assert answer("How many days in Zone 4?", given) == [
+        ("How long do parcels take? They take twelve days in Zone 4.", 1)
+    ]
 
 
-def test_nothing_is_taken_off_where_nothing_would_be_left_or_told():
-    same = [Example(input="Where is it?\n", output="o")] * 2
-    assert without_frame("Where is it?\n", same) == ("Where is it?\n", same)
-    assert without_frame(framed("a"), [Example(input=framed("b"), output="o")])[0] == framed("a")
-    apart = [Example(input="one", output="o"), Example(input="only", output="o")]
-    assert without_frame("on it", apart) == ("on it", apart)
-    assert without_frame("x", []) == ("x", [])
+def test_of_two_that_answer_the_one_that_stands_alone_is_quoted() -> None:
+    given = passages("This takes twelve days in Zone 4.", "Parcels take twelve days in Zone 4.")
+    given = [*given, *passages("Nothing else is known of Zone 4.")]
+    ((text, _),) = answer("How many days do parcels take in Zone 4?", given)
+    assert text == "Parcels take twelve days in Zone 4."
+
+
+def test_sentences_of_a_passage_keep_its_order_whichever_is_better() -> None:
+    text = "The warranty lasts two years. Lamps are made in Leeds by our own workshop."
+    found = answer(
+        "Where are lamps made by the workshop, and how long is the warranty?", [*passages(text)]
+    )
+    assert [sentence for sentence, _ in found] == [
+        "The warranty lasts two years.",
+        "Lamps are made in Leeds by our own workshop.",
+    ]
+
+
+def test_a_further_sentence_that_hardly_adds_anything_is_left_out() -> None:
+    given = passages(
+        "The delivery address can be changed until the parcel has left.",
+        "Express delivery costs 12.50 euros.",
+        "Please be kind to the driver.",
+    )
+    assert answer("Can I change the delivery address of a parcel?", given) == [
+        ("The delivery address can be changed until the parcel has left.", 1)
+    ]
+
+
+def test_of_two_passages_the_one_that_another_names_is_quoted_with_it() -> None:
+    novel, press, other = (
+        WrittenPassage(number=number, title=title, uri="", text=text)
+        for number, title, text in (
+            (1, "Mara Ilves", "The first novel was published by Two Penny Press."),
+            (2, "Two Penny Press", "Two Penny Press is a small house in Narva."),
+            (3, "Old Mill Press", "Old Mill Press is a small house in Tartu."),
+        )
+    )
+    question = "Which small house printed the novel of Mara Ilves?"
+    assert [f.number for f in answer_sentences(question, [novel, other, press])] == [1, 2]
+
+
+def test_a_list_goes_with_the_words_that_open_it() -> None:
+    text = (
+        "We ask for three things when you return a lamp:\n\n- the receipt\n- its box\n- the bulb\n"
+        "\nHave a good day."
+    )
+    assert answer("What do you ask for when I return a lamp?", passages(text)) == [
+        (
+            "We ask for three things when you return a lamp: - the receipt - its box - the bulb",
+            1,
+        )
+    ]
+
+
+def test_a_list_that_nothing_opens_stands_under_its_heading() -> None:
+    given = passages("- lit candles\n- gift cards", title="Returns > What stays sold")
+    assert answer("Can I return gift cards?", given) == [
+        ("What stays sold: lit candles - gift cards", 1)
+    ]
+
+
+def test_a_name_with_a_mark_in_it_is_not_cut() -> None:
+    given = passages("Pick Me Up! is a British weekly.")
+    assert answer("Is Pick Me Up British?", given) == [("Pick Me Up! is a British weekly.", 1)]
+
+
+def test_code_gives_way_to_prose() -> None:
+    code = 'refund = client.refunds.create(order="A1", days=30, reason="refund days")'
+    given = passages(f"```\n{code}\n```", "Refunds of an order take 30 days.")
+    assert answer("How many days does the refund of an order take?", given)[0][1] == 2
+
+
+def test_a_doubtful_question_takes_more_evidence() -> None:
+    given = passages("Parcels leave the warehouse daily.", "We sell shoes.")
+    question = "Which parcels are insured by the warehouse against theft abroad?"
+    assert answer_sentences(question, given)
+    assert not answer_sentences(question, given, doubtful=True)
+
+
+def test_evidence_is_what_the_best_sentence_holds() -> None:
+    given = passages("Refunds take 30 days.")
+    embedder = HashEmbedder()
+    far, near = (
+        evidence(question, given, embedder)
+        for question in ("Who won the cup?", "Do refunds take 30 days?")
+    )
+    assert far < ENOUGH <= near
+    assert evidence("Do refunds take 30 days?", []) == 0

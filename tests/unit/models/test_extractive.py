@@ -12,6 +12,7 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from agent_knowledge.context import (
     EXAMPLE_ASSISTANT,
     EXAMPLE_USER,
+    GAP_RULE,
     NO_CITE_RULE,
     render_knowledge,
     render_passages,
@@ -71,6 +72,19 @@ def test_a_quote_without_a_full_stop_gets_one():
 
 def test_it_says_when_the_passages_do_not_answer():
     assert reply(HumanMessage(render_prompt(PASSAGES, "Who won the cup?"))).text == NOT_COVERED
+
+
+def test_it_takes_more_evidence_where_the_sources_may_lack_the_answer():
+    given = (passage("Parcels leave the warehouse daily."), passage("We sell shoes."))
+    asked = "Which parcels are insured by the warehouse against theft abroad?"
+    prompt = HumanMessage(render_prompt(given, asked))
+    assert reply(prompt).text == "Parcels leave the warehouse daily. [1]"
+    assert reply(SystemMessage(GAP_RULE), prompt).text == NOT_COVERED
+
+
+def test_words_that_announce_a_list_end_with_a_full_stop():
+    prompt = render_prompt((passage("The lamp comes with this:"),), "What comes with the lamp?")
+    assert reply(HumanMessage(prompt)).text == "The lamp comes with this. [1]"
 
 
 def test_a_short_follow_up_takes_the_turn_before_it_along():
