@@ -102,7 +102,7 @@ def align(claim: Sequence[Token], sentences: Sequence[Sequence[Token]]) -> Align
         if order < _SAME:  # words may stand in another order: only what is nowhere counts
             left = [t for t in left if elsewhere[t.stem] <= 0]
         if not any(t.word in _PRONOUNS for t in right):
-            added += left if any(t.is_content for t in right) else []
+            added += left
             found += _compared(left, right, strict=order >= _SAME)
     if flipped := _flipped(claim, window, pairs, strict=order >= _SAME):
         found.append(flipped)

@@ -114,9 +114,15 @@ def answer_row(answer: Answer) -> dict[str, object]:
         {key: value for key, value in citation.items() if key != "passage"}
         for citation in row.pop("citations")
     ]
+    verdicts = [claim.verdict for claim in answer.claims]
+    claims = [
+        {**claim, "verdict": verdict}
+        for claim, verdict in zip(row.pop("claims"), verdicts, strict=True)
+    ]
     return {
         **row,
         "citations": citations,
+        "claims": claims,
         "decision": knowledge["decision"],
         "passages": knowledge["passages"],
         "examples": knowledge["examples"],

@@ -85,7 +85,7 @@ def _plain(text: str, start: int, end: int, code: Sequence[Span]) -> Iterator[st
 
 def _closed(body: str) -> str:
     """The body with a block of code closed that would swallow the footnotes."""
-    body = body.rstrip()
+    body = body.rstrip("\n")  # a blank may be what makes "1. " the sign of a list
     probe = f"{body}\n\n"
     spans = list(code_spans(probe))
     if not spans or spans[-1][1] < len(probe):
