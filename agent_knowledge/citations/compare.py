@@ -66,16 +66,38 @@ def compare(claim: str, reading: Reading) -> Comparison | None:
         or _splice_fault(content, window, beside)
     )
     absent = [t for t in content if t.kind == "name" and not reading.has(t.stem)]
+    measured = measure(content, window, reading, beside)
     return Comparison(
         window=window,
         order=beside.order,
-        fault=fault,
-        measured=measure(content, window, reading, beside),
+        fault=fault or _brief_fault(content, absent, measured["cover"]),
+        measured=measured,
         lacking=f"the passage does not name {_quoted(absent)}" if absent else _TOO_LITTLE,
     )
 
 
 _TOO_LITTLE = "too little of it stands in the passage"
+
+
+def _brief_fault(content: Sequence[Token], absent: Sequence[Token], cover: float) -> Fault | None:
+    """What refutes a claim of few words, each of which carries it.
+
+    A long one may name somebody whom the passage takes for granted, such as its publisher; what is
+    left of it then decides.
+    """
+    few = len(content) < _FEW_WORDS
+    if absent and (few or len(absent) > 1):
+        return Fault(contradicts=False, reason=f"the passage does not name {_quoted(absent)}")
+    if len(content) <= _VERY_FEW and cover < _ENOUGH_OF_FEW:
+        return Fault(contradicts=False, reason=_TOO_LITTLE)
+    return None
+
+
+_FEW_WORDS = 8
+_VERY_FEW = 3
+_ENOUGH_OF_FEW = 0.6
+"""One of two content words in common says nothing: "Shipping is free" shares one with what
+shipping costs."""
 
 
 def _closest(

@@ -87,6 +87,8 @@ def _moved(token: Token, offset: int) -> Token:
 
 def _spans(text: str, parts: Sequence[Sequence[Token]]) -> tuple[tuple[int, int], ...]:
     """The characters of each part, with the signs that close it."""
+    if not parts:
+        return ()
     starts = [tokens[0].start for tokens in parts]
     spans: list[tuple[int, int]] = []
     for (start, tokens), following in zip(

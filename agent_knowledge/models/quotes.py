@@ -14,8 +14,8 @@ from agent_knowledge.text import content_words, sentences, words
 
 _MOST_CHARACTERS = 600
 """A longer sentence is a table or code rather than an answer; it is cut."""
-_LIST_CHARACTERS = 400
-"""A list goes with the words that open it until it is as long as this."""
+_LONGEST_JOINED = 400
+"""Characters: a list goes with the words that open it until it is as long as this."""
 _HEADING_WORDS = 6
 _OPENING_WORDS = 1
 _BROKEN_WORDS = 6
@@ -36,7 +36,6 @@ _CODE = re.compile(r"[{}<>=\\$#;_`]|\w\(|\)\.|\"[:,]")
 _ENDED = re.compile(r"[.!?。！？…][\"'”’)\]]*$")
 _LIST_SIGN = re.compile(r"[-*+•‣◦]|\d{1,3}[.)]|\(?[A-Za-z]\)")
 _BRACKETS = str.maketrans("[]【】［］", "()()()")
-
 
 Place = tuple[int, int]
 """Rank of a passage, and number of a sentence in it."""
@@ -131,26 +130,26 @@ def stems(text: str) -> frozenset[str]:
 def _whole(text: str) -> Iterator[tuple[int, int, bool]]:
     """The spans of sentences, those joined that say something only together.
 
-    A list goes with the words that open it; short items go together without any, and the third
-    value says so.
+    A list goes with the words that open it; several short items go together without any, and
+    the third value says so.
     """
     first = last = 0
-    in_list = is_bare = False
+    in_list = may_list = is_list = False
     for start, end in sentences(text):
         before, after = text[first:last], text[start:end]
         is_item = _LIST_SIGN.fullmatch(text[last:start].strip()) is not None
         is_short = is_item and len(words(after)) <= _HEADING_WORDS
-        opened = _opens_list(before, is_item=is_item) or (in_list and is_item)
-        joins = opened or (is_bare and is_short)
-        if last and ((joins and end - first <= _LIST_CHARACTERS) or _is_broken(before, after)):
-            in_list = opened
+        in_list = _opens_list(before, is_item=is_item) or (in_list and is_item)
+        joins = in_list or (may_list and is_short) or _is_broken(before, after)
+        if last and joins and end - first <= _LONGEST_JOINED:
+            is_list = is_list or (may_list and is_short)
         else:
             if last:
-                yield first, last, is_bare
-            first, in_list, is_bare = start, False, is_short
+                yield first, last, is_list
+            first, in_list, may_list, is_list = start, False, is_short, False
         last = end
     if last:
-        yield first, last, is_bare
+        yield first, last, is_list
 
 
 def _opens_list(before: str, *, is_item: bool) -> bool:
@@ -160,6 +159,8 @@ def _opens_list(before: str, *, is_item: bool) -> bool:
 
 def _is_broken(before: str, after: str) -> bool:
     """Whether what looks like two sentences is one: "Yes. We ship", "Pick Me Up! is"."""
+    if not before:
+        return False
     count = len(words(before))
     if count <= _OPENING_WORDS:
         return before[-1] in ".!,;"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_knowledge.citations.support import overlap_support
+from agent_knowledge.citations.support import check_by_words
 
 PASSAGE = (
     "Acme was founded by Ada Lopez in Madrid. Shoes can be returned within 30 days of purchase. "
@@ -12,7 +12,7 @@ PASSAGE = (
 
 
 def test_a_sentence_of_the_passage_is_supported_and_quoted():
-    judged = overlap_support("Shoes can be returned within 30 days of purchase.", PASSAGE)
+    judged = check_by_words("Shoes can be returned within 30 days of purchase.", PASSAGE)
     assert judged.supported
     assert judged.score == 1
     assert judged.span is not None
@@ -30,7 +30,7 @@ def test_a_sentence_of_the_passage_is_supported_and_quoted():
     ],
 )
 def test_a_fact_in_other_words_is_supported(claim: str):
-    assert overlap_support(claim, PASSAGE).supported
+    assert check_by_words(claim, PASSAGE).supported
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_a_fact_in_other_words_is_supported(claim: str):
     ],
 )
 def test_a_changed_fact_is_not_supported(claim: str):
-    judged = overlap_support(claim, PASSAGE)
+    judged = check_by_words(claim, PASSAGE)
     assert not judged.supported
     assert judged.score < 0.5
 
 
 def test_the_title_names_what_the_text_calls_it():
     claim = "The Zephyr kettle weighs 2 kg."
-    assert not overlap_support(claim, "It weighs 2 kg.").supported
-    assert overlap_support(claim, "It weighs 2 kg.", "Zephyr kettle").supported
+    assert not check_by_words(claim, "It weighs 2 kg.").supported
+    assert check_by_words(claim, "It weighs 2 kg.", "Zephyr kettle").supported
 
 
 def test_a_claim_may_take_neighbouring_sentences_together():
     claim = "The lamp dims at night, and the fan stops at dawn."
-    assert overlap_support(claim, "The lamp dims at night. The fan stops at dawn.").supported
+    assert check_by_words(claim, "The lamp dims at night. The fan stops at dawn.").supported
