@@ -44,9 +44,9 @@ SPACES = {"words": WORDS, "minilm": {**WORDS, "cosine": 1}}
 FOLDS = 8
 TRUE_TO_FALSE = 3.0
 """Weight of all true claims together, all false ones together weighing 1."""
-TRUE_LOST, FALSE_ACCEPTED = 0.05, 0.1
-"""Shares of the true claims and of the false ones that words alone may decide wrongly before an
-embedder is asked: asking takes several times as long as all the rest."""
+FALSE_ACCEPTED = 0.05
+"""Share of claims wrongly decided on either side that words alone may decide before an embedder
+is asked."""
 Row = dict[str, Any]
 
 
@@ -124,10 +124,10 @@ def left_out(measured: Sequence[Measured], signs: dict[str, int]) -> Row:
 
 
 def undecided(measured: Sequence[Measured]) -> tuple[float, float]:
-    """The probabilities by words below and above which few are on the wrong side."""
+    """The probabilities by words below and above which next to none is on the wrong side."""
     p = _left_out_probabilities(measured, WORDS)
     true = np.array([m.true for m in measured])
-    low = float(np.quantile(p[true], TRUE_LOST))
+    low = float(np.quantile(p[true], FALSE_ACCEPTED))
     high = float(np.quantile(p[~true], 1 - FALSE_ACCEPTED))
     return round(low, 3), round(high, 3)
 
