@@ -146,17 +146,14 @@ _MONTHS = {
     )
     for name in (month, month[:3])
 }
-_MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
+_MONTH = rf"(?P<month>{'|'.join(sorted(map(str.title, _MONTHS), key=len, reverse=True))})\.?"
+"""With its capital: "may 3 times" is no date."""
 _DATES = (
     re.compile(
-        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?P<year>\d{{4}}))?\b",
-        re.IGNORECASE,
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?P<year>\d{{4}}))?(?!\w)"
     ),
-    re.compile(
-        rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<year>\d{{4}}))?\b",
-        re.IGNORECASE,
-    ),
-    re.compile(rf"\b{_MONTH},? (?P<year>\d{{4}})\b(?P<day>)", re.IGNORECASE),
+    re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<year>\d{{4}}))?(?!\w)"),
+    re.compile(rf"\b{_MONTH},? (?P<year>\d{{4}})\b(?P<day>)"),
     re.compile(r"\b(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})\b"),
 )
 
