@@ -136,7 +136,7 @@ class KnowledgeRouter:
         each is its share of the whole.
         """
         started = time.perf_counter()
-        decisions = self._decide([replace(r, probes={}) for r in self.read(tasks)])
+        decisions = self._decide([replace(r, results={}) for r in self.read(tasks)])
         share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
         return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
 
@@ -185,7 +185,7 @@ class KnowledgeRouter:
             multi_hop=multi_hop,
             k=wanted,
         )
-        return retrieve(plan, reading.probes, self._shelf)[0]
+        return retrieve(plan, reading.results, self._shelf)[0]
 
     def document_text(self, passage: Passage) -> str | None:
         """The text of a passage's document as it is stored now; None where it is not stored.
@@ -245,8 +245,8 @@ class KnowledgeRouter:
         """Measure the signals of tasks; the first stage alone, with what the policy rewrites.
 
         Returns:
-            A reading per task, in order, made as it is taken: each holds a number per passage,
-            too many to keep for many tasks.
+            A reading per task, in order, made as it is taken: each holds the candidates of every
+            source, too many to keep for many tasks.
         """
         made = [_as_task(task) for task in tasks]
         return self._reader.read(made, rewritings(self._writer, made) if self._writer else ())

@@ -1,12 +1,10 @@
-"""Whether a source holds what a task asks for, from what a probe of its index found."""
+"""Whether a source holds what a task asks for, from what a search of it found."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from agent_knowledge.search import Probe
+from agent_knowledge.search import SearchResult
 from agent_knowledge.signals.calibration import Calibration
 
 _NOTHING_NAMED = 0.5
@@ -17,30 +15,28 @@ _LEAST_SPREAD = 1e-3
 """A source of one passage, or of copies of it, has no spread of its own."""
 
 
-def measure_probe(probe: Probe) -> dict[str, float]:
-    """What a probe shows, as numbers that rise with coverage.
+def measure(result: SearchResult) -> dict[str, float]:
+    """What a search shows, as numbers that rise with coverage.
 
     Returns:
         `cosine`: of the nearest passage, -1..1. `terms`: share of the query's words, weighted by
-        rarity, in the best lexical candidate, 0..1. `lead`: how far the nearest passage stands
+        rarity, in the best passage by words, 0..1. `lead`: how far the nearest passage stands
         out of what is usual in the source, in standard deviations, beyond what the nearest of so
         many would by chance, -5..5. `named`: how clearly
         the turn names something that the source has, 0..1.
     """
-    cosine = float(np.nanmax(probe.dense))
-    by_chance = math.sqrt(2 * math.log(max(len(probe.numbers), 2)))
-    lead = (cosine - probe.usual) / max(probe.spread, _LEAST_SPREAD) - by_chance
-    told = probe.names_something and not probe.subjects
+    statistics = result.statistics
+    by_chance = math.sqrt(2 * math.log(max(statistics.passages, 2)))
+    above = (result.cosine - result.usual) / max(statistics.spread, _LEAST_SPREAD)
+    told = result.names_something and not result.subjects
     return {
-        "cosine": cosine,
-        "terms": probe.terms_found,
-        "lead": min(max(lead, -_MOST_LEAD), _MOST_LEAD),
-        "named": probe.mentioned if told else max(probe.mentioned, _NOTHING_NAMED),
+        "cosine": result.cosine,
+        "terms": result.terms_found,
+        "lead": min(max(above - by_chance, -_MOST_LEAD), _MOST_LEAD),
+        "named": result.mentioned if told else max(result.mentioned, _NOTHING_NAMED),
     }
 
 
-def coverage(probe: Probe, calibration: Calibration) -> float:
-    """Probability that the source holds what was asked; 0 for an empty source."""
-    if not len(probe.numbers):
-        return 0.0
-    return calibration.probability(measure_probe(probe))
+def coverage(result: SearchResult, calibration: Calibration) -> float:
+    """Probability that the source holds what was asked; 0 where nothing was found."""
+    return calibration.probability(measure(result)) if len(result.hits) else 0.0

@@ -1,10 +1,9 @@
 """All signals of a task, measured in one pass.
 
 Each distinct text is embedded once, for all tasks of a batch together: the need heads' views (by
-MiniLM, which they were fitted to), what the turn itself asks, whose vector probe, example match and
-retrieval share, and, for an agent with example sets, the text that a task was given to work on.
-Sources are then probed for many tasks together, a chunk at a time: a probe has a number for every
-passage, so no more of them exist at once than a chunk has.
+MiniLM, which they were fitted to), what the turn itself asks, whose vector search and example match
+share, and, for an agent with example sets, the text that a task was given to work on. Sources are
+then searched for many tasks together, a chunk at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent_knowledge.ports import Embedder, PassageIndex
-from agent_knowledge.search import Probe, Query, Reading
+from agent_knowledge.search import CANDIDATES, Query, Reading, SearchResult
 from agent_knowledge.signals.asks import asks_for_sources
 from agent_knowledge.signals.calibration import Calibration
 from agent_knowledge.signals.coverage import coverage
@@ -32,8 +31,8 @@ from agent_knowledge.signals.query import (
 from agent_knowledge.types import Rewriting, Signals, Task, Vector
 
 _CHUNK = 64
-"""Tasks probed together: the product with every passage's vector is then ten times cheaper a task
-than one by one, and more would gain little."""
+"""Tasks searched for together: the product with every passage's vector is then ten times cheaper a
+task than one by one, and more would gain little and take memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +44,10 @@ class SignalReader:
         head_embedder: MiniLM, for `heads`.
         embedder: Embeds queries; the one that the index was built with.
         index: The indexed sources; None when the agent has none.
-        sources: Names of the indexed sources to probe.
-        external: Names of the sources that cannot be probed.
+        sources: Names of the indexed sources to search.
+        external: Names of the sources that cannot be searched here.
         matchers: One per example set.
-        coverage: Calibration of a probe.
+        coverage: Calibration of what a search finds.
     """
 
     heads: NeedHeads
@@ -88,8 +87,8 @@ class SignalReader:
             chunk = slice(start, start + _CHUNK)
             needs = self.heads.read_many(texts[chunk], in_heads, turns[chunk])
             queries = [one.query(in_index) for one in asked[chunk]]
-            probes = self._probe(queries)
-            for one, need, query, found in zip(asked[chunk], needs, queries, probes, strict=True):
+            results = self._search(queries)
+            for one, need, query, found in zip(asked[chunk], needs, queries, results, strict=True):
                 yield self._reading(one, need, query, found, in_index)
 
     def _asked(self, task: Task, rewriting: Rewriting | None) -> _Asked:
@@ -102,21 +101,21 @@ class SignalReader:
             views=(own_query(searched), *((part,) if part else ())),
         )
 
-    def _probe(self, queries: Sequence[Query]) -> Sequence[Mapping[str, Probe]]:
+    def _search(self, queries: Sequence[Query]) -> Sequence[Mapping[str, SearchResult]]:
         if self.index is None or not self.sources:
-            return [dict[str, Probe]() for _ in queries]
-        return self.index.probe(queries, self.sources)
+            return [dict[str, SearchResult]() for _ in queries]
+        return self.index.search(queries, self.sources, CANDIDATES)
 
     def _reading(
         self,
         asked: _Asked,
         need: NeedReading,
         query: Query,
-        probes: Mapping[str, Probe],
+        results: Mapping[str, SearchResult],
         vectors: Mapping[str, Vector],
     ) -> Reading:
         covered: dict[str, float | None] = {
-            name: coverage(probe, self.coverage) for name, probe in probes.items()
+            name: coverage(result, self.coverage) for name, result in results.items()
         }
         views = tuple(vectors[text] for text in asked.views)
         signals = Signals(
@@ -126,18 +125,18 @@ class SignalReader:
             asks_sources=asks_for_sources(asked.task.text),
             coverage=covered | dict.fromkeys(self.external),
             pattern={name: matcher.match(views) for name, matcher in self.matchers.items()},
-            nearest={name: probe.nearest for name, probe in probes.items() if probe.nearest},
-            dates={name: probe.date for name, probe in probes.items() if probe.date},
+            nearest={name: found.nearest for name, found in results.items() if found.nearest},
+            dates={name: found.date for name, found in results.items() if found.date},
             foreign=is_foreign(asked.task.text),
         )
-        subjects = [name for probe in probes.values() for name in probe.subjects[:1]]
+        subjects = [name for result in results.values() for name in result.subjects[:1]]
         return Reading(
             task=asked.task,
             signals=signals,
             query=query,
             standalone=standalone_query(asked.meant, subjects),
             views=views,
-            probes=probes,
+            results=results,
             rewriting=asked.rewriting,
         )
 

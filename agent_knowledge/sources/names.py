@@ -28,6 +28,9 @@ Between 2 and 4 it raised nDCG@10 on each of docs_rag, hotpot and musique."""
 TOLD = 8.0
 """The same for a name that only the conversation before it has: there the request lacks its
 subject, and any other passage that looks like it is about something else."""
+LINK = 4.0
+"""The same for a name that a passage has which was found: the second look-up of a question of two.
+Between 3 and 6 recall@5 on hotpot moved by 0.03 only."""
 
 _DECAY = 0.85
 """A name counts this much less with each turn that has passed."""

@@ -28,9 +28,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from agent_knowledge.examples.sets import StoredExamples
-from agent_knowledge.search import Query
+from agent_knowledge.search import CANDIDATES, Query
 from agent_knowledge.signals.calibration import Calibration
-from agent_knowledge.signals.coverage import measure_probe
+from agent_knowledge.signals.coverage import measure
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
@@ -109,7 +109,7 @@ def left_out(samples: Sequence[Sample], features: Sequence[str]) -> Row:
 
 
 def coverage_samples(data: Path, embedder: RememberingMiniLM) -> Iterator[Sample]:
-    """Probes of indexes that hold the answer, and of indexes that do not."""
+    """Searches of indexes that hold the answer, and of indexes that do not."""
     sets = {name: _retrieval_set(data, name) for name in RETRIEVAL_SETS}
     for name, (corpus, queries) in sets.items():
         for half in (0, 1):
@@ -119,13 +119,13 @@ def coverage_samples(data: Path, embedder: RememberingMiniLM) -> Iterator[Sample
                 index = _index(Path(folder), rows, embedder)
                 for place, query in enumerate(queries):
                     if place % 2 == half:
-                        yield _probed(index, query, embedder, name, true=False)
+                        yield _searched(index, query, embedder, name, true=False)
                     elif not gone & set(query["relevant"]):
-                        yield _probed(index, query, embedder, name, true=True)
+                        yield _searched(index, query, embedder, name, true=True)
                 for other, (_, foreign) in sets.items():
                     if other != name and half == 0:
                         for query in foreign[:50]:
-                            yield _probed(index, query, embedder, name, true=False)
+                            yield _searched(index, query, embedder, name, true=False)
                 index.close()
 
 
@@ -177,12 +177,13 @@ def _may_train(row: Row) -> bool:
     return row["licence"] in {"Apache-2.0", "MIT"}
 
 
-def _probed(
+def _searched(
     index: SourceIndex, query: Row, embedder: RememberingMiniLM, group: str, *, true: bool
 ) -> Sample:
     vector = embedder.embed([query["query"]])[0]
-    probe = index.probe([Query(text=query["query"], vector=vector)], ["set"])[0]["set"]
-    return Sample(measure_probe(probe), true, group)
+    asked = Query(text=query["query"], vector=vector)
+    result = index.search([asked], ["set"], CANDIDATES)[0]["set"]
+    return Sample(measure(result), true, group)
 
 
 def _index(folder: Path, rows: Sequence[Row], embedder: RememberingMiniLM) -> SourceIndex:

@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.search import Probe
+from agent_knowledge.search import SearchResult
 from agent_knowledge.signals.calibration import Calibration, load_calibration
-from agent_knowledge.signals.coverage import coverage, measure_probe
+from agent_knowledge.signals.coverage import coverage, measure
 from agent_knowledge.signals.pattern import PatternMatcher
 from tests.unit.fakes import Examples, unit
-from tests.unit.fakes import probe as answered
+from tests.unit.fakes import result as answered
 
 
-def probe(*cosines: float, terms: float = 0.5) -> Probe:
+def found(*cosines: float, terms: float = 0.5) -> SearchResult:
     return answered(cosines, terms_found=terms, usual=0.1, spread=0.1)
 
 
 @pytest.mark.parametrize("embedding", ["minilm", "another"])
 def test_coverage_rises_with_what_is_found(embedding: str) -> None:
     fit = load_calibration("coverage", embedding)
-    poor = coverage(probe(0.1, 0.1, 0.1, terms=0.0), fit)
-    good = coverage(probe(0.9, 0.1, 0.1, terms=1.0), fit)
+    poor = coverage(found(0.1, 0.1, 0.1, terms=0.0), fit)
+    good = coverage(found(0.9, 0.1, 0.1, terms=1.0), fit)
     assert 0 <= poor < 0.5 < good <= 1
 
 
@@ -38,11 +38,11 @@ def test_coverage_is_monotone_in_the_words_found(
 ) -> None:
     fit = load_calibration("coverage", "minilm")
     low, high = sorted((fewer, more))
-    assert coverage(probe(*cosines, terms=low), fit) <= coverage(probe(*cosines, terms=high), fit)
+    assert coverage(found(*cosines, terms=low), fit) <= coverage(found(*cosines, terms=high), fit)
 
 
 def test_a_source_of_one_passage_has_no_lead_of_its_own_spread() -> None:
-    assert measure_probe(answered([0.5], usual=0.5, spread=0.0))["lead"] <= 0.0
+    assert measure(answered([0.5], usual=0.5, spread=0.0))["lead"] <= 0.0
 
 
 @pytest.mark.parametrize("embedding", ["minilm", "another"])

@@ -38,7 +38,7 @@ def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
 def found(store: Path, text: str, embedder: HashedWords | None = None) -> list[tuple[str, str]]:
     embedder = embedder or HashedWords()
     with SourceIndex(store, embedder.name) as opened:
-        hits = fuse(opened.probe([embedder.query(text)], ["s"])[0].values())
+        hits = fuse(list(opened.search([embedder.query(text)], ["s"], 50)[0].values()))
         return [(passage.document, passage.text) for passage in opened.passages(hits)]
 
 
@@ -238,8 +238,8 @@ def test_any_name_that_a_configuration_allows_can_be_indexed(tmp_path: Path):
         for name in ("a", "A", "a..b.", "x" * 63):
             assert indexer.index(name, rows).added == 1
     with SourceIndex(tmp_path / "store", "hashed-words") as opened:
-        probes = opened.probe([HashedWords().query("apples")], ["a", "A", "a..b.", "x" * 63])[0]
-    assert all(len(probe.numbers) == 1 for probe in probes.values())
+        found = opened.search([HashedWords().query("apples")], ["a", "A", "a..b.", "x" * 63], 5)[0]
+    assert [len(result.hits) for result in found.values()] == [1, 1, 1, 1]
 
 
 def test_damaged_vectors_are_an_error_that_says_what_to_do(tmp_path: Path):
