@@ -93,6 +93,27 @@ def test_a_csv_without_one_gives_every_column_by_name(tmp_path: Path):
     assert (desk.id, desk.text) == ("prices.csv#2", "product: Desk\nprice: 200")
 
 
+@pytest.mark.parametrize("field", ["entity", "hotel", "Venue name", "brand_2"])
+def test_a_short_text_field_of_any_name_is_metadata_that_a_row_goes_by(tmp_path: Path, field: str):
+    path = jsonl(tmp_path, {"title": "Is there a lift?", "text": "Yes.", field: "Harbour House"})
+    (row,), _ = read(path)
+    assert row.keywords == "Harbour House"
+    table = tmp_path / "rows.csv"
+    for header in (f"title,text,{field}", f"title,answer,{field}"):
+        table.write_text(f'{header}\nIs there a lift?,"42",Harbour House\n', encoding="utf-8")
+        (row,), _ = read(table)
+        assert row.keywords == "Harbour House"
+
+
+def test_a_wide_table_keeps_room_for_what_it_says(tmp_path: Path):
+    path = tmp_path / "wide.csv"
+    names = [f"column{n}" for n in range(40)]
+    path.write_text(f"{','.join(names)}\n{','.join(names)}\n", encoding="utf-8")
+    (row,), _ = read(path)
+    assert row.keywords.split("\n") == names[:8]
+    assert "column39: column39" in row.text
+
+
 def test_a_folder_gives_one_document_a_file_by_relative_path(tmp_path: Path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "guide.md").write_text("# The guide\r\n\r\nRead it.\r\n", encoding="utf-8-sig")
