@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from agent_knowledge.sources.index import SourceIndex
 
 ConfigLike = KnowledgeConfig | str | Path
+MINILM = "minilm"
+"""Name of the packaged embedding, in a configuration and in an index."""
 
 
 def load_router(
@@ -43,7 +45,7 @@ def load_router(
         config: A configuration, or the path of one.
         agent: Name of the agent; None for the only one.
         embedding: A LangChain `Embeddings` object, or one that satisfies `ports.Embedder`, instead
-            of the configuration's `embedding`.
+            of the configuration's `embedding`. One named `minilm` is taken to be that model.
         retrievers: For sources marked `external`, by name: LangChain retrievers, or objects that
             satisfy `ports.Retriever`.
         model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
@@ -65,7 +67,8 @@ def load_router(
         index=load_index(config, embedder) if _has_indexed_sources(profile) else None,
         examples=sets,
         retrievers=_adapt_retrievers(profile, retrievers or {}),
-        head_embedder=packaged_embedder(),
+        # One that goes by MiniLM's name serves the heads too, so that no text is embedded twice.
+        head_embedder=embedder if embedder.name == MINILM else packaged_embedder(),
         judge=judge,
         writer=writer,
         evidence=_load_evidence(config, profile, sets),
@@ -111,7 +114,7 @@ def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> E
     """The embedder that a configuration names, or an object given instead."""
     if embedding is None:
         spec = expand(config.embedding, "embedding")
-        if spec == "minilm":
+        if spec == MINILM:
             return packaged_embedder()
         from agent_knowledge.embedding.langchain import LangChainEmbedder
 

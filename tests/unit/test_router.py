@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Passage, Task, load_router
 from agent_knowledge.assembly import load_example_sets, packaged_embedder
 from agent_knowledge.errors import ConfigError, InputError, SourceError
+from agent_knowledge.types import Matrix
 
 REFUND = "My order was delivered on 2 December. Until when can I send it back?"
 TRIAGE = 'Put this ticket into its queue: "Two identical payments showed up on my credit card."'
@@ -153,6 +155,26 @@ def test_another_embedding_than_the_index_has_is_refused(shop: KnowledgeConfig) 
 
     with pytest.raises(ConfigError, match=r"'minilm'.*'other'.*--rebuild"):
         load_router(shop, "support", embedding=Other()).route(REFUND)
+
+
+def test_a_minilm_that_is_given_embeds_each_text_of_a_task_once(shop: KnowledgeConfig) -> None:
+    class Counting:
+        name = "minilm"
+
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        def embed(self, texts: Sequence[str]) -> Matrix:
+            self.asked += texts
+            return packaged_embedder().embed(texts)
+
+    given = Counting()
+    router = load_router(shop, "support", embedding=given)
+    given.asked.clear()  # the example sets, where the store lacks their vectors
+    decision = router.route(REFUND)
+    assert decision.signals == load_router(shop, "support").route(REFUND).signals
+    # The sentence that asks is read by the need heads alone.
+    assert sorted(given.asked) == [REFUND, "Until when can I send it back?"]
 
 
 @pytest.mark.parametrize(
