@@ -22,6 +22,7 @@ from agent_knowledge.decision.policy import decide, may_ask_model
 from agent_knowledge.decision.rungs import at_rung
 from agent_knowledge.decision.step_down import step_down
 from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.examples.states import read_states
 from agent_knowledge.ledger import NOTHING_ON_RECORD, Evidence, TrackRecord
 from agent_knowledge.ports import (
     Embedder,
@@ -31,10 +32,11 @@ from agent_knowledge.ports import (
     QueryWriter,
     Retriever,
     StoredDocuments,
+    TextEncoder,
 )
 from agent_knowledge.search import Reading
-from agent_knowledge.signals.calibration import load_calibration
-from agent_knowledge.signals.need import NeedHeads
+from agent_knowledge.signals.fits import Weights, load_weights
+from agent_knowledge.signals.form import SetForm
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
 from agent_knowledge.strategies.few_shot import ExampleChooser, nearest_view
@@ -42,7 +44,16 @@ from agent_knowledge.strategies.forms import forms_of
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Rung, Task
+from agent_knowledge.types import (
+    Decision,
+    Example,
+    Knowledge,
+    Passage,
+    Plan,
+    Rung,
+    SetStates,
+    Task,
+)
 
 
 class KnowledgeRouter:
@@ -59,7 +70,9 @@ class KnowledgeRouter:
         index: PassageIndex | None = None,
         examples: Mapping[str, ExampleSet] | None = None,
         retrievers: Mapping[str, Retriever] | None = None,
-        head_embedder: Embedder | None = None,
+        encoder: TextEncoder | None = None,
+        states: Mapping[str, SetStates] | None = None,
+        weights: Weights | None = None,
         judge: NeedJudge | None = None,
         writer: QueryWriter | None = None,
         evidence: Evidence | None = None,
@@ -72,7 +85,10 @@ class KnowledgeRouter:
             index: The indexed sources; needed when the agent has one that is not external.
             examples: The agent's example sets, by name.
             retrievers: For external sources, by name.
-            head_embedder: MiniLM, which the need heads are fitted to; default: `embedder`.
+            encoder: The text model that the heads were tuned with; default: `embedder`, when it is
+                the packaged MiniLM.
+            states: What the text model makes of example sets, by name; others are read now.
+            weights: What was fitted, other than the packaged weights.
             judge: Who is asked what a task needs; needed where the policy has `ask_model_below`,
                 and asked nowhere else.
             writer: Who writes what a turn of a conversation asks; needed where the policy has
@@ -103,16 +119,25 @@ class KnowledgeRouter:
             examples={name: ExampleChooser.of(held) for name, held in own.items()},
             forms=forms_of(agent, own),
         )
-        pattern = load_calibration("pattern", embedder.name)
+        weights = weights or load_weights(embedder.name)
+        reads, known = encoder or _as_encoder(embedder), states or {}
+
+        def read(name: str, held: ExampleSet) -> SetStates:
+            inputs = [example.input for example in held.examples]
+            return read_states(name, inputs, agent.examples[name].description, (embedder, reads))
+
         self._reader = SignalReader(
-            heads=NeedHeads.load(),
-            head_embedder=head_embedder or embedder,
+            encoder=reads,
+            heads=weights.heads,
             embedder=embedder,
             index=index,
             sources=indexed,
             external=tuple(name for name, spec in agent.sources.items() if spec.external),
-            matchers={name: PatternMatcher.of(sets[name], pattern) for name in agent.examples},
-            coverage=load_calibration("coverage", embedder.name),
+            matchers={
+                name: _matcher(held, known.get(name) or read(name, held), weights)
+                for name, held in own.items()
+            },
+            fits=weights.fits,
         )
 
     @property
@@ -136,7 +161,7 @@ class KnowledgeRouter:
         each is its share of the whole.
         """
         started = time.perf_counter()
-        decisions = self._decide([replace(r, probes={}) for r in self.read(tasks)])
+        decisions = self._decide([replace(r, results={}) for r in self.read(tasks)])
         share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
         return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
 
@@ -185,7 +210,7 @@ class KnowledgeRouter:
             multi_hop=multi_hop,
             k=wanted,
         )
-        return retrieve(plan, reading.probes, self._shelf)[0]
+        return retrieve(plan, reading.results, self._shelf)[0]
 
     def document_text(self, passage: Passage) -> str | None:
         """The text of a passage's document as it is stored now; None where it is not stored.
@@ -245,8 +270,8 @@ class KnowledgeRouter:
         """Measure the signals of tasks; the first stage alone, with what the policy rewrites.
 
         Returns:
-            A reading per task, in order, made as it is taken: each holds a number per passage,
-            too many to keep for many tasks.
+            A reading per task, in order, made as it is taken: each holds the candidates of every
+            source, too many to keep for many tasks.
         """
         made = [_as_task(task) for task in tasks]
         return self._reader.read(made, rewritings(self._writer, made) if self._writer else ())
@@ -276,6 +301,28 @@ class KnowledgeRouter:
             reading = replace(readings[place], signals=signals)
             decisions[place] = _decided(reading, self.agent, record)
         return decisions
+
+
+def _as_encoder(embedder: Embedder) -> TextEncoder:
+    """The embedder as the text model, which the packaged MiniLM is.
+
+    Raises:
+        ConfigError: It is another one.
+    """
+    if isinstance(embedder, TextEncoder):
+        return embedder
+    msg = f"the embedder {embedder.name!r} is no text model; give encoder=packaged_embedder()"
+    raise ConfigError(msg)
+
+
+def _matcher(held: ExampleSet, read: SetStates, weights: Weights) -> PatternMatcher:
+    return PatternMatcher.of(
+        held,
+        kinds=weights.heads.kinds(read.states),
+        form=SetForm.of([example.input for example in held.examples], weights.fits.background),
+        description=read.description,
+        described=weights.heads.kinds(read.described[None])[0],
+    )
 
 
 def _decided(reading: Reading, agent: AgentProfile, record: TrackRecord) -> Decision:

@@ -58,7 +58,7 @@ def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
     require_enough([case.expected for case in cases])
     router = load_router(config, agent)
     tasks = [case.task for case in cases]
-    readings = [replace(reading, probes={}) for reading in router.read(tasks)]
+    readings = [replace(reading, results={}) for reading in router.read(tasks)]
     labelled = [
         Labelled(task=reading.task, signals=reading.signals, expected=case.expected)
         for case, reading in zip(cases, readings, strict=True)

@@ -15,6 +15,9 @@ from agent_knowledge.sources.documents import Document, Failure, UnreadableError
 
 _NOT_METADATA = frozenset({"id", "title", "text", "uri", "url"})
 _MAX_FIELD_CHARACTERS = 100_000_000
+_NAMING_CELLS = 8
+"""Of a CSV row without a text, as many cells that are text may name what it is about: all of a
+usual table's; every cell of a wide one would leave its vectors no room for the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +208,6 @@ def _as_row(cells: dict[str, str]) -> dict[str, str]:
     if "text" in cells:
         return cells
     lines = [f"{k}: {v}" for k, v in cells.items() if k not in {"id", "title"} and v.strip()]
-    return {k: v for k, v in cells.items() if k in {*_NOT_METADATA, "date"}} | {
-        "text": "\n".join(lines)
-    }
+    own = {k: v for k, v in cells.items() if k in {*_NOT_METADATA, "date"}}
+    called = [k for k, v in cells.items() if k not in own and any(c.isalpha() for c in v)]
+    return own | {k: cells[k] for k in called[:_NAMING_CELLS]} | {"text": "\n".join(lines)}

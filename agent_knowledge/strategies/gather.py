@@ -41,7 +41,7 @@ def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: She
     examples: tuple[Example, ...] = ()
     failed: tuple[str, ...] = ()
     if plan.sources:
-        passages, failed = retrieve(plan, reading.probes, shelf)
+        passages, failed = retrieve(plan, reading.results, shelf)
     if plan.examples and plan.k_examples and not plan.endpoint:
         chooser, selection = shelf.examples[plan.examples], agent.examples[plan.examples].selection
         view = nearest_view(chooser.held, reading.views)
