@@ -126,7 +126,7 @@ class KnowledgeRouter:
             inputs = [example.input for example in held.examples]
             return read_states(name, inputs, agent.examples[name].description, (embedder, reads))
 
-        self._reader = SignalReader(
+        self.reader = SignalReader(
             encoder=reads,
             heads=weights.heads,
             embedder=embedder,
@@ -274,7 +274,7 @@ class KnowledgeRouter:
             source, too many to keep for many tasks.
         """
         made = [_as_task(task) for task in tasks]
-        return self._reader.read(made, rewritings(self._writer, made) if self._writer else ())
+        return self.reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
     def decide(self, reading: Reading) -> Decision:
         """Decide on measured signals; the second stage alone, with what the policy has asked."""

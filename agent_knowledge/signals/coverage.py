@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from agent_knowledge.search import SearchResult
-from agent_knowledge.signals.fits import Fit
 
 _NOTHING_NAMED = 0.5
 """Of a turn that names nothing in particular, or leaves its subject to what was said before: the
@@ -52,11 +51,6 @@ def measure(result: SearchResult, in_context: SearchResult | None = None) -> dic
             f"{IN_CONTEXT}terms": in_context.terms_found,
         }
     return measured
-
-
-def coverage(result: SearchResult, fit: Fit, in_context: SearchResult | None = None) -> float:
-    """Probability that the source holds what was asked; 0 where nothing was found."""
-    return fit.probability(measure(result, in_context)) if len(result.hits) else 0.0
 
 
 def _nearness(result: SearchResult) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 
 from agent_knowledge.examples.labels import Classes
 from agent_knowledge.ports import ExampleSet
-from agent_knowledge.signals.fits import Fit
 from agent_knowledge.signals.form import SetForm
 from agent_knowledge.types import Matrix, Vector
 
@@ -118,10 +117,6 @@ class PatternMatcher:
             "described": float(self.description @ whole.vector),
             "form": max(self.form.likeness(view.text) for view in views),
         }
-
-    def match(self, views: Sequence[View], fit: Fit) -> float:
-        """Probability that a task is an instance of the set; see `measure`."""
-        return fit.probability(self.measure(views))
 
 
 def _mean_of_nearest(cosines: Vector) -> float:

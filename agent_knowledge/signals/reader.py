@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from agent_knowledge.ports import Embedder, PassageIndex, TextEncoder
 from agent_knowledge.search import CANDIDATES, Query, Reading, SearchResult
 from agent_knowledge.signals.asks import asks_for_sources
-from agent_knowledge.signals.coverage import coverage
+from agent_knowledge.signals.coverage import measure as measure_coverage
 from agent_knowledge.signals.fits import Fits
 from agent_knowledge.signals.language import is_foreign
 from agent_knowledge.signals.pattern import PatternMatcher, View
@@ -22,7 +22,7 @@ from agent_knowledge.signals.payload import payload
 from agent_knowledge.signals.query import meant, own_query, standalone_query, tail, turn_query
 from agent_knowledge.signals.text_heads import TextHeads, TextReading, context_of
 from agent_knowledge.signals.weighing import evidence_of
-from agent_knowledge.types import Need, Rewriting, Signals, Task, Vector
+from agent_knowledge.types import Rewriting, Signals, Task, Vector
 
 _CHUNK = 64
 """Tasks searched for together: the product with every passage's vector is then ten times cheaper a
@@ -56,7 +56,7 @@ class SignalReader:
     def read(
         self, tasks: Sequence[Task], rewritings: Sequence[Rewriting | None] = ()
     ) -> Iterator[Reading]:
-        """Measure tasks, in order, as the readings are taken.
+        """Measure tasks and weigh what was measured, in order, as the readings are taken.
 
         Args:
             tasks: The tasks.
@@ -66,17 +66,24 @@ class SignalReader:
             SourceError: A source's index cannot serve.
             EndpointError: The embedding failed.
         """
+        for measured in self.measure(tasks, rewritings):
+            yield self._reading(measured)
+
+    def measure(
+        self, tasks: Sequence[Task], rewritings: Sequence[Rewriting | None] = ()
+    ) -> Iterator[Measured]:
+        """Measure tasks, and weigh nothing: what the fits are fitted to; see `read`."""
         made = rewritings or [None] * len(tasks)
         asked = [self._asked(task, one) for task, one in zip(tasks, made, strict=True)]
         texts = self._read_texts(asked)
         for start in range(0, len(asked), _CHUNK):
             chunk = asked[start : start + _CHUNK]
             results = self._search([one.query(texts) for one in chunk])
-            turns = [one for one in chunk if one.turn]
+            turns = [one for one in chunk if one.context]
             in_context = self._search([one.query_in_context(texts) for one in turns])
-            of_turn = {id(one): found for one, found in zip(turns, in_context, strict=True)}
+            of_turn = dict(zip(map(id, turns), in_context, strict=True))
             for one, found in zip(chunk, results, strict=True):
-                yield self._reading(one, texts, found, of_turn.get(id(one), {}))
+                yield self._measured(one, texts, found, of_turn.get(id(one), {}))
 
     def _asked(self, task: Task, rewriting: Rewriting | None) -> _Asked:
         searched = meant(task, rewriting)
@@ -107,42 +114,98 @@ class SignalReader:
             return [dict[str, SearchResult]() for _ in queries]
         return self.index.search(queries, self.sources, CANDIDATES)
 
-    def _reading(
+    def _measured(
         self,
         asked: _Asked,
         texts: _Texts,
         results: Mapping[str, SearchResult],
         in_context: Mapping[str, SearchResult],
-    ) -> Reading:
-        fits, text = self.fits, texts.readings[asked.task.text, asked.context]
+    ) -> Measured:
         views = asked.views(texts)
-        covered: dict[str, float | None] = {
-            name: coverage(result, fits.coverage, in_context.get(name))
-            for name, result in results.items()
-        }
-        signals = Signals(
-            need=text.need,
-            agent_need=text.agent,
-            fresh=text.fresh,
-            multi_hop=text.multi_hop,
-            asks_sources=asks_for_sources(asked.task.text),
-            coverage=covered | dict.fromkeys(self.external),
-            pattern={name: m.match(views, fits.pattern) for name, m in self.matchers.items()},
-            nearest={name: found.nearest for name, found in results.items() if found.nearest},
-            dates={name: found.date for name, found in results.items() if found.date},
-            foreign=is_foreign(asked.task.text),
-            turn=asked.turn,
+        return Measured(
+            task=asked.task,
+            rewriting=asked.rewriting,
+            meant=asked.meant,
+            query=asked.query(texts),
+            text=texts.readings[asked.task.text, asked.context],
+            views=views,
+            results=results,
+            sources={
+                name: measure_coverage(result, in_context.get(name)) if len(result.hits) else None
+                for name, result in results.items()
+            },
+            sets={name: matcher.measure(views) for name, matcher in self.matchers.items()},
         )
+
+    def _reading(self, measured: Measured) -> Reading:
+        signals = signals_of(measured, self.fits, self.external)
+        results = measured.results
         subjects = [name for found in results.values() for name in found.subjects[:1]]
         return Reading(
-            task=asked.task,
-            signals=evidence_of(signals, fits.decision),
-            query=asked.query(texts),
-            standalone=standalone_query(asked.meant, subjects),
-            views=tuple(view.vector for view in views),
+            task=measured.task,
+            signals=signals,
+            query=measured.query,
+            standalone=standalone_query(measured.meant, subjects),
+            views=tuple(view.vector for view in measured.views),
             results=results,
-            rewriting=asked.rewriting,
+            rewriting=measured.rewriting,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """What was measured of a task, before any of it is weighed.
+
+    Attributes:
+        task: The task.
+        rewriting: What a chat model made of it, where one was asked.
+        meant: The task as it is searched for.
+        query: What the sources were asked.
+        text: What its text says.
+        views: What example sets are compared with.
+        results: What each indexed source answered, by its name.
+        sources: Of each, the measurements of coverage; None where nothing was found.
+        sets: Of each example set, the measurements of the match.
+    """
+
+    task: Task
+    rewriting: Rewriting | None
+    meant: Task
+    query: Query
+    text: TextReading
+    views: tuple[View, ...]
+    results: Mapping[str, SearchResult]
+    sources: Mapping[str, Mapping[str, float] | None]
+    sets: Mapping[str, Mapping[str, float]]
+
+
+def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> Signals:
+    """Weigh what was measured of a task.
+
+    Args:
+        measured: What was measured.
+        fits: What it comes to.
+        external: Names of the sources that were not searched.
+    """
+    covered: dict[str, float | None] = {
+        name: fits.coverage.probability(row) if row else 0.0
+        for name, row in measured.sources.items()
+    }
+    text, results = measured.text, measured.results
+    signals = Signals(
+        need=text.need,
+        agent_need=text.agent,
+        fresh=text.fresh,
+        multi_hop=text.multi_hop,
+        asks_sources=asks_for_sources(measured.task.text),
+        coverage=covered | dict.fromkeys(external),
+        pattern={name: fits.pattern.probability(row) for name, row in measured.sets.items()},
+        nearest={name: found.nearest for name, found in results.items() if found.nearest},
+        dates={name: found.date for name, found in results.items() if found.date},
+        foreign=is_foreign(measured.task.text),
+        turn=bool(measured.task.history),
+    )
+    return evidence_of(signals, fits.decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +242,6 @@ class _Asked:
     searched: str
     context: str
     part: str
-
-    @property
-    def turn(self) -> bool:
-        """Whether it is a turn of a conversation."""
-        return bool(self.context)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
 from typing import TYPE_CHECKING
 
 import numpy as np

@@ -27,16 +27,13 @@ import torch
 
 from agent_knowledge.embedding.minilm import TUNED_LAYERS, TUNED_OUTPUT, WEIGHTS_SHA256, MiniLM
 from agent_knowledge.signals.text_heads import FILE, OUTPUTS
-from tools.data.agents import LabelledAgent, read_agents
+from tools.data.agents import LabelledAgent
 from tools.train import text_data, text_fit, text_net
+from tools.train.folds import CACHE, FOLDS, PACKAGE, all_agents, fold_folder, fold_of
 from tools.train.need_data import PROMPTS, TASKS, TURNS, own_files
 from tools.train.text_export import fragment
 from tools.train.text_states import ATTACHED_TO, TUNED, States
 
-PACKAGE = Path(__file__).parents[2] / "agent_knowledge" / "data"
-OWN_AGENTS = Path(__file__).parent / "agents"
-CACHE = Path(__file__).parents[2] / ".cache" / "text-model"
-FOLDS = 3
 WEIGHTS_OF_MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 SEED = 20261126
 
@@ -58,22 +55,6 @@ def main() -> None:
     net = text_fit.tune(material, args.minilm, SEED)
     output = PACKAGE if args.left_out is None else fold_folder(args.left_out)
     write(net, output, _provenance(args.data, seen, material))
-
-
-def all_agents(data: Path) -> tuple[LabelledAgent, ...]:
-    """The shared agents and our own, sorted by name."""
-    found = (*read_agents(data / "agents"), *read_agents(OWN_AGENTS))
-    return tuple(sorted(found, key=lambda agent: agent.name))
-
-
-def fold_of(agent: str) -> int:
-    """The fold that an agent is left out of: by its name, so that a further agent moves none."""
-    return hashlib.sha256(agent.encode()).digest()[0] % FOLDS
-
-
-def fold_folder(fold: int) -> Path:
-    """Where the net of a fold is kept."""
-    return CACHE / f"fold-{fold}"
 
 
 def read_material(
