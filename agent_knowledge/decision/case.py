@@ -138,7 +138,8 @@ class Case:
         """What the fine-tuned endpoint's gate says of this task."""
         facts = TaskFacts(
             set_matched=self.matched_set,
-            needs_facts=self.carried or self.needs_facts,
+            # Just when the policy's step for facts decides, so that the two cannot disagree.
+            needs_facts=bool(self.why_facts),
             fresh=self.fresh_decides,
             cites=bool(self.asked),
         )
