@@ -20,6 +20,7 @@ from agent_knowledge.types import Decision, Signals, Task
 FACTS = {"direct": 0.1, "retrieval": 0.8, "few_shot": 0.1}
 PATTERN = {"direct": 0.1, "retrieval": 0.1, "few_shot": 0.8}
 PLAIN = {"direct": 0.8, "retrieval": 0.1, "few_shot": 0.1}
+FACTS_SURELY = {"direct": 0.0, "retrieval": 0.98, "few_shot": 0.02}
 OPEN = {"direct": 0.34, "retrieval": 0.33, "few_shot": 0.33}
 
 
@@ -310,7 +311,7 @@ def test_the_endpoint_serves_its_set_when_every_rule_holds():
         (served({}, caller_asks=True), "no-citations", "can't cite"),
         (served({}, fresh=0.9, pattern={"triage": 0.6}), "no-new-facts", "changes with time"),
         (
-            served({}, need={"direct": 0.0, "retrieval": 0.98, "few_shot": 0.02}, coverage={}),
+            served({}, need=dict(FACTS_SURELY), coverage={"faq": 0.9}),
             "no-new-facts",
             "facts from outside",
         ),
@@ -323,6 +324,26 @@ def test_each_broken_rule_closes_the_gate_and_is_named(setting: Setting, rule: s
     rows = [row for row in decision.rejected if row.strategy == "fine_tuned"]
     assert [row.rule for row in rows] == [rule]
     assert says in rows[0].text
+
+
+@pytest.mark.parametrize("coverage", [{}, {"handbook": 0.1, "faq": 0.3}])
+def test_what_the_text_alone_suggests_refuses_no_task_that_clearly_matches(
+    coverage: dict[str, float | None],
+):
+    decision = served({}, need=dict(FACTS_SURELY), coverage=coverage).decide()
+    assert (decision.strategy, decision.plan.endpoint) == ("fine_tuned", "triage-ft")
+
+
+@pytest.mark.parametrize("coverage", [{}, {"handbook": 0.1}])
+def test_facts_and_news_that_hardly_match_stay_refused_whatever_the_agent_holds(
+    coverage: dict[str, float | None],
+):
+    for changes in ({"need": dict(FACTS_SURELY)}, {"need": dict(PLAIN), "fresh": 0.9}):
+        setting = served({}, coverage=coverage, **changes)
+        setting.pattern = {"triage": 0.6}
+        decision = setting.decide()
+        assert decision.gap
+        assert ("fine_tuned", "no-new-facts") in rejected(decision)
 
 
 def test_five_hundred_examples_are_enough():
