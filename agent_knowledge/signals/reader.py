@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from agent_knowledge.ports import Embedder, PassageIndex, TextEncoder
 from agent_knowledge.search import CANDIDATES, Query, Reading, SearchResult
@@ -102,7 +103,7 @@ class SignalReader:
         wanted = list(dict.fromkeys(pair for one in asked for pair in one.pairs))
         states = self.encoder.read([text for text, _ in wanted], [context for _, context in wanted])
         readings = dict(zip(wanted, self.heads.read(states.states), strict=True))
-        if self.encoder is self.embedder:
+        if cast("object", self.encoder) is self.embedder:
             vectors = dict(zip(wanted, states.vectors, strict=True))
         else:
             texts = [f"{context} {text}".strip() for text, context in wanted]

@@ -454,5 +454,7 @@ def test_thresholds_of_the_policy_move_the_lines():
     never = {"thresholds": {"pattern": 0.9}, "when_unsure": "direct"}
     shown = Setting(need=PATTERN, pattern={"triage": 0.4}).decide()
     assert (shown.strategy, shown.plan.examples) == ("few_shot", "triage")
-    assert Setting(need=PATTERN, pattern={"triage": 0.4}, policy=never).decide().plan.examples is None
+    assert (
+        Setting(need=PATTERN, pattern={"triage": 0.4}, policy=never).decide().plan.examples is None
+    )
     assert Setting(fresh=0.3, policy={"thresholds": {"fresh": 0.3}}).decide().gap
