@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from agent_knowledge.answers import Opinion
     from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
-    from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task
+    from agent_knowledge.types import (
+        Example,
+        Matrix,
+        NeedVerdict,
+        Passage,
+        Task,
+        TextStates,
+    )
 
 
 class Embedder(Protocol):
@@ -35,8 +42,27 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class TextEncoder(Protocol):
+    """The text model: one pass gives a text's vector and the states that heads read."""
+
+    @property
+    def version(self) -> str:
+        """Identity of its weights: what was read by another one is read again."""
+        ...
+
+    def read(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> TextStates:
+        """Read texts, each beside its context.
+
+        Args:
+            texts: Any number of texts, also none.
+            contexts: What was said before each, empty for nothing; none where no text has one.
+        """
+        ...
+
+
 class PassageIndex(Protocol):
-    """The indexed sources, in any store that can find passages by vector."""
+    """The indexed sources, in any store that finds passages by vector, and by words if it can."""
 
     def search(
         self, queries: Sequence[Query], sources: Sequence[str], k: int

@@ -162,24 +162,20 @@ class Thresholds(_Section):
     """Where a probability begins to count. The one home of every threshold of the policy.
 
     Attributes:
-        retrieval: A task needs facts when all evidence together reaches this.
-        gap: It needs facts that no source seems to hold when the text alone reaches this.
+        retrieval: A task is looked up when all evidence together reaches this for retrieval.
         fresh: A task's answer changes with time from here on.
         multi_hop: A task takes several look-ups from here on.
-        coverage: A source is able to serve from here on.
-        pattern: A task is an instance of an example set from here on.
-        clear_pattern: A match from here on outweighs what the text alone suggests.
+        coverage: A source is able to serve from here on; below it in all sources is a gap.
+        pattern: A task is an instance of an example set when all evidence together reaches this.
         confidence: A decision below this is unsure, and `when_unsure` decides.
     """
 
     retrieval: Probability = 0.5
-    gap: Probability = 0.6
     fresh: Probability = 0.5
     multi_hop: Probability = 0.5
     coverage: Probability = 0.5
     pattern: Probability = 0.5
-    clear_pattern: Probability = 0.8
-    confidence: Probability = 0.5
+    confidence: Probability = 0.55
 
 
 class Policy(_Section):

@@ -5,38 +5,62 @@ from __future__ import annotations
 import math
 
 from agent_knowledge.search import SearchResult
-from agent_knowledge.signals.calibration import Calibration
 
 _NOTHING_NAMED = 0.5
 """Of a turn that names nothing in particular, or leaves its subject to what was said before: the
 name does not tell whether the source holds what it asks, neither way."""
-_MOST_LEAD = 5.0
-_LEAST_SPREAD = 1e-3
+_FARTHEST = 6.0
+"""Standard deviations beyond which nothing more is told."""
+_LEAST_SPREAD = 0.03
 """A source of one passage, or of copies of it, has no spread of its own."""
 
+IN_CONTEXT = "context_"
 
-def measure(result: SearchResult) -> dict[str, float]:
-    """What a search shows, as numbers that rise with coverage.
+
+def measure(result: SearchResult, in_context: SearchResult | None = None) -> dict[str, float]:
+    """What a search shows of a source.
+
+    Args:
+        result: What the source answered to the task; with at least one hit.
+        in_context: Of a turn, what it answered to the turn together with the one before it.
 
     Returns:
-        `cosine`: of the nearest passage, -1..1. `terms`: share of the query's words, weighted by
-        rarity, in the best passage by words, 0..1. `lead`: how far the nearest passage stands
-        out of what is usual in the source, in standard deviations, beyond what the nearest of so
-        many would by chance, -5..5. `named`: how clearly
-        the turn names something that the source has, 0..1.
+        `cosine` of the nearest passage, -1..1; `lead`: how far it stands above what is usual in
+        the source, and `near`: above how near its passages are to each other, both in standard
+        deviations; `terms`: share of the task's words, weighted by rarity, in the best passage by
+        words, and `known`: in the source as a whole, both 0..1; `named`: how clearly the task
+        names something that the source has, 0..1. Of a turn also `context_near`, `context_known`
+        and `context_terms`.
     """
     statistics = result.statistics
     by_chance = math.sqrt(2 * math.log(max(statistics.passages, 2)))
-    above = (result.cosine - result.usual) / max(statistics.spread, _LEAST_SPREAD)
     told = result.names_something and not result.subjects
-    return {
+    above = _above(result.cosine, result.usual, statistics.spread)
+    measured = {
         "cosine": result.cosine,
+        "lead": _bounded(above - by_chance),
+        "near": _nearness(result),
         "terms": result.terms_found,
-        "lead": min(max(above - by_chance, -_MOST_LEAD), _MOST_LEAD),
+        "known": result.known,
         "named": result.mentioned if told else max(result.mentioned, _NOTHING_NAMED),
     }
+    if in_context is not None:
+        measured |= {
+            f"{IN_CONTEXT}near": _nearness(in_context),
+            f"{IN_CONTEXT}known": in_context.known,
+            f"{IN_CONTEXT}terms": in_context.terms_found,
+        }
+    return measured
 
 
-def coverage(result: SearchResult, calibration: Calibration) -> float:
-    """Probability that the source holds what was asked; 0 where nothing was found."""
-    return calibration.probability(measure(result)) if len(result.hits) else 0.0
+def _nearness(result: SearchResult) -> float:
+    statistics = result.statistics
+    return _bounded(_above(result.cosine, statistics.near, statistics.near_spread))
+
+
+def _above(value: float, usual: float, spread: float) -> float:
+    return (value - usual) / max(spread, _LEAST_SPREAD)
+
+
+def _bounded(value: float) -> float:
+    return min(max(value, -_FARTHEST), _FARTHEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from agent_knowledge.signals.structure import demand
+from agent_knowledge.signals.ends import ends
 
 _LOOKED_AT = 600
 _FOREIGN_LETTERS = 0.3
@@ -75,7 +75,7 @@ def is_foreign(text: str) -> bool:
         True for another script, or for more words of another language's grammar than of
         English's. False when nothing tells.
     """
-    asked = demand(text)[:_LOOKED_AT]
+    asked = ends(text)[:_LOOKED_AT]
     letters = [c for c in asked if c.isalpha()]
     if letters:
         others = sum(not unicodedata.name(c, "LATIN").startswith("LATIN") for c in letters)

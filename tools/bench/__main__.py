@@ -9,6 +9,7 @@ BENCHES = (
     "imports",
     "retrieval",
     "routing",
+    "agents",
     "need",
     "examples",
     "end_to_end",
@@ -17,7 +18,7 @@ BENCHES = (
     "answers",
 )
 _NEED_NO_DATA = {"imports"}
-_MORE = {"routing": ("--peers",)}
+_MORE = {"routing": ("--peers",), "agents": ("--peers",)}
 
 
 def main() -> None:

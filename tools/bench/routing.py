@@ -38,7 +38,7 @@ from openai import OpenAIError
 from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
-from agent_knowledge import AgentKnowledgeError, KnowledgeRouter
+from agent_knowledge import KnowledgeRouter
 from agent_knowledge.embedding.minilm import MiniLM
 from tools.bench.peers import semantic_router_client
 from tools.bench.peers.classifiers import CLASSIFIERS, judge_texts
@@ -99,7 +99,7 @@ def main() -> None:
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(1, user_api="blas"))
-        worker = _semantic_router(stack, install=args.peers)
+        worker = semantic_router_client.started(stack, install=args.peers)
         embedder = RememberingMiniLM()
         bench = Bench(
             tasks=need_data.read_tasks(args.data, cast("MiniLM", embedder)), embedder=embedder
@@ -177,18 +177,6 @@ def _probability(text: str) -> float:
         msg = f"{text!r} is no number from 0 to 1"
         raise argparse.ArgumentTypeError(msg)
     return value
-
-
-def _semantic_router(stack: ExitStack, *, install: bool) -> SemanticRouter | None:
-    try:
-        if install:
-            semantic_router_client.install()
-    except AgentKnowledgeError as error:
-        print(error, file=sys.stderr)
-    if semantic_router_client.installed():
-        return stack.enter_context(SemanticRouter())
-    print("semantic-router is not installed: pass --peers", file=sys.stderr)
-    return None
 
 
 def _print_head(sets: Sequence[RoutingSet]) -> None:

@@ -37,7 +37,12 @@ def majority(_texts: Sequence[str], classes: Sequence[str], _embedder: Embedder)
     return lambda texts, _: np.tile(shares, (len(texts), 1))
 
 
-def nearest(texts: Sequence[str], classes: Sequence[str], embedder: Embedder) -> Judge:
+def nearest(
+    texts: Sequence[str],
+    classes: Sequence[str],
+    embedder: Embedder,
+    neighbours: int = NEIGHBOURS,
+) -> Judge:
     """The vote of the nearest texts by MiniLM's cosine, each weighing one over its distance.
 
     Written out: scikit-learn's own spends most of a single text's time on its threads.
@@ -46,7 +51,7 @@ def nearest(texts: Sequence[str], classes: Sequence[str], embedder: Embedder) ->
 
     def judge(asked: Sequence[str], embedder: Embedder) -> Table:
         distances = 1 - embedder.embed(asked) @ stored.T
-        near = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+        near = np.argpartition(distances, neighbours, axis=1)[:, :neighbours]
         weights = 1 / np.maximum(np.take_along_axis(distances, near, axis=1), _SAME_TEXT)
         votes = (one_hot[near] * weights[:, :, None]).sum(axis=1)
         return votes / votes.sum(axis=1, keepdims=True)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ import numpy as np
 
 from agent_knowledge.errors import RunError
 from tools.bench.peers.verdict import Verdict
-from tools.bench.routing_sets import RoutingSet, lessons
+from tools.bench.routing_sets import Lesson, RoutingSet, lessons
 from tools.train.need_data import Tasks
 
 NEWEST = "semantic-router>=1.1.1,<1.2"
@@ -41,7 +42,7 @@ _HOME = _ROOT / "build" / "semantic-router"
 _PYTHON = _HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def install() -> None:
+def _install() -> None:
     """Make its environment, or bring it up to date.
 
     Raises:
@@ -63,6 +64,24 @@ def installed() -> bool:
         return False
     command = [_PYTHON, "-c", "import semantic_router"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def started(stack: ExitStack, *, install: bool) -> SemanticRouter | None:
+    """Start it where it is installed; None, with a word on the standard error, where it is not.
+
+    Args:
+        stack: Ends it.
+        install: Whether to install it first.
+    """
+    try:
+        if install:
+            _install()
+    except RunError as error:
+        print(error, file=sys.stderr)
+    if installed():
+        return stack.enter_context(SemanticRouter())
+    print("semantic-router is not installed: pass --peers", file=sys.stderr)
+    return None
 
 
 class SemanticRouter:
@@ -110,6 +129,17 @@ class SemanticRouter:
             named[fold.judged], confidence[fold.judged] = answer["named"], answer["confidence"]
             self.how, ms = answer["how"], answer["ms"]
         return Verdict(named=named.tolist(), confidence=confidence, ms=ms)
+
+    def judge_texts(self, told: Sequence[Lesson], texts: Sequence[str]) -> Verdict:
+        """Judge texts by a router that knows certain utterances alone; the first text is timed.
+
+        Raises:
+            RunError: The worker died.
+        """
+        answer = self._ask(train=list(told), judge=list(texts), timed=list(texts[:1]))
+        self.how = answer["how"]
+        confidence = np.array(answer["confidence"])
+        return Verdict(named=answer["named"], confidence=confidence, ms=answer["ms"])
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         stdin, stdout = self._worker.stdin, self._worker.stdout

@@ -1,0 +1,104 @@
+"""What the decision is fitted to: the agents' tasks, measured by the package's own reader.
+
+Each agent is read by a text model that has not seen it (`tools.train.text --left-out`), as a user's
+agent will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_knowledge.embedding.minilm import TUNED_LAYERS
+from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.signals.fits import FILE as FITS_FILE
+from agent_knowledge.signals.fits import DecisionFit, Fit, Fits, Weights, load_fits
+from agent_knowledge.signals.reader import Measured
+from agent_knowledge.signals.text_heads import FILE as HEADS_FILE
+from agent_knowledge.signals.text_heads import TextHeads
+from tools.data.agent_folders import IndexedAgent, indexed
+from tools.data.agents import LabelledAgent, LabelledTask
+from tools.data.embedding import RememberingMiniLM
+from tools.train.folds import CACHE, fold_folder, fold_of
+
+VECTORS = "vectors.npz"
+"""Beside the tuned layers of a fold: vectors of its agents, embedded once."""
+_NOTHING = Fit(weights={}, centers={}, bias=0.0)
+
+Encoders = Callable[[str], RememberingMiniLM]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredTask:
+    """A labelled task and what was measured of it.
+
+    Attributes:
+        agent: Name of the agent.
+        labelled: The task and its labels.
+        measured: What was measured.
+        covers: Of each source, whether it holds a document that answers the task.
+    """
+
+    agent: str
+    labelled: LabelledTask
+    measured: Measured
+    covers: Mapping[str, bool]
+
+
+def left_out_text(agent: str, background: Mapping[str, float]) -> tuple[Path, Weights]:
+    """The tuned layers and heads that have not seen an agent, with fits that weigh nothing."""
+    folder = fold_folder(fold_of(agent))
+    heads = TextHeads.load(folder / HEADS_FILE)
+    decision = DecisionFit(retrieval=_NOTHING, few_shot=_NOTHING)
+    fits = Fits(coverage=_NOTHING, pattern=_NOTHING, decision=decision, background=background)
+    return folder / TUNED_LAYERS, Weights(heads=heads, fits=fits)
+
+
+def left_out_fits(agent: str) -> Path:
+    """The file of the fits that have not seen an agent, which `tools.train.decision` writes."""
+    return CACHE / "left-out" / agent / FITS_FILE
+
+
+def left_out_weights(agent: str) -> tuple[Path, Weights]:
+    """The tuned layers, and all that was fitted without an agent: heads and fits.
+
+    Raises:
+        ConfigError: It was not fitted on this machine.
+    """
+    folder = fold_folder(fold_of(agent))
+    heads = TextHeads.load(folder / HEADS_FILE)
+    fits = load_fits(RememberingMiniLM.name, left_out_fits(agent))
+    return folder / TUNED_LAYERS, Weights(heads=heads, fits=fits)
+
+
+def measure_agent(
+    agent: LabelledAgent, encoder: RememberingMiniLM, weights: Weights
+) -> list[MeasuredTask]:
+    """Index an agent and measure its tasks."""
+    with indexed(agent, encoder) as here:
+        router = here.router(weights)
+        measured = list(measure(router, here))
+    return [
+        MeasuredTask(
+            agent=agent.name, labelled=labelled, measured=one, covers=_covers(here, labelled)
+        )
+        for labelled, one in zip(agent.tasks, measured, strict=True)
+    ]
+
+
+def measure(router: KnowledgeRouter, here: IndexedAgent) -> list[Measured]:
+    """Measure an agent's tasks by its router's reader."""
+    return list(router.reader.measure([labelled.task for labelled in here.agent.tasks]))
+
+
+def _covers(here: IndexedAgent, labelled: LabelledTask) -> dict[str, bool]:
+    """Whether each source holds a relevant document; rows' ids have no folder in front."""
+    own = {name: str(spec.path) for name, spec in here.config.sources.items() if spec.path}
+    if len(own) == 1:
+        return dict.fromkeys(own, bool(labelled.relevant))
+    rows = {name for name, path in own.items() if path.endswith(".jsonl")}
+    files = {name for name in own if name not in rows}
+    in_files = any((here.agent.folder / name).is_file() for name in labelled.relevant)
+    in_rows = any(not (here.agent.folder / name).is_file() for name in labelled.relevant)
+    return {**dict.fromkeys(rows, in_rows), **dict.fromkeys(files, in_files)}
