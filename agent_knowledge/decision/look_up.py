@@ -41,9 +41,9 @@ def look_up(reading: Reading, agent: AgentProfile) -> Decision:
     """Decide what a look-up brings.
 
     With sources it is retrieval from all of them, and a gap when none seems to hold what is asked.
-    An example set that clearly matches comes on top where no source can serve, where it is a
-    style, or where the text itself asks for its pattern. Without sources the nearest set comes;
-    there it is a gap when the query is no instance of it. No endpoint is ever called.
+    An example set comes on top where all evidence says that the query is an instance of it; that is
+    a gap too. Without sources the nearest set comes; there it is a gap when the query is no
+    instance of it. No endpoint is ever called.
 
     Args:
         reading: What was measured about the query.
@@ -57,7 +57,8 @@ def look_up(reading: Reading, agent: AgentProfile) -> Decision:
     case = Case(task=reading.task, signals=signals, agent=agent)
     strategy: Need = "retrieval" if agent.sources else "few_shot" if agent.examples else "direct"
     shown = _shown_set(case)
-    gap = not (case.able if agent.sources else case.matched_set)
+    # One more input of a set is no question that a source holds, however near its passages are.
+    gap = not case.able or case.set_claims if agent.sources else not case.matched_set
     reasons = [_CALLED, *case.why_facts]
     reasons += [Reason(rule="facts-need-retrieval", text=say_gap(case))] if gap else []
     reasons += [_why_shown(case, shown)] if shown else []
@@ -91,8 +92,7 @@ def found_nothing(decision: Decision) -> Decision:
 def _shown_set(case: Case) -> str | None:
     if not case.agent.sources:
         return case.best_set[0] if case.best_set else None
-    comes = case.set_claims and (case.examples_on_top or not case.able)
-    return case.matched_set if comes else None
+    return case.matched_set if case.set_claims else None
 
 
 def _why_shown(case: Case, shown: str) -> Reason:

@@ -94,8 +94,8 @@ class SignalReader:
             rewriting=rewriting,
             own=own_query(searched),
             searched=turn_query(searched),
-            context=context_of(task.history),
-            part=(payload(task.text) if self.matchers else None) or "",
+            context=context_of(searched.history),
+            part=(payload(searched.text) if self.matchers else None) or "",
         )
 
     def _read_texts(self, asked: Sequence[_Asked]) -> _Texts:
@@ -128,7 +128,8 @@ class SignalReader:
             rewriting=asked.rewriting,
             meant=asked.meant,
             query=asked.query(texts),
-            text=texts.readings[asked.task.text, asked.context],
+            text=texts.readings[asked.meant.text, asked.context],
+            alone=texts.readings[asked.own, ""] if asked.context else None,
             views=views,
             results=results,
             sources={
@@ -162,7 +163,8 @@ class Measured:
         rewriting: What a chat model made of it, where one was asked.
         meant: The task as it is searched for.
         query: What the sources were asked.
-        text: What its text says.
+        text: What its text says; of a turn, with what it is read beside.
+        alone: Of a turn, what it says by itself.
         views: What example sets are compared with.
         results: What each indexed source answered, by its name.
         sources: Of each, the measurements of coverage; None where nothing was found.
@@ -174,6 +176,7 @@ class Measured:
     meant: Task
     query: Query
     text: TextReading
+    alone: TextReading | None
     views: tuple[View, ...]
     results: Mapping[str, SearchResult]
     sources: Mapping[str, Mapping[str, float] | None]
@@ -197,6 +200,7 @@ def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> 
     signals = Signals(
         need=text.need,
         agent_need=text.agent,
+        turn_need=measured.alone.agent if measured.alone else {},
         fresh=text.fresh,
         multi_hop=text.multi_hop,
         asks_sources=asks_for_sources(measured.task.text),
@@ -205,7 +209,7 @@ def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> 
         nearest={name: found.nearest for name, found in results.items() if found.nearest},
         dates={name: found.date for name, found in results.items() if found.date},
         foreign=is_foreign(measured.task.text),
-        turn=bool(measured.task.history),
+        turn=bool(measured.meant.history),
     )
     return evidence_of(signals, fits.decision) if read else unread(signals)
 
@@ -249,7 +253,7 @@ class _Asked:
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The texts to read, each with its context."""
         part = ((self.part, ""),) if self.part else ()
-        return ((self.task.text, self.context), (self.searched, ""), (self.own, ""), *part)
+        return ((self.meant.text, self.context), (self.searched, ""), (self.own, ""), *part)
 
     def query(self, texts: _Texts) -> Query:
         """What the sources are asked."""
@@ -259,12 +263,12 @@ class _Asked:
 
     def query_in_context(self, texts: _Texts) -> Query:
         """The turn together with what it is read beside."""
-        vector = texts.vectors[self.task.text, self.context]
-        return Query(text=f"{self.context} {self.task.text}", vector=vector)
+        vector = texts.vectors[self.meant.text, self.context]
+        return Query(text=f"{self.context} {self.meant.text}", vector=vector)
 
     def views(self, texts: _Texts) -> tuple[View, ...]:
         """What example sets are compared with."""
-        whole = (self.task.text, self.context)
+        whole = (self.meant.text, self.context)
         views = [
             View(
                 text=self.own,

@@ -26,8 +26,9 @@ def measure(signals: Signals) -> dict[str, float]:
         of tasks at large; `agent_retrieval`, `agent_few_shot`: the same as of an agent's tasks;
         `fresh`; `coverage` of the best source; `pattern`, the match of the best set; `turn`, 1 in a
         conversation, and what coverage, match and text count there: `turn_coverage`,
-        `turn_pattern`, `turn_agent_retrieval`; `foreign`, 1 for another language. Coverage and
-        match are missing where the agent has no source that can be searched, or no set.
+        `turn_pattern`, `turn_agent_retrieval`, with `turn_retrieval` and `turn_few_shot`, what the
+        turn says by itself; `foreign`, 1 for another language. Coverage and match are missing
+        where the agent has no source that can be searched, or no set.
     """
     turn = float(signals.turn)
     agent_retrieval = _against_direct(signals.agent_need, "retrieval")
@@ -41,6 +42,9 @@ def measure(signals: Signals) -> dict[str, float]:
         "turn_agent_retrieval": turn * agent_retrieval,
         "foreign": float(signals.foreign),
     }
+    if signals.turn_need:
+        measured["turn_retrieval"] = _against_direct(signals.turn_need, "retrieval")
+        measured["turn_few_shot"] = _against_direct(signals.turn_need, "few_shot")
     covered = [p for p in signals.coverage.values() if p is not None]
     if covered:
         measured["coverage"] = _log_odds(max(covered))

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_knowledge.embedding.minilm import TUNED_LAYERS
-from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.signals.fits import FILE as FITS_FILE
 from agent_knowledge.signals.fits import DecisionFit, Fit, Fits, Weights, load_fits
 from agent_knowledge.signals.reader import Measured
 from agent_knowledge.signals.text_heads import FILE as HEADS_FILE
 from agent_knowledge.signals.text_heads import TextHeads
+from agent_knowledge.types import Task
 from tools.data.agent_folders import IndexedAgent, indexed
 from tools.data.agents import LabelledAgent, LabelledTask
 from tools.data.embedding import RememberingMiniLM
 from tools.train.folds import CACHE, fold_folder, fold_of
+from tools.train.need_data import PROMPTS, rows_of
 
+COURTESIES = "turns.jsonl"
 VECTORS = "vectors.npz"
 """Beside the tuned layers of a fold: vectors of its agents, embedded once."""
 _NOTHING = Fit(weights={}, centers={}, bias=0.0)
@@ -38,12 +40,15 @@ class MeasuredTask:
         labelled: The task and its labels.
         measured: What was measured.
         covers: Of each source, whether it holds a document that answers the task.
+        added: It is a courtesy of ours after a conversation of the agent's, to fit to alone: an
+            agent's own tasks have too few of them.
     """
 
     agent: str
     labelled: LabelledTask
     measured: Measured
     covers: Mapping[str, bool]
+    added: bool = False
 
 
 def left_out_text(agent: str, background: Mapping[str, float]) -> tuple[Path, Weights]:
@@ -76,20 +81,36 @@ def measure_agent(
     agent: LabelledAgent, encoder: RememberingMiniLM, weights: Weights
 ) -> list[MeasuredTask]:
     """Index an agent and measure its tasks."""
+    tasks = [*agent.tasks, *courtesies(agent)]
     with indexed(agent, encoder) as here:
-        router = here.router(weights)
-        measured = list(measure(router, here))
+        reader = here.router(weights).reader
+        measured = list(reader.measure([labelled.task for labelled in tasks]))
     return [
         MeasuredTask(
-            agent=agent.name, labelled=labelled, measured=one, covers=_covers(here, labelled)
+            agent=agent.name,
+            labelled=labelled,
+            measured=one,
+            covers=_covers(here, labelled),
+            added=place >= len(agent.tasks),
         )
-        for labelled, one in zip(agent.tasks, measured, strict=True)
+        for place, (labelled, one) in enumerate(zip(tasks, measured, strict=True))
     ]
 
 
-def measure(router: KnowledgeRouter, here: IndexedAgent) -> list[Measured]:
-    """Measure an agent's tasks by its router's reader."""
-    return list(router.reader.measure([labelled.task for labelled in here.agent.tasks]))
+def courtesies(agent: LabelledAgent) -> list[LabelledTask]:
+    """Thanks and the like of ours, each after one of the agent's conversations."""
+    rows = [row for row in rows_of(PROMPTS / COURTESIES) if row["need"] == "direct"]
+    told = [labelled for labelled in agent.tasks if labelled.kind == "followup"]
+    start = int.from_bytes(agent.name.encode()[-2:])  # other ones for each agent, not by chance
+    return [
+        LabelledTask(
+            id=f"{agent.name}-added{place}",
+            kind="followup-chat",
+            task=Task(str(rows[(start + place) % len(rows)]["task"]), history=before.task.history),
+            expected="direct",
+        )
+        for place, before in enumerate(told)
+    ]
 
 
 def _covers(here: IndexedAgent, labelled: LabelledTask) -> dict[str, bool]:

@@ -34,7 +34,7 @@ def read(text: str, *history: Message) -> TextReading:
         ("hi there, how are you?", "direct"),
         ("Tag the message as complaint, praise or question.\n\nYour driver was a gem!", "few_shot"),
         ("Convert to ISO dates:\n\n2 May 2024\n9/9/23", "few_shot"),
-        ("Rewrite politely, in our brand voice: Send the form again.", "few_shot"),
+        ("Give the plural, one per line:\n\nleaf\nmouse\nshelf", "few_shot"),
     ],
 )
 def test_plain_cases_are_told(text: str, need: str) -> None:
