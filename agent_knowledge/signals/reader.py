@@ -17,12 +17,12 @@ from agent_knowledge.search import CANDIDATES, Query, Reading, SearchResult
 from agent_knowledge.signals.asks import asks_for_sources
 from agent_knowledge.signals.coverage import measure as measure_coverage
 from agent_knowledge.signals.fits import Fits
-from agent_knowledge.signals.language import is_foreign
+from agent_knowledge.signals.language import is_foreign, is_other_script
 from agent_knowledge.signals.pattern import PatternMatcher, View
 from agent_knowledge.signals.payload import payload
 from agent_knowledge.signals.query import meant, own_query, standalone_query, tail, turn_query
 from agent_knowledge.signals.text_heads import TextHeads, TextReading, context_of
-from agent_knowledge.signals.weighing import evidence_of
+from agent_knowledge.signals.weighing import evidence_of, unread
 from agent_knowledge.types import Rewriting, Signals, Task, Vector
 
 _CHUNK = 64
@@ -193,6 +193,7 @@ def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> 
         for name, row in measured.sources.items()
     }
     text, results = measured.text, measured.results
+    read = not is_other_script(measured.task.text)
     signals = Signals(
         need=text.need,
         agent_need=text.agent,
@@ -206,7 +207,7 @@ def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> 
         foreign=is_foreign(measured.task.text),
         turn=bool(measured.task.history),
     )
-    return evidence_of(signals, fits.decision)
+    return evidence_of(signals, fits.decision) if read else unread(signals)
 
 
 @dataclass(frozen=True, slots=True)

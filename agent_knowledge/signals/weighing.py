@@ -71,6 +71,18 @@ def evidence_of(signals: Signals, fit: DecisionFit) -> Signals:
     )
 
 
+def unread(signals: Signals) -> Signals:
+    """What is likely of a text in letters that no model here can read: nothing more than the rest.
+
+    Returns:
+        The same signals with each option as `likely` as the others, as `need` and `agent_need`.
+    """
+    options = options_of(signals)
+    even: dict[Need, float] = {n: float(n in options) / len(options) for n in NEEDS}
+    open_: dict[Need, float] = dict.fromkeys(NEEDS, 1 / len(NEEDS))
+    return replace(signals, need=open_, agent_need=open_, likely=even, evidence=())
+
+
 def _against_direct(need: Mapping[Need, float], other: Need) -> float:
     return math.log((need[other] + _LEAST) / (need["direct"] + _LEAST))
 
