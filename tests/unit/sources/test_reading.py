@@ -218,7 +218,7 @@ def test_a_csv_row_is_of_the_date_in_its_column(tmp_path: Path):
     (lamp, desk), _ = read(path)
     assert (lamp.date, desk.date) == ("2025-05-05", None)
     assert lamp.text == "product: Lamp\nLast Updated: 2025-05-05"
-    assert lamp.keywords == "Lamp"  # what it is called, not when it was written
+    assert (lamp.keywords, desk.keywords) == ("Lamp", "Desk")
 
 
 @pytest.mark.parametrize(
