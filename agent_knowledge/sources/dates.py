@@ -63,10 +63,13 @@ def date_of(fields: Iterable[tuple[str, object]]) -> str | None:
     """
     told: dict[str, str] = {}
     for name, value in fields:
+        field = _plain(name)
+        if field not in _KNOWN:
+            continue
         if isinstance(value, Mapping):
             value = cast("Mapping[str, object]", value).get("date")  # noqa: PLW2901
         if day := day_of(value):
-            told.setdefault(_plain(name), day)
+            told.setdefault(field, day)
     return next((told[name] for name in _FIELDS if name in told), None)
 
 
