@@ -40,8 +40,8 @@ COSTS = {
     ("direct", "few_shot"): 2.0,
     ("few_shot", "direct"): 1.5,
 }
-"""What a wrong choice costs, by what was needed and what was chosen; retrieving for nothing costs 1.
-A covered question that is not looked up is the worst outcome; wrong examples mislead."""
+"""What a wrong choice costs, by what was needed and what was chosen; retrieving for nothing costs
+1. A covered question that is not looked up is the worst outcome; wrong examples mislead."""
 _RETRIEVED_FOR_NOTHING = 1.0
 _FEW = 5
 """Prompts that have a mark of form at least, for its share to be kept."""

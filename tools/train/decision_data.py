@@ -24,6 +24,9 @@ from tools.train.folds import CACHE, fold_folder, fold_of
 from tools.train.need_data import PROMPTS, rows_of
 
 COURTESIES = "turns.jsonl"
+_COURTESIES = 4
+"""Of an agent's conversations. With eleven the left-out share of follow-ups that are retrieved falls
+from 0.86 to 0.80, with none "thanks" is a toss-up."""
 VECTORS = "vectors.npz"
 """Beside the tuned layers of a fold: vectors of its agents, embedded once."""
 _NOTHING = Fit(weights={}, centers={}, bias=0.0)
@@ -100,7 +103,7 @@ def measure_agent(
 def courtesies(agent: LabelledAgent) -> list[LabelledTask]:
     """Thanks and the like of ours, each after one of the agent's conversations."""
     rows = [row for row in rows_of(PROMPTS / COURTESIES) if row["need"] == "direct"]
-    told = [labelled for labelled in agent.tasks if labelled.kind == "followup"]
+    told = [labelled for labelled in agent.tasks if labelled.kind == "followup"][:_COURTESIES]
     start = int.from_bytes(agent.name.encode()[-2:])  # other ones for each agent, not by chance
     return [
         LabelledTask(

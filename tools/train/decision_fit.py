@@ -78,7 +78,8 @@ def _first_fits(
     sources = [
         (row, task.covers[name])
         for task in tasks
-        if task.labelled.expected != "few_shot"  # whether a source covers an input is no question
+        # Whether a source covers an input, or thanks, is no question.
+        if task.labelled.expected != "few_shot" and not task.added
         for name, row in task.measured.sources.items()
         if row is not None
     ]
