@@ -100,7 +100,7 @@ class Truth:
         return Score(
             macro_f1=self.macro_f1(made),
             accuracy=float(right.mean()),
-            calibration_error=_calibration_error(confidence, right),
+            calibration_error=calibration_error(confidence, right),
             f1=self.f1(made),
         )
 
@@ -110,7 +110,13 @@ def codes(strategies: Sequence[Strategy]) -> Codes:
     return np.array([STRATEGIES.index(strategy) for strategy in strategies], dtype=np.intp)
 
 
-def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error; see `Score.calibration_error`.
+
+    Args:
+        confidence: Per case, 0..1.
+        right: Whether it was.
+    """
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     surplus = np.bincount(bins, weights=confidence - right, minlength=_BINS)
     return float(np.abs(surplus).sum() / len(confidence))

@@ -8,7 +8,6 @@ import sys
 BENCHES = (
     "imports",
     "retrieval",
-    "routing",
     "agents",
     "need",
     "examples",
@@ -18,7 +17,7 @@ BENCHES = (
     "answers",
 )
 _NEED_NO_DATA = {"imports"}
-_MORE = {"routing": ("--peers",), "agents": ("--peers",)}
+_MORE = {"agents": ("--peers",)}
 
 
 def main() -> None:

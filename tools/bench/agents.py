@@ -2,6 +2,11 @@
 
     python -m tools.bench.agents --data ../shared/data --peers
     python -m tools.bench.agents --folder tools/train/agents --agents click vetclinic
+    python -m tools.bench.agents --folder AGENTS_OF_YOURS --packaged
+
+What ships was fitted to these agents. So each is routed by a text model and fits that were made
+without it, which `tools.train.text --left-out` and `tools.train.decision` leave on the machine.
+Agents of one's own are routed by what ships: `--packaged`.
 
 A strategy is right if it is the task's label or among those that a careful person would accept as
 well. covered: the documents answer it. gap: a user would expect a look-up, and the documents do not
@@ -12,8 +17,9 @@ an instruction. near miss: looks like an input of a set, or like a question, and
 found: share of covered tasks with a relevant document among five passages, whatever is decided.
 tool: share of covered tasks for which `KnowledgeTool`, called as a model calls it, brings passages.
 
-The peers are told the same of each agent: descriptions, headings, examples' inputs, and a few dozen
-general requests of the need set; see `agents_peers`. The majority alone knows the labels.
+The peers are told the same of each agent: descriptions, headings, examples' inputs, and 200 general
+requests of the need set. How many those are, and how many neighbours vote, was chosen in the peers'
+favour; see `agents_peers`. The majority alone knows the labels.
 """
 
 from __future__ import annotations
@@ -23,27 +29,41 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from langchain_core.messages import ToolMessage
 from threadpoolctl import threadpool_limits
 
 from agent_knowledge import AgentKnowledgeError, KnowledgeRouter
-from agent_knowledge.errors import nearest
+from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.langchain import KnowledgeTool
+from agent_knowledge.signals.fits import Weights
 from tools.bench.agents_peers import Peer, general_requests, lessons, majority, peers
 from tools.bench.agents_table import Judged, print_head, print_row
 from tools.bench.peers import semantic_router_client
 from tools.data.agent_folders import IndexedAgent, indexed
 from tools.data.agents import LabelledAgent, read_agents
 from tools.data.embedding import RememberingMiniLM
+from tools.train.decision_data import VECTORS, left_out_weights, packaged_agents
+from tools.train.folds import FOLDS
 
-RouterFor = Callable[[IndexedAgent], KnowledgeRouter]
-"""Opens the router under test of an agent, whose name is `here.agent.name`."""
+WeightsFor = Callable[[str], tuple[RememberingMiniLM, Weights | None]]
+"""Given an agent's name: what reads it, and what was fitted; None for the packaged weights."""
 
 PASSAGES = 5
 """What an agent hands over by default."""
-PACKAGED = "packaged fit"
+LEFT_OUT = "left out: text model and fits have not seen the agent"
+FITTED = "PACKAGED WEIGHTS, FITTED TO THESE AGENTS: no result"
+UNSEEN = "packaged weights, which have not seen the agents"
+_HOW = (
+    *(
+        f"python -m tools.train.text --data DATA --minilm model.safetensors --left-out {fold}"
+        for fold in range(FOLDS)
+    ),
+    "python -m tools.train.decision --data DATA",
+)
+"""The commands that leave weights which have not seen an agent on this machine."""
 _ALL = "ours, all agents"
 
 
@@ -53,6 +73,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--folder", type=Path, help="the agents' folder (DATA/agents)")
     parser.add_argument("--agents", nargs="+", metavar="NAME", help="only these")
+    parser.add_argument(
+        "--packaged", action="store_true", help="route by what ships: for agents of your own"
+    )
     parser.add_argument("--peers", action="store_true", help="install semantic-router for itself")
     args = parser.parse_args()
     folder = args.folder or args.data / "agents"
@@ -70,22 +93,60 @@ def main() -> None:
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(1, user_api="blas"))
         worker = semantic_router_client.started(stack, install=args.peers) if general else None
-        embedder = RememberingMiniLM()
-        others = peers(embedder, worker) if general else {}
+        others = peers(RememberingMiniLM(), worker) if general else {}
         chosen = [agents[name] for name in args.agents or agents]
-        print_table(chosen, embedder, others, general)
+        title, weights_for = choose_weights(chosen, packaged=args.packaged)
+        print_head(title)
+        print_rows(chosen, weights_for, others, general)
         print(f"\n{worker.how if worker else 'without semantic-router'}")
     print(f"{time.perf_counter() - started:.0f} s in all")
 
 
-def print_table(
+def choose_weights(agents: Sequence[LabelledAgent], *, packaged: bool) -> tuple[str, WeightsFor]:
+    """What routes the agents: weights that have not seen them, or the packaged ones.
+
+    Where an agent lacks such weights on this machine, the standard error says how they are made,
+    and the packaged ones route all of them.
+
+    Args:
+        agents: The agents.
+        packaged: Whether to take the packaged weights in any case.
+
+    Returns:
+        What the router is fitted to, in words, and its weights per agent.
+
+    Raises:
+        ConfigError: The packaged weights are to be taken, and are missing.
+    """
+    names = [agent.name for agent in agents]
+    if not packaged:
+        lacking = [name for name in names if not _is_left_out(name)]
+        if not lacking:
+            return LEFT_OUT, left_out()
+        print(f"no weights here that have not seen {', '.join(lacking)}:", file=sys.stderr)
+        print("to make them, run", *_HOW, sep="\n  ", file=sys.stderr)
+        print("agents of your own are for --packaged", file=sys.stderr)
+    encoder = RememberingMiniLM()
+    title = UNSEEN if packaged_agents().isdisjoint(names) else FITTED
+    return title, lambda _: (encoder, None)
+
+
+def left_out() -> WeightsFor:
+    """Weights that have not seen an agent: the text model's of its fold, and fits of its own."""
+    encoder = cache(lambda layers: RememberingMiniLM(layers, layers.parent / VECTORS))
+
+    def of(agent: str) -> tuple[RememberingMiniLM, Weights]:
+        layers, weights = left_out_weights(agent)
+        return encoder(layers), weights
+
+    return of
+
+
+def print_rows(
     agents: Sequence[LabelledAgent],
-    embedder: RememberingMiniLM,
+    weights_for: WeightsFor,
     others: Mapping[str, Peer],
     general: Sequence[str],
-    *,
-    router_for: RouterFor = IndexedAgent.router,
-    fit: str = PACKAGED,
 ) -> None:
     """Measure our router agent by agent, and print it and its peers on all of them together.
 
@@ -93,18 +154,16 @@ def print_table(
 
     Args:
         agents: The agents.
-        embedder: What indexes, reads and judges all of them; it embeds each text once.
+        weights_for: What routes each of them.
         others: The peers, by name.
         general: General requests that the peers are told, for every agent the same.
-        router_for: Opens the router under test.
-        fit: What that router was fitted to, in words, for the title.
     """
-    print_head(fit)
     judged: dict[str, list[Judged]] = {}
     for agent in agents:
         try:
-            with indexed(agent, embedder) as here:
-                ours = measure(here, router_for(here))
+            encoder, weights = weights_for(agent.name)
+            with indexed(agent, encoder) as here:
+                ours = measure(here, here.router(weights))
                 told = lessons(here, general)
         except AgentKnowledgeError as error:
             print(f"{agent.name}: {error}", file=sys.stderr)
@@ -133,6 +192,14 @@ def measure(here: IndexedAgent, router: KnowledgeRouter) -> Judged:
         found=tuple(here.finds(task, router.retrieve(task.task, PASSAGES)) for task in covered),
         handed=tuple(_hands_over(tool, task.task.text) for task in covered),
     )
+
+
+def _is_left_out(agent: str) -> bool:
+    try:
+        layers, _ = left_out_weights(agent)
+    except ConfigError:
+        return False
+    return layers.is_file()
 
 
 def _hands_over(tool: KnowledgeTool, text: str) -> bool:

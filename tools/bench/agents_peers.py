@@ -3,6 +3,8 @@
 Of retrieval: the sources' descriptions, and the titles and headings of their documents. Of
 few_shot: the sets' descriptions, and the examples' inputs. Of direct: the agent's description, and
 general requests that are the same for every agent. Peers read a task's text alone.
+
+Two choices favour the peers: how many general requests they are told, and how many neighbours vote.
 """
 
 from __future__ import annotations
@@ -11,11 +13,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, cast
-
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.svm import LinearSVC
+from typing import cast
 
 from agent_knowledge.ports import Embedder
 from agent_knowledge.sources.documents import Document
@@ -23,23 +23,24 @@ from agent_knowledge.sources.headings import headings
 from agent_knowledge.sources.reading import read_source
 from agent_knowledge.types import NEEDS, Strategy
 from tools.bench.agents_table import Judged
-from tools.bench.peers.classifiers import Fit, Judge, nearest
+from tools.bench.peers.classifiers import Fit, nearest, vectors_svm
 from tools.bench.peers.semantic_router_client import SemanticRouter
 from tools.data.agent_folders import IndexedAgent
 from tools.data.agents import LabelledTask
-from tools.data.retrieval import read_rows
-from tools.train import need_data
+from tools.data.rows import read_rows
+from tools.train.prompts_data import TASKS, read_shared
 
 Lesson = tuple[str, Strategy]
 """An utterance and its route."""
 Peer = Callable[[Sequence[Lesson], Sequence[LabelledTask]], Judged]
 """Given what it is told of an agent, and that agent's tasks."""
 
-GENERAL = 48
-"""So many general requests: about what an agent's example sets hold, so that no route is tiny. Told
-200 of them instead, the peers gain 0.03 of accuracy on the shared agents, and no more with all."""
+GENERAL = 200
+"""So many general requests. Told 48 of them instead, about what an agent's example sets hold, the
+peers lose 0.03 of accuracy on the shared agents; told all, they gain no more."""
 NEIGHBOURS = 5
-"""Of 1, 3, 5, 10 and 30, what does best on the shared agents' tasks themselves."""
+"""Of 1, 3, 5, 10 and 30, what did best on the shared agents' tasks themselves: chosen in the peer's
+favour."""
 _UNDERLINED = re.compile(r"""^(\S.*)\n([=\-~^"'`#*+.:_])\2{2,}[ \t]*$""", re.MULTILINE)
 """A title of reStructuredText."""
 _REST = (".rst", ".txt")
@@ -47,11 +48,9 @@ _REST = (".rst", ".txt")
 
 def general_requests(data: Path) -> tuple[str, ...]:
     """The first requests of the need set that clearly need nothing; none where it is absent."""
-    file = data / need_data.TASKS
-    rows = read_rows(file) if file.is_file() else []
-    return tuple(str(row["task"]) for row in rows if row["need"] == "direct" and not row["second"])[
-        :GENERAL
-    ]
+    rows = read_shared(data) if (data / TASKS).is_file() else []
+    clear = (str(row["task"]) for row in rows if row["need"] == "direct" and not row["second"])
+    return tuple(islice(clear, GENERAL))
 
 
 def lessons(here: IndexedAgent, general: Sequence[str]) -> list[Lesson]:
@@ -72,12 +71,12 @@ def lessons(here: IndexedAgent, general: Sequence[str]) -> list[Lesson]:
 def peers(embedder: Embedder, worker: SemanticRouter | None) -> dict[str, Peer]:
     """The peers by name; semantic-router where it runs."""
     fits: dict[str, Fit] = {
-        "nearest neighbours": partial(nearest, neighbours=NEIGHBOURS),
-        "MiniLM, linear SVM": linear_svm,
+        f"{NEIGHBOURS} nearest neighbours": partial(
+            nearest, embedder=embedder, neighbours=NEIGHBOURS
+        ),
+        "MiniLM, linear SVM": partial(vectors_svm, embedder=embedder),
     }
-    made: dict[str, Peer] = {
-        name: partial(_by_classifier, fit, embedder) for name, fit in fits.items()
-    }
+    made: dict[str, Peer] = {name: partial(_by_classifier, fit) for name, fit in fits.items()}
     return {"semantic-router": partial(_by_semantic_router, worker), **made} if worker else made
 
 
@@ -90,14 +89,6 @@ def majority(tasks: Sequence[LabelledTask]) -> Judged:
         named=(common,) * len(tasks),
         confidence=(count / len(tasks),) * len(tasks),
     )
-
-
-def linear_svm(texts: Sequence[str], classes: Sequence[str], embedder: Embedder) -> Judge:
-    """MiniLM's vectors, linear support vector machine, Platt's probabilities."""
-    machine: Any = LinearSVC(class_weight="balanced", random_state=0)
-    model: Any = CalibratedClassifierCV(machine, ensemble=cast("Any", False))  # noqa: FBT003
-    model.fit(embedder.embed(texts), classes)
-    return lambda asked, embedder: model.predict_proba(embedder.embed(asked))
 
 
 def _of_sources(here: IndexedAgent) -> Iterator[str]:
@@ -124,11 +115,9 @@ def _of_examples(here: IndexedAgent) -> Iterator[str]:
         yield from (str(row["input"]) for row in read_rows(file))
 
 
-def _by_classifier(
-    fit: Fit, embedder: Embedder, told: Sequence[Lesson], tasks: Sequence[LabelledTask]
-) -> Judged:
-    judge = fit([text for text, _ in told], [route for _, route in told], embedder)
-    table = judge([task.task.text for task in tasks], embedder)
+def _by_classifier(fit: Fit, told: Sequence[Lesson], tasks: Sequence[LabelledTask]) -> Judged:
+    judge = fit([text for text, _ in told], [route for _, route in told])
+    table = judge([task.task.text for task in tasks])
     routes = sorted({route for _, route in told})
     return Judged(
         tasks=tuple(tasks),
@@ -141,10 +130,10 @@ def _by_semantic_router(
     worker: SemanticRouter, told: Sequence[Lesson], tasks: Sequence[LabelledTask]
 ) -> Judged:
     """A task that it gives no route to needs nothing, as an agent would read it."""
-    verdict = worker.judge_texts(told, [task.task.text for task in tasks])
-    named = (name if name in NEEDS else "direct" for name in verdict.named)
+    judged = worker.judge(told, [task.task.text for task in tasks])
+    named = (name if name in NEEDS else "direct" for name, _ in judged)
     return Judged(
         tasks=tuple(tasks),
         named=tuple(cast("Iterator[Strategy]", named)),
-        confidence=tuple(verdict.confidence.tolist()),
+        confidence=tuple(confidence for _, confidence in judged),
     )

@@ -8,10 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from agent_knowledge.decision.scoring import codes
+from agent_knowledge.decision.scoring import calibration_error, codes
 from agent_knowledge.types import Strategy
 from tools.data.agents import KINDS, Kind, LabelledTask, truth_of
-from tools.train.need_model import calibration_error
 
 _COLUMNS: Mapping[Kind, str] = MappingProxyType(
     {
@@ -97,13 +96,13 @@ def figures(judged: Judged) -> Figures:
     )
 
 
-def print_head(fit: str) -> None:
+def print_head(title: str) -> None:
     """Print the table's title and the names of its columns.
 
     Args:
-        fit: What our router was fitted to, in words.
+        title: What our router was fitted to, in words.
     """
-    print(f"agents, {fit}: share of tasks routed rightly, by kind")
+    print(f"{title}\nshare of tasks routed rightly, by kind")
     cells = [f"{_COLUMNS[kind]:>{_width(kind)}}" for kind in KINDS]
     last = f"{'accuracy':>8} {'macro-F1':>8} {'ECE':>5} | {'found':>5} {'tool':>5}"
     print(f"{'':{_NAME_WIDTH}} {'tasks':>5} | {' '.join(cells)} | {last}", flush=True)

@@ -23,16 +23,17 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
+from agent_knowledge.decision.scoring import calibration_error, codes
 from agent_knowledge.signals.fits import FILE, Fit
 from agent_knowledge.signals.form import count_marks
 from agent_knowledge.signals.reader import signals_of
-from agent_knowledge.types import NEEDS, Signals
-from tools.data.agents import KINDS, LabelledAgent
+from agent_knowledge.types import NEEDS, Need, Signals
+from tools.data.agents import KINDS, LabelledAgent, LabelledTask, truth_of
 from tools.data.embedding import RememberingMiniLM
 from tools.train import decision_data, decision_fit
 from tools.train.decision_data import MeasuredTask
 from tools.train.folds import PACKAGE, all_agents
-from tools.train.need_data import TASKS, own_files, rows_of
+from tools.train.prompts_data import read_own, read_shared
 
 COSTS = {
     ("retrieval", "direct"): 5.0,
@@ -40,7 +41,7 @@ COSTS = {
     ("direct", "few_shot"): 2.0,
     ("few_shot", "direct"): 1.5,
 }
-"""What a wrong choice costs, by what was needed and what was chosen; retrieving for nothing costs
+"""What a wrong choice costs, by what was needed and what was chosen; to retrieve for nothing costs
 1. A covered question that is not looked up is the worst outcome; wrong examples mislead."""
 _RETRIEVED_FOR_NOTHING = 1.0
 _FEW = 5
@@ -50,7 +51,7 @@ _TRIED = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
 
 def main() -> None:
     """Measure, fit, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     background = read_background(args.data)
@@ -87,7 +88,7 @@ def write(fitted: decision_fit.Fitted, file: Path, about: Mapping[str, Any]) -> 
 
 def read_background(data: Path) -> dict[str, float]:
     """Share of prompts at large, of no agent, that have each mark of form."""
-    texts = [str(row["task"]) for file in (data / TASKS, *own_files()) for row in rows_of(file)]
+    texts = [str(row["task"]) for row in (*read_shared(data), *read_own())]
     counts = count_marks(texts)
     return {
         mark: float(f"{(count + 0.5) / (len(texts) + 1):.3g}")
@@ -145,19 +146,16 @@ def figures_of(judged: Judged, threshold: float = 0.0) -> dict[str, float]:
         judged: Tasks and what was weighed.
         threshold: The most likely need is taken from this probability on, else retrieval.
     """
-    likely = np.array([[signals.likely[need] for need in NEEDS] for _, signals in judged])
-    chosen = likely.argmax(axis=1)
-    retrieval = NEEDS.index("retrieval")
-    chosen = np.where(likely.max(axis=1) < threshold, retrieval, chosen)
-    confidence = likely[np.arange(len(chosen)), chosen]
     labelled = [task.labelled for task, _ in judged]
-    right = np.array([one.accepts(NEEDS[code]) for one, code in zip(labelled, chosen, strict=True)])
-    truth = np.array([NEEDS.index(one.expected) for one in labelled])  # pyright: ignore[reportArgumentType]
+    chosen: list[Need] = [_choice(signals, threshold) for _, signals in judged]
+    confidence = [signals.likely[need] for (_, signals), need in zip(judged, chosen, strict=True)]
+    truth, made = truth_of(labelled), codes(chosen)
+    right = truth.right(made)
     found = {
         "accuracy": float(right.mean()),
-        "macro_f1": _macro_f1(np.where(right, chosen, truth), chosen),
-        "ece": _calibration_error(confidence, right),
-        "cost": float(np.mean([_cost(t, c) for t, c in zip(labelled, chosen, strict=True)])),
+        "macro_f1": truth.macro_f1(made),
+        "ece": calibration_error(np.array(confidence), right),
+        "cost": float(np.mean([_cost(t, n) for t, n in zip(labelled, chosen, strict=True)])),
     }
     for kind in KINDS:
         of_kind = np.array([one.kind == kind for one in labelled])
@@ -227,27 +225,15 @@ def _log_likelihood(
     return float(np.log(leaned[np.arange(len(truth)), truth]).sum())
 
 
-def _cost(task: Any, code: int) -> float:
-    need = NEEDS[code]
+def _choice(signals: Signals, threshold: float) -> Need:
+    likeliest = max(NEEDS, key=lambda need: signals.likely[need])
+    return likeliest if signals.likely[likeliest] >= threshold else "retrieval"
+
+
+def _cost(task: LabelledTask, need: Need) -> float:
     if task.accepts(need):
         return 0.0
     return COSTS.get((task.expected, need), _RETRIEVED_FOR_NOTHING)
-
-
-def _macro_f1(truth: NDArray[Any], chosen: NDArray[Any]) -> float:
-    f1 = [
-        2
-        * ((truth == code) & (chosen == code)).sum()
-        / max((truth == code).sum() + (chosen == code).sum(), 1)
-        for code in range(len(NEEDS))
-    ]
-    return float(np.mean(f1))
-
-
-def _calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
-    bins = np.minimum((confidence * 10).astype(int), 9)
-    surplus = np.bincount(bins, weights=confidence - right, minlength=10)
-    return float(np.abs(surplus).sum() / len(confidence))
 
 
 def _space(coverage: Fit, pattern: Fit) -> dict[str, Any]:

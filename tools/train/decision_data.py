@@ -6,11 +6,13 @@ agent will be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent_knowledge.embedding.minilm import TUNED_LAYERS
+from agent_knowledge.errors import ConfigError
 from agent_knowledge.signals.fits import FILE as FITS_FILE
 from agent_knowledge.signals.fits import DecisionFit, Fit, Fits, Weights, load_fits
 from agent_knowledge.signals.reader import Measured
@@ -20,8 +22,9 @@ from agent_knowledge.types import Task
 from tools.data.agent_folders import IndexedAgent, indexed
 from tools.data.agents import LabelledAgent, LabelledTask
 from tools.data.embedding import RememberingMiniLM
-from tools.train.folds import CACHE, fold_folder, fold_of
-from tools.train.need_data import PROMPTS, rows_of
+from tools.data.rows import read_rows
+from tools.train import folds
+from tools.train.prompts_data import PROMPTS
 
 COURTESIES = "turns.jsonl"
 _COURTESIES = 4
@@ -30,8 +33,8 @@ from 0.86 to 0.80, with none "thanks" is a toss-up."""
 VECTORS = "vectors.npz"
 """Beside the tuned layers of a fold: vectors of its agents, embedded once."""
 _NOTHING = Fit(weights={}, centers={}, bias=0.0)
-
-Encoders = Callable[[str], RememberingMiniLM]
+NO_DECISION = DecisionFit(retrieval=_NOTHING, few_shot=_NOTHING)
+"""Weighs nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +59,15 @@ class MeasuredTask:
 
 def left_out_text(agent: str, background: Mapping[str, float]) -> tuple[Path, Weights]:
     """The tuned layers and heads that have not seen an agent, with fits that weigh nothing."""
-    folder = fold_folder(fold_of(agent))
+    folder = folds.fold_folder(folds.fold_of(agent))
     heads = TextHeads.load(folder / HEADS_FILE)
-    decision = DecisionFit(retrieval=_NOTHING, few_shot=_NOTHING)
-    fits = Fits(coverage=_NOTHING, pattern=_NOTHING, decision=decision, background=background)
+    fits = Fits(coverage=_NOTHING, pattern=_NOTHING, decision=NO_DECISION, background=background)
     return folder / TUNED_LAYERS, Weights(heads=heads, fits=fits)
 
 
 def left_out_fits(agent: str) -> Path:
     """The file of the fits that have not seen an agent, which `tools.train.decision` writes."""
-    return CACHE / "left-out" / agent / FITS_FILE
+    return folds.CACHE / "left-out" / agent / FITS_FILE
 
 
 def left_out_weights(agent: str) -> tuple[Path, Weights]:
@@ -74,10 +76,26 @@ def left_out_weights(agent: str) -> tuple[Path, Weights]:
     Raises:
         ConfigError: It was not fitted on this machine.
     """
-    folder = fold_folder(fold_of(agent))
+    folder = folds.fold_folder(folds.fold_of(agent))
     heads = TextHeads.load(folder / HEADS_FILE)
     fits = load_fits(RememberingMiniLM.name, left_out_fits(agent))
     return folder / TUNED_LAYERS, Weights(heads=heads, fits=fits)
+
+
+def packaged_agents() -> frozenset[str]:
+    """Names of the agents that the packaged weights were fitted to, as these record it.
+
+    Raises:
+        ConfigError: They are missing, or record nothing.
+    """
+    file = folds.PACKAGE / HEADS_FILE
+    try:
+        return frozenset(
+            json.loads(file.read_text(encoding="utf-8"))["provenance"]["tuned_on"]["agents"]
+        )
+    except (OSError, KeyError, ValueError) as error:
+        msg = f"{str(file)!r} names no agents ({error!r}); run: python -m tools.train.text"
+        raise ConfigError(msg) from error
 
 
 def measure_agent(
@@ -102,7 +120,7 @@ def measure_agent(
 
 def courtesies(agent: LabelledAgent) -> list[LabelledTask]:
     """Thanks and the like of ours, each after one of the agent's conversations."""
-    rows = [row for row in rows_of(PROMPTS / COURTESIES) if row["need"] == "direct"]
+    rows = [row for row in read_rows(PROMPTS / COURTESIES) if row["need"] == "direct"]
     told = [labelled for labelled in agent.tasks if labelled.kind == "followup"][:_COURTESIES]
     start = int.from_bytes(agent.name.encode()[-2:])  # other ones for each agent, not by chance
     return [

@@ -15,7 +15,7 @@ from agent_knowledge.signals import weighing
 from agent_knowledge.signals.fits import DecisionFit, Fit, Fits
 from agent_knowledge.signals.reader import signals_of
 from agent_knowledge.types import NEEDS, Signals
-from tools.train.decision_data import MeasuredTask
+from tools.train.decision_data import NO_DECISION, MeasuredTask
 
 Rows = Sequence[Mapping[str, float]]
 Table = NDArray[np.float64]
@@ -27,6 +27,8 @@ INNER = 4
 """Parts that coverage and match are fitted without, for the decision to be fitted to."""
 WITHOUT_SCALE = {"coverage": ("cosine",), "pattern": ("cosine", "described", "fit")}
 """Measurements that mean something else in another embedding space."""
+_ROUNDING = 1e-9
+"""A measurement that varies by less than this is the same everywhere."""
 _ALSO = 0.25
 """What a label that a careful person would accept as well counts beside the first."""
 
@@ -66,11 +68,6 @@ def fit_all(tasks: Sequence[MeasuredTask], background: Mapping[str, float]) -> F
     return Fitted(minilm=minilm, any_space=other)
 
 
-_NO_DECISION = DecisionFit(
-    retrieval=Fit(weights={}, centers={}, bias=0.0), few_shot=Fit(weights={}, centers={}, bias=0.0)
-)
-
-
 def _first_fits(
     tasks: Sequence[MeasuredTask], background: Mapping[str, float], *, scaled: bool = True
 ) -> Fits:
@@ -92,7 +89,7 @@ def _first_fits(
     return Fits(
         coverage=_fit_binary(sources, left["coverage"]),
         pattern=_fit_binary(sets, left["pattern"]),
-        decision=_NO_DECISION,
+        decision=NO_DECISION,
         background=background,
     )
 
@@ -139,7 +136,7 @@ def _standardised(rows: Rows, names: Sequence[str]) -> tuple[Table, Table, Table
     """Rows in standard deviations from the mean; what is missing is as usual."""
     table = np.array([[row.get(name, np.nan) for name in names] for row in rows])
     centers, scales = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
-    scales = np.where(scales > 0, scales, 1.0)
+    scales = np.where(scales > _ROUNDING, scales, 1.0)
     return np.nan_to_num((table - centers) / scales), centers, scales
 
 

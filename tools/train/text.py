@@ -30,9 +30,9 @@ from agent_knowledge.signals.text_heads import FILE, OUTPUTS
 from tools.data.agents import LabelledAgent
 from tools.train import text_data, text_fit, text_net
 from tools.train.folds import CACHE, FOLDS, PACKAGE, all_agents, fold_folder, fold_of
-from tools.train.need_data import PROMPTS, TASKS, TURNS, own_files
-from tools.train.text_export import fragment
-from tools.train.text_states import ATTACHED_TO, TUNED, States
+from tools.train.prompts_data import PROMPTS, TASKS, TURNS, own_files, read_trainable
+from tools.train.text_export import ATTACHED_TO, TUNED, fragment
+from tools.train.text_states import States
 
 WEIGHTS_OF_MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 SEED = 20261126
@@ -40,13 +40,13 @@ SEED = 20261126
 
 def main() -> None:
     """Tune, export."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--minilm", type=Path, required=True, help="its model.safetensors")
     parser.add_argument("--left-out", type=int, choices=range(FOLDS), help="a fold")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
-    _check_weights(args.minilm)
+    check_weights(args.minilm)
     torch.set_num_threads(args.threads)
     agents = all_agents(args.data)
     seen = [agent for agent in agents if fold_of(agent.name) != args.left_out]
@@ -62,7 +62,7 @@ def read_material(
 ) -> text_fit.Material:
     """Read everything; the states of all agents' texts are kept, whichever are left out."""
     states = States()
-    prompts = text_data.read_prompts(data, states)
+    prompts = text_data.read_prompts(read_trainable(data), states)
     turns = text_data.read_turns(states)
     texts = {agent.name: text_data.read_agent(agent, states) for agent in agents}
     intents = text_data.read_intents(data, states, np.random.default_rng(SEED))
@@ -134,7 +134,8 @@ def _provenance(
     }
 
 
-def _check_weights(path: Path) -> None:
+def check_weights(path: Path) -> None:
+    """Refuse a file that is not MiniLM's `model.safetensors`."""
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != WEIGHTS_OF_MINILM:
         raise SystemExit(f"{path} has sha256 {found}, expected {WEIGHTS_OF_MINILM}")

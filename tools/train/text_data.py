@@ -6,7 +6,6 @@ tasks and example sets, and sets of utterances with intents, which are example s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,13 @@ from agent_knowledge.signals.payload import payload
 from agent_knowledge.signals.text_heads import context_of
 from agent_knowledge.types import NEEDS
 from tools.data.agents import LabelledAgent
-from tools.train.need_data import TASKS, TURNS, own_files, rows_of
+from tools.data.rows import read_rows
+from tools.train.prompts_data import TURNS, Row
 from tools.train.text_states import States
 
 Places = NDArray[np.int64]
 Targets = NDArray[np.float32]
 
-_OPEN_LICENCES = ("Apache-2.0", "MIT")
 _SURE = 0.95
 """Of a label without a second one; the rest is spread, so that no probability is driven to 1."""
 _FIRST = 0.8
@@ -86,11 +85,8 @@ class IntentSet:
     description: int
 
 
-def read_prompts(folder: Path, states: States) -> Prompts:
-    """The shared prompts whose licence allows it, and our own."""
-    rows = [r for r in rows_of(folder / TASKS) if str(r["licence"]).startswith(_OPEN_LICENCES)]
-    for file in own_files():
-        rows += rows_of(file)
+def read_prompts(rows: Sequence[Row], states: States) -> Prompts:
+    """Prompts as columns."""
     places = np.array([states.add(str(row["task"])) for row in rows])
     plain = [row["need"] == "direct" and not row["second"] for row in rows]
     return Prompts(
@@ -105,7 +101,7 @@ def read_prompts(folder: Path, states: States) -> Prompts:
 
 def read_turns(states: States) -> tuple[Places, Targets]:
     """Our own turns of service dialogues, and what they need of an agent with a help page."""
-    rows = rows_of(TURNS)
+    rows = read_rows(TURNS)
     places = np.array([states.add(str(row["task"])) for row in rows])
     lookup, other = _soft("retrieval"), _soft("direct")
     return places, np.array([lookup if row["knowledge"] else other for row in rows], np.float32)
@@ -139,7 +135,7 @@ def read_intents(folder: Path, states: States, chance: np.random.Generator) -> l
     """Sets of utterances, each of a few intents drawn from the shared ones."""
     made: list[IntentSet] = []
     for name, description in _INTENTS.items():
-        rows = rows_of(folder / name)
+        rows = read_rows(folder / name)
         labels = sorted({str(row["output"]) for row in rows})
         for _ in range(_INTENT_SETS):
             chosen = set(chance.choice(labels, _INTENT_LABELS, replace=False).tolist())
@@ -157,13 +153,13 @@ def sets_of(agent: LabelledAgent) -> Mapping[str, tuple[str, list[str]]]:
     return {
         name: (
             str(spec.get("description") or name),
-            [str(row["input"]) for row in rows_of(agent.folder / spec["file"])],
+            [str(row["input"]) for row in read_rows(agent.folder / spec["file"])],
         )
         for name, spec in (config.get("examples") or {}).items()
     }
 
 
-def _need_of(row: Mapping[str, Any]) -> list[float]:
+def _need_of(row: Row) -> list[float]:
     first, second = NEEDS.index(row["need"]), row["second"]
     if not second:
         return _spread({first: _SURE})
@@ -183,8 +179,3 @@ def _soft(expected: str, also: Sequence[str] = ()) -> list[float]:
 def _spread(shares: Mapping[int, float]) -> list[float]:
     rest = (1 - sum(shares.values())) / max(len(NEEDS) - len(shares), 1)
     return [shares.get(place, rest) for place in range(len(NEEDS))]
-
-
-def digest_rows(path: Path) -> str:
-    """JSON lines, read and written again, so that white space makes no difference."""
-    return "\n".join(json.dumps(row, sort_keys=True) for row in rows_of(path))

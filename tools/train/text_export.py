@@ -8,7 +8,7 @@ vector and what the tuned layers read of it, and MiniLM's weights are shipped on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+LAYERS = 6
+TUNED = 3
+"""Layers that are tuned, the upper ones."""
+ATTACHED_TO = f"layer_norm_{2 * (LAYERS - TUNED)}"
+"""The value in MiniLM's graph that the lowest tuned layer takes."""
 HEADS = 12
 WIDTH = 384
 EPSILON = 1e-12
@@ -25,7 +30,7 @@ _MASKED = -1e9
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-def fragment(layers: list[Weights], attached_to: str, output: str) -> bytes:
+def fragment(layers: Sequence[Weights], attached_to: str, output: str) -> bytes:
     """Serialise layers as a fragment.
 
     Args:

@@ -16,7 +16,8 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertLayer
 
 from agent_knowledge.embedding.minilm import DIMENSIONS
-from tools.train.text_states import LAYERS, TUNED, States
+from tools.train.text_export import LAYERS, TUNED
+from tools.train.text_states import States
 
 KIND = 64
 """Dimensions of a text's kind."""

@@ -21,12 +21,8 @@ from onnx import TensorProto, helper
 from torch import Tensor
 
 from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
+from tools.train.text_export import ATTACHED_TO
 
-LAYERS = 6
-TUNED = 3
-"""Layers that are tuned, the upper ones."""
-ATTACHED_TO = f"layer_norm_{2 * (LAYERS - TUNED)}"
-"""The value in MiniLM's graph that the lowest tuned layer takes."""
 _BATCH = 16
 
 Ids = tuple[int, ...]

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent_knowledge import KnowledgeRouter, Task
+from agent_knowledge import Task
+from agent_knowledge.signals.fits import DecisionFit, Fit, Weights, load_weights
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Strategy
 from tests.unit.tools.tiny_agent import EXAMPLES, NAME, ROWS, write_agent, write_rows
 from tools.bench import agents as bench
 from tools.bench.agents_peers import GENERAL, general_requests, lessons, peers
 from tools.bench.agents_table import Judged, figures
-from tools.data.agent_folders import IndexedAgent, indexed
+from tools.data.agent_folders import indexed
 from tools.data.agents import Kind, LabelledTask, read_agents
 from tools.data.embedding import RememberingMiniLM
+from tools.train import folds
+from tools.train.decision_data import left_out_fits
 
 DIRECT = [f"Write {n} rhymes about rain" for n in range(GENERAL + 9)]
 
@@ -40,6 +45,25 @@ def data(tmp_path: Path) -> Path:
         ],
     )
     return tmp_path
+
+
+@pytest.fixture
+def fitted_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of training in which the packaged weights stand for those that have not seen it."""
+    monkeypatch.setattr(folds, "CACHE", tmp_path / "cache")
+    fold, fits = folds.fold_folder(folds.fold_of(NAME)), left_out_fits(NAME)
+    for file in (fold / "text_layers.onnx", fold / "text_heads.json", fits):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folds.PACKAGE / file.name, file)
+    return tmp_path / "cache"
+
+
+def always_retrieval() -> Weights:
+    """Fits by which everything speaks for a look-up."""
+    surely, never = (Fit(weights={}, centers={}, bias=bias) for bias in (20.0, -20.0))
+    packaged = load_weights("minilm")
+    decision = DecisionFit(retrieval=surely, few_shot=never)
+    return replace(packaged, fits=replace(packaged.fits, decision=decision))
 
 
 def labelled(kind: Kind, expected: Strategy, *also: Strategy) -> LabelledTask:
@@ -111,7 +135,7 @@ def test_titles_of_restructured_text_are_headings_too(data: Path):
     assert "no title" not in told
 
 
-@pytest.mark.parametrize("name", ["nearest neighbours", "MiniLM, linear SVM"])
+@pytest.mark.parametrize("name", ["5 nearest neighbours", "MiniLM, linear SVM"])
 def test_a_peer_knows_again_what_it_was_told(name: str, data: Path, embedder: RememberingMiniLM):
     (agent,) = read_agents(data / "agents")
     with indexed(agent, embedder) as here:
@@ -127,15 +151,13 @@ def test_the_table_has_a_row_an_agent_one_for_all_and_one_a_peer(
     data: Path, embedder: RememberingMiniLM, capsys: pytest.CaptureFixture[str]
 ):
     agents, general = read_agents(data / "agents"), general_requests(data)
-    bench.print_table(agents, embedder, peers(embedder, None), general)
-    title, head, *rows = capsys.readouterr().out.splitlines()
-    assert title.startswith("agents, packaged fit: ")
-    assert cells(head)[:2] == ["tasks", "covered"]
+    bench.print_rows(agents, lambda _: (embedder, None), peers(embedder, None), general)
+    rows = capsys.readouterr().out.splitlines()
     named = {row[:34].strip(): cells(row) for row in rows}
     assert list(named) == [
         NAME,
         "ours, all agents",
-        "nearest neighbours",
+        "5 nearest neighbours",
         "MiniLM, linear SVM",
         "majority",
     ]
@@ -149,24 +171,57 @@ def test_the_table_has_a_row_an_agent_one_for_all_and_one_a_peer(
     assert majority == ["5", *kinds, accuracy, macro_f1, ece, "-", "-"]
 
 
-def test_the_router_under_test_is_the_one_that_is_given(
+def test_an_agent_is_routed_by_the_weights_that_are_given_for_it(
     data: Path, embedder: RememberingMiniLM, capsys: pytest.CaptureFixture[str]
 ):
     opened: list[str] = []
 
-    def without_sources(here: IndexedAgent) -> KnowledgeRouter:
-        opened.append(here.agent.name)
-        profile = here.profile.model_copy(update={"sources": {}, "examples": {}})
-        return KnowledgeRouter(profile, embedder=embedder)
+    def weights_for(agent: str) -> tuple[RememberingMiniLM, Weights]:
+        opened.append(agent)
+        return embedder, always_retrieval()
 
-    agents = read_agents(data / "agents")
-    bench.print_table(
-        agents, embedder, {}, (), router_for=without_sources, fit="fitted without the agent"
-    )
-    title, _, row, *_ = capsys.readouterr().out.splitlines()
+    bench.print_rows(read_agents(data / "agents"), weights_for, {}, ())
+    row, *_ = capsys.readouterr().out.splitlines()
     assert opened == [NAME]
-    assert title.startswith("agents, fitted without the agent: ")
-    assert cells(row)[-2:] == ["0.000", "0.000"]
+    # Right for covered tasks and the follow-up, and for neither other.
+    assert cells(row)[1:9] == ["1.000", "-", "1.000", "-", "0.000", "0.000", "-", "-"]
+
+
+def test_what_has_not_seen_an_agent_routes_it(
+    data: Path, fitted_without_it: Path, capsys: pytest.CaptureFixture[str]
+):
+    agents = read_agents(data / "agents")
+    title, weights_for = bench.choose_weights(agents, packaged=False)
+    assert title == bench.LEFT_OUT
+    assert not capsys.readouterr().err
+    encoder, weights = weights_for(NAME)
+    assert weights is not None
+    assert encoder is weights_for(NAME)[0]  # each text is read once, whoever's it is
+    bench.print_rows(agents, weights_for, {}, ())
+    assert capsys.readouterr().out.startswith(NAME)
+
+
+@pytest.mark.parametrize("file", ["text_layers.onnx", "text_heads.json", "decision.json"])
+def test_where_such_weights_lack_it_is_said_how_they_are_made(
+    file: str, data: Path, fitted_without_it: Path, capsys: pytest.CaptureFixture[str]
+):
+    next(fitted_without_it.rglob(file)).unlink()
+    title, weights_for = bench.choose_weights(read_agents(data / "agents"), packaged=False)
+    assert title == bench.UNSEEN
+    assert weights_for(NAME)[1] is None
+    said = capsys.readouterr().err
+    assert f"have not seen {NAME}" in said
+    assert said.count("  python -m tools.train.text ") == folds.FOLDS
+    assert "  python -m tools.train.decision --data DATA\n" in said
+
+
+def test_packaged_weights_give_no_result_for_agents_that_they_were_fitted_to(
+    data: Path,
+):
+    unseen = read_agents(data / "agents")
+    assert bench.choose_weights(unseen, packaged=True)[0] == bench.UNSEEN
+    with_ours = (*unseen, *read_agents(folds.OWN_AGENTS))
+    assert bench.choose_weights(with_ours, packaged=True)[0] == bench.FITTED
 
 
 def test_what_is_absent_is_said_and_is_no_failure(
@@ -180,8 +235,11 @@ def test_what_is_absent_is_said_and_is_no_failure(
     assert "pass --data FOLDER or --folder FOLDER" in run("--data", str(data / "elsewhere"))
     (data / "need/tasks.jsonl").unlink()
     without_peers = run("--data", str(data), "--agents", NAME)
-    assert "so no peers: pass --data FOLDER" in without_peers
-    assert f"\n{NAME} " in without_peers
+    no_peers, title, _, head, ours, *_ = without_peers.splitlines()
+    assert "so no peers: pass --data FOLDER" in no_peers
+    assert title == bench.UNSEEN
+    assert cells(head)[:2] == ["tasks", "covered"]
+    assert ours.startswith(NAME)
     assert "nearest neighbours" not in without_peers
     with pytest.raises(SystemExit, match="2"):
         run("--data", str(data), "--agents", "fery")
@@ -194,7 +252,7 @@ def test_an_agent_that_cannot_be_laid_out_is_left_out(
     broken = data / "agents" / "broken"
     broken.mkdir()
     write_rows(broken / "tasks.jsonl", ROWS)
-    bench.print_table(read_agents(data / "agents"), embedder, {}, ())
+    bench.print_rows(read_agents(data / "agents"), lambda _: (embedder, None), {}, ())
     said = capsys.readouterr()
     assert said.err.startswith("broken: no configuration at ")
     assert NAME in said.out

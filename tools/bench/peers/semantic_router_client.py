@@ -17,12 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from agent_knowledge.errors import RunError
-from tools.bench.peers.verdict import Verdict
-from tools.bench.routing_sets import Lesson, RoutingSet, lessons
-from tools.train.need_data import Tasks
 
 NEWEST = "semantic-router>=1.1.1,<1.2"
 """The newest release when this was measured."""
@@ -108,38 +103,24 @@ class SemanticRouter:
         self._worker.kill()
         self._worker.communicate()
 
-    def judge(self, one: RoutingSet, tasks: Tasks, examples: Sequence[str] = ()) -> Verdict:
-        """Judge a set fold by fold, as `judge_texts` does; the last fold's router is timed.
+    def judge(
+        self, told: Sequence[tuple[str, str]], texts: Sequence[str]
+    ) -> list[tuple[str | None, float]]:
+        """Judge texts by a router that knows certain utterances alone.
+
+        Args:
+            told: Utterances and their routes.
+            texts: What is judged.
+
+        Returns:
+            Per text the route that it is given, None for none, and the confidence, 0..1.
 
         Raises:
             RunError: The worker died.
         """
-        named = np.empty(len(one.tasks), dtype=object)
-        confidence = np.zeros(len(one.tasks))
-        asked, ms = one.texts, 0.0
-        for fold in one.folds:
-            answer = self._ask(
-                train=[
-                    *lessons(one, tasks, fold),
-                    *((text, one.label("few_shot")) for text in examples),
-                ],
-                judge=[asked[place] for place in fold.judged],
-                timed=[task.text for task in one.timed] if fold is one.folds[-1] else asked[:1],
-            )
-            named[fold.judged], confidence[fold.judged] = answer["named"], answer["confidence"]
-            self.how, ms = answer["how"], answer["ms"]
-        return Verdict(named=named.tolist(), confidence=confidence, ms=ms)
-
-    def judge_texts(self, told: Sequence[Lesson], texts: Sequence[str]) -> Verdict:
-        """Judge texts by a router that knows certain utterances alone; the first text is timed.
-
-        Raises:
-            RunError: The worker died.
-        """
-        answer = self._ask(train=list(told), judge=list(texts), timed=list(texts[:1]))
+        answer = self._ask(train=list(told), judge=list(texts))
         self.how = answer["how"]
-        confidence = np.array(answer["confidence"])
-        return Verdict(named=answer["named"], confidence=confidence, ms=answer["ms"])
+        return list(zip(answer["named"], answer["confidence"], strict=True))
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         stdin, stdout = self._worker.stdin, self._worker.stdout
