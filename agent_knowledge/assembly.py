@@ -144,8 +144,9 @@ def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> E
 
 def load_encoder(embedder: Embedder) -> TextEncoder:
     """The text model: an embedder that is MiniLM and reads too, so that no text is read twice."""
-    reads = embedder.name == MINILM and isinstance(embedder, TextEncoder)
-    return embedder if reads else packaged_embedder()
+    if embedder.name == MINILM and isinstance(embedder, TextEncoder):
+        return embedder
+    return packaged_embedder()
 
 
 def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:

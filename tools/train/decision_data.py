@@ -28,8 +28,8 @@ from tools.train.prompts_data import PROMPTS
 
 COURTESIES = "turns.jsonl"
 _COURTESIES = 4
-"""Of an agent's conversations. With eleven the left-out share of follow-ups that are retrieved falls
-from 0.86 to 0.80, with none "thanks" is a toss-up."""
+"""After so many conversations of an agent. With eleven the left-out share of follow-ups that are
+retrieved falls from 0.86 to 0.80, with none "thanks" is a toss-up."""
 VECTORS = "vectors.npz"
 """Beside the tuned layers of a fold: vectors of its agents, embedded once."""
 _NOTHING = Fit(weights={}, centers={}, bias=0.0)
