@@ -32,8 +32,9 @@ from tools.data.agents import KINDS, LabelledAgent, LabelledTask, truth_of
 from tools.data.embedding import RememberingMiniLM
 from tools.train import decision_data, decision_fit
 from tools.train.decision_data import MeasuredTask
-from tools.train.folds import PACKAGE, all_agents
+from tools.train.folds import CACHE, PACKAGE, all_agents
 from tools.train.prompts_data import read_own, read_shared
+from tools.train.retrieval_agents import SETS, retrieval_agents
 
 COSTS = {
     ("retrieval", "direct"): 5.0,
@@ -55,7 +56,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     background = read_background(args.data)
-    tasks = measure_all(all_agents(args.data), background)
+    made = retrieval_agents(args.data, CACHE / "retrieval-agents")
+    tasks = measure_all([*all_agents(args.data), *made], background)
     left_out = dict(judge_left_out(tasks, background))
     figures = {name: figures_of(judged) for name, judged in by_agent(tasks, left_out).items()}
     print_figures(figures)
@@ -259,7 +261,8 @@ def provenance(
         "scikit-learn": sklearn.__version__,
         "agents": {
             "shared": [name for name in agents if name in shared],
-            "own": [name for name in agents if name not in shared],
+            "own": [name for name in agents if name not in shared and name not in SETS],
+            "of retrieval sets": [name for name in agents if name in SETS],
         },
         "tasks": sum(not task.added for task in tasks),
         "courtesies": sum(task.added for task in tasks),
