@@ -33,8 +33,8 @@ from tools.data.embedding import RememberingMiniLM
 from tools.train import decision_data, decision_fit
 from tools.train.decision_data import MeasuredTask
 from tools.train.folds import CACHE, PACKAGE, all_agents
+from tools.train.made_agents import SETS, made_agents
 from tools.train.prompts_data import read_own, read_shared
-from tools.train.retrieval_agents import SETS, retrieval_agents
 
 COSTS = {
     ("retrieval", "direct"): 5.0,
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     background = read_background(args.data)
-    made = retrieval_agents(args.data, CACHE / "retrieval-agents")
+    made = made_agents(args.data, CACHE / "made-agents")
     tasks = measure_all([*all_agents(args.data), *made], background)
     left_out = dict(judge_left_out(tasks, background))
     figures = {name: figures_of(judged) for name, judged in by_agent(tasks, left_out).items()}
@@ -262,7 +262,7 @@ def provenance(
         "agents": {
             "shared": [name for name in agents if name in shared],
             "own": [name for name in agents if name not in shared and name not in SETS],
-            "of retrieval sets": [name for name in agents if name in SETS],
+            "of shared sets": [name for name in agents if name in SETS],
         },
         "tasks": sum(not task.added for task in tasks),
         "courtesies": sum(task.added for task in tasks),
