@@ -206,8 +206,8 @@ def print_leanings(tasks: Sequence[MeasuredTask], signals: Mapping[str, Signals]
     steps = np.arange(-3, 3.01, 0.1)
     best: list[tuple[float, float]] = []
     for name, judged in by_agent(tasks, signals).items():
-        if name == "all":
-            continue
+        if name == "all" or not all(found.pattern for _, found in judged):
+            continue  # of an agent without sets the offset of few_shot means nothing
         likely = np.array([[max(s.likely[n], 1e-6) for n in NEEDS] for _, s in judged])
         truth = np.array([NEEDS.index(t.labelled.expected) for t, _ in judged])  # pyright: ignore[reportArgumentType]
         found = {
