@@ -178,6 +178,26 @@ class Thresholds(_Section):
     confidence: Probability = 0.55
 
 
+LEANING_MOST = 5.0
+"""Log-odds: 150 to one. An agent that leans further has no use for evidence, and should be given no
+source or no set instead."""
+LogOdds = Annotated[float, Field(ge=-LEANING_MOST, le=LEANING_MOST)]
+
+
+class Leaning(_Section):
+    """What an agent's own tasks add to the evidence, in log-odds against `direct`.
+
+    `agent-knowledge tune` fits it to labelled tasks.
+
+    Attributes:
+        retrieval: Above 0 more of them are looked up than the evidence says, below it fewer.
+        few_shot: The same of tasks that are instances of an example set.
+    """
+
+    retrieval: LogOdds = 0.0
+    few_shot: LogOdds = 0.0
+
+
 class Policy(_Section):
     """How an agent wants its tasks served."""
 
@@ -191,6 +211,7 @@ class Policy(_Section):
     context_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 2000
     latency_budget_ms: Annotated[int, Field(ge=1)] | None = None
     thresholds: Thresholds = Thresholds()
+    leaning: Leaning = Leaning()
 
 
 class AgentConfig(_Section):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agent_knowledge.config import AgentProfile, Thresholds
-from agent_knowledge.decision.evidence import best_set, best_source, likely_of
+from agent_knowledge.decision.evidence import best_set, best_source, leaned, likely_of
 from agent_knowledge.decision.gate import TaskFacts, Verdict, check_gate
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.types import Need, Reason, Signals, Strategy, Task
@@ -63,8 +63,8 @@ class Case:
 
     @cached_property
     def likely(self) -> Mapping[Need, float]:
-        """Per need, its probability by all evidence."""
-        return likely_of(self.signals)
+        """Per need, its probability by all evidence, and by what the agent leans to."""
+        return leaned(likely_of(self.signals), self.agent.policy.leaning)
 
     @cached_property
     def best_set(self) -> tuple[str, float] | None:

@@ -1,10 +1,12 @@
-"""What a task's signals come to, and what a chat model's word adds to them."""
+"""What a task's signals come to, and what an agent's leaning and a chat model's word add."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from agent_knowledge.config import Leaning
 from agent_knowledge.types import Need, NeedVerdict, Signals
 
 _JUDGE_ODDS = 10.0
@@ -15,6 +17,23 @@ is right in five cases of six."""
 def likely_of(signals: Signals) -> Mapping[Need, float]:
     """Per need, its probability by all evidence; by the text alone where nothing was weighed."""
     return signals.likely or signals.need
+
+
+def leaned(likely: Mapping[Need, float], leaning: Leaning) -> Mapping[Need, float]:
+    """Add what an agent's own tasks lean to.
+
+    Args:
+        likely: Per need, its probability; they sum to 1.
+        leaning: Log-odds against `direct`.
+
+    Returns:
+        The same, summing to 1; a need that has probability 0 keeps it.
+    """
+    odds: dict[Need, float] = {
+        "retrieval": math.exp(leaning.retrieval),
+        "few_shot": math.exp(leaning.few_shot),
+    }
+    return likely if leaning == Leaning() else _raised(likely, odds)
 
 
 def best_source(signals: Signals) -> tuple[str, float] | None:
@@ -28,9 +47,9 @@ def best_set(signals: Signals) -> tuple[str, float] | None:
     return max(signals.pattern.items(), key=lambda item: item[1], default=None)
 
 
-def compared(signals: Signals) -> dict[str, float]:
+def compared(signals: Signals, leaning: Leaning) -> dict[str, float]:
     """What is held against each threshold of the same name; absent where the agent has nothing."""
-    likely = likely_of(signals)
+    likely = leaned(likely_of(signals), leaning)
     values = {"retrieval": likely["retrieval"], "fresh": signals.fresh}
     if covered := best_source(signals):
         values["coverage"] = covered[1]
@@ -51,15 +70,13 @@ def with_verdict(signals: Signals, verdict: NeedVerdict) -> Signals:
         return replace(signals, asked=verdict)
     return replace(
         signals,
-        need=_raised(signals.need, verdict.need),
-        likely=_raised(signals.likely, verdict.need),
+        need=_raised(signals.need, {verdict.need: _JUDGE_ODDS}),
+        likely=_raised(signals.likely, {verdict.need: _JUDGE_ODDS}),
         asked=verdict,
     )
 
 
-def _raised(shares: Mapping[Need, float], named: Need) -> dict[Need, float]:
-    weights: dict[Need, float] = {
-        need: p * (_JUDGE_ODDS if need == named else 1.0) for need, p in shares.items()
-    }
+def _raised(shares: Mapping[Need, float], odds: Mapping[Need, float]) -> dict[Need, float]:
+    weights: dict[Need, float] = {need: p * odds.get(need, 1.0) for need, p in shares.items()}
     total = sum(weights.values()) or 1.0
     return {need: weight / total for need, weight in weights.items()}

@@ -42,12 +42,14 @@ class Score:
         calibration_error: Expected calibration error: how far the confidence is from the share
             that is right, in ten bins of equal width, weighted by their cases; lower is better.
         f1: Per strategy that is some case's label.
+        recall: Per such strategy, the share of its cases that are decided rightly.
     """
 
     macro_f1: float
     accuracy: float
     calibration_error: float
     f1: Mapping[Strategy, float]
+    recall: Mapping[Strategy, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +104,10 @@ class Truth:
             accuracy=float(right.mean()),
             calibration_error=calibration_error(confidence, right),
             f1=self.f1(made),
+            recall={
+                STRATEGIES[code]: float(right[self.labels == code].mean())
+                for code in np.unique(self.labels)
+            },
         )
 
 
