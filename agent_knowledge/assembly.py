@@ -16,7 +16,14 @@ from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.history import History
 from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
-from agent_knowledge.ports import ClaimJudge, Embedder, NeedJudge, QueryWriter, Retriever
+from agent_knowledge.ports import (
+    ClaimJudge,
+    Embedder,
+    NeedJudge,
+    QueryWriter,
+    Retriever,
+    TextEncoder,
+)
 from agent_knowledge.router import KnowledgeRouter
 
 if TYPE_CHECKING:
@@ -24,7 +31,9 @@ if TYPE_CHECKING:
     from agent_knowledge.embedding.minilm import MiniLM
     from agent_knowledge.examples.sets import StoredExamples
     from agent_knowledge.models.chat import Chat
+    from agent_knowledge.signals.fits import Weights
     from agent_knowledge.sources.index import SourceIndex
+    from agent_knowledge.types import SetStates
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"
@@ -38,6 +47,7 @@ def load_router(
     embedding: object | None = None,
     retrievers: Mapping[str, object] | None = None,
     model: object | None = None,
+    weights: Weights | None = None,
 ) -> KnowledgeRouter:
     """Build the router of one agent.
 
@@ -50,6 +60,7 @@ def load_router(
             satisfy `ports.Retriever`.
         model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
             string or a LangChain chat model, instead of the configuration's `models.router`.
+        weights: What was fitted, other than the packaged weights: for benches and training.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
@@ -61,14 +72,16 @@ def load_router(
     embedder = load_embedder(config, embedding)
     judge, writer = _load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
+    encoder = load_encoder(embedder)
     return KnowledgeRouter(
         profile,
         embedder=embedder,
         index=load_index(config, embedder) if _has_indexed_sources(profile) else None,
         examples=sets,
         retrievers=_adapt_retrievers(profile, retrievers or {}),
-        # One that goes by MiniLM's name serves the heads too, so that no text is embedded twice.
-        head_embedder=embedder if embedder.name == MINILM else packaged_embedder(),
+        encoder=encoder,
+        states=load_set_states(config, sets, (embedder, encoder)),
+        weights=weights,
         judge=judge,
         writer=writer,
         evidence=_load_evidence(config, profile, sets),
@@ -129,6 +142,13 @@ def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> E
     raise ConfigError(msg)
 
 
+def load_encoder(embedder: Embedder) -> TextEncoder:
+    """The text model: an embedder that is MiniLM and reads too, so that no text is read twice."""
+    if embedder.name == MINILM and isinstance(embedder, TextEncoder):
+        return embedder
+    return packaged_embedder()
+
+
 def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
     """The index of a configuration's store, opened for reading."""
     if config.store.kind != "chroma":
@@ -159,6 +179,26 @@ def load_example_sets(
         with suppress(OSError):  # a store that cannot be written still serves
             history.note("examples", name, sets[name].digest)
     return sets
+
+
+def load_set_states(
+    config: KnowledgeConfig,
+    sets: Mapping[str, StoredExamples],
+    models: tuple[Embedder, TextEncoder],
+) -> dict[str, SetStates]:
+    """What the text model makes of example sets; what the store lacks is read now."""
+    from agent_knowledge.examples.states import load_states
+
+    return {
+        name: load_states(
+            name,
+            [example.input for example in held.examples],
+            config.examples[name].description,
+            models,
+            config.store_path,
+        )
+        for name, held in sets.items()
+    }
 
 
 def _load_evidence(

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_knowledge.assembly import ConfigLike, load_embedder, load_example_sets, read_config
+from agent_knowledge.assembly import (
+    ConfigLike,
+    load_embedder,
+    load_encoder,
+    load_example_sets,
+    load_set_states,
+    read_config,
+)
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.history import History
@@ -75,6 +82,7 @@ def index_sources(
                 _note(history, report)
                 reports.append(report)
     sets = load_example_sets(config, () if names else tuple(config.examples), embedder)
+    load_set_states(config, sets, (embedder, load_encoder(embedder)))
     examples = {name: len(made.examples) for name, made in sets.items()}
     return IndexSummary(reports=tuple(reports), errors=errors, examples=examples)
 

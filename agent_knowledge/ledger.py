@@ -75,6 +75,31 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenGate:
+    """What an endpoint would serve of a trial's cases, supposing that `ladder-tried` holds.
+
+    Attributes:
+        endpoint: Its name.
+        served: Cases that it would serve.
+        refused: The others, by the first rule that refuses each; most frequent first.
+    """
+
+    endpoint: str
+    served: int
+    refused: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def n(self) -> int:
+        """All cases, at least one."""
+        return self.served + sum(self.refused.values())
+
+    @property
+    def share(self) -> float:
+        """The share of the cases that it would serve, 0..1."""
+        return self.served / self.n
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One measured run of an agent's rungs on a case set.
 
@@ -98,6 +123,8 @@ class Trial:
         latency_budget_ms: The policy's, then.
         recommended: The lowest rung that serves; None where the cases tell none.
         why: In a sentence.
+        open_gate: What the endpoint would serve of the cases; None where the agent had none for the
+            set, and in trials of before this was told.
     """
 
     id: str
@@ -119,6 +146,7 @@ class Trial:
     latency_budget_ms: int | None = None
     recommended: Rung | None = None
     why: str = ""
+    open_gate: OpenGate | None = None
 
     def result(self, rung: Rung) -> RungResult | None:
         """How a rung did; None when it was not tried."""

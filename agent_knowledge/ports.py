@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from agent_knowledge.answers import Opinion
-    from agent_knowledge.search import Hit, Probe, Query
-    from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task, Vector
+    from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
+    from agent_knowledge.types import (
+        Example,
+        Matrix,
+        NeedVerdict,
+        Passage,
+        Task,
+        TextStates,
+    )
 
 
 class Embedder(Protocol):
@@ -35,11 +42,37 @@ class Embedder(Protocol):
         ...
 
 
-class PassageIndex(Protocol):
-    """The indexed sources."""
+@runtime_checkable
+class TextEncoder(Protocol):
+    """The text model: one pass gives a text's vector and the states that heads read."""
 
-    def probe(self, queries: Sequence[Query], sources: Sequence[str]) -> list[dict[str, Probe]]:
+    @property
+    def version(self) -> str:
+        """Identity of its weights: what was read by another one is read again."""
+        ...
+
+    def read(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> TextStates:
+        """Read texts, each beside its context.
+
+        Args:
+            texts: Any number of texts, also none.
+            contexts: What was said before each, empty for nothing; none where no text has one.
+        """
+        ...
+
+
+class PassageIndex(Protocol):
+    """The indexed sources, in any store that finds passages by vector, and by words if it can."""
+
+    def search(
+        self, queries: Sequence[Query], sources: Sequence[str], k: int
+    ) -> list[dict[str, SearchResult]]:
         """Ask sources, without reading any text.
+
+        Args:
+            queries: What is asked.
+            sources: Names of the sources.
+            k: How many passages each way of searching (vectors, words, names) contributes.
 
         Returns:
             Per query, what each source answered, by its name.
@@ -49,15 +82,28 @@ class PassageIndex(Protocol):
         """
         ...
 
-    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
-        """How clearly the texts of some passages name other passages.
+    def related(
+        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+    ) -> dict[str, Hits]:
+        """Follow passages to what they name: the second look-up of a question that takes two.
 
         Args:
-            hits: The passages whose texts are read.
-            probes: What the sources answered; those that changed since are related to nothing.
+            query: What was asked.
+            hits: The passages whose texts are read; one that is gone meanwhile names nothing.
+            sources: Names of the sources that are searched for what they name.
+            k: As of `search`.
 
         Returns:
-            Per source, a number within 0..1 for each passage, in the order of its probe.
+            Per source, further hits for the query: passages that the texts name, measured as by
+            `search`, `named` with what being named by a text adds. A source may be left out.
+        """
+        ...
+
+    def statistics(self, source: str) -> SourceStatistics:
+        """What was measured of a source when it was indexed.
+
+        Raises:
+            SourceError: It is not indexed, or its index cannot serve.
         """
         ...
 

@@ -2,8 +2,9 @@
 
     route:    task -> signals -> decision
     prepare:  task -> signals -> decision -> knowledge
+    look_up:  task -> signals -> knowledge, decided by the caller
 
-Neither calls a chat model, unless the policy says so: `query_rewrite` before the signals of a turn
+None calls a chat model, unless the policy says so: `query_rewrite` before the signals of a turn
 with a history, `ask_model_below` after a decision that the evidence hardly carries.
 """
 
@@ -17,11 +18,12 @@ from dataclasses import replace
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.decision.consult import rewritings, verdicts
 from agent_knowledge.decision.evidence import with_verdict
-from agent_knowledge.decision.parts import sub_queries
+from agent_knowledge.decision.look_up import found_nothing, look_up, search_plan
 from agent_knowledge.decision.policy import decide, may_ask_model
 from agent_knowledge.decision.rungs import at_rung
 from agent_knowledge.decision.step_down import step_down
 from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.examples.states import read_states
 from agent_knowledge.ledger import NOTHING_ON_RECORD, Evidence, TrackRecord
 from agent_knowledge.ports import (
     Embedder,
@@ -31,10 +33,11 @@ from agent_knowledge.ports import (
     QueryWriter,
     Retriever,
     StoredDocuments,
+    TextEncoder,
 )
 from agent_knowledge.search import Reading
-from agent_knowledge.signals.calibration import load_calibration
-from agent_knowledge.signals.need import NeedHeads
+from agent_knowledge.signals.fits import Weights, load_weights
+from agent_knowledge.signals.form import SetForm
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
 from agent_knowledge.strategies.few_shot import ExampleChooser, nearest_view
@@ -42,7 +45,15 @@ from agent_knowledge.strategies.forms import forms_of
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Rung, Task
+from agent_knowledge.types import (
+    Decision,
+    Example,
+    Knowledge,
+    Passage,
+    Rung,
+    SetStates,
+    Task,
+)
 
 
 class KnowledgeRouter:
@@ -59,7 +70,9 @@ class KnowledgeRouter:
         index: PassageIndex | None = None,
         examples: Mapping[str, ExampleSet] | None = None,
         retrievers: Mapping[str, Retriever] | None = None,
-        head_embedder: Embedder | None = None,
+        encoder: TextEncoder | None = None,
+        states: Mapping[str, SetStates] | None = None,
+        weights: Weights | None = None,
         judge: NeedJudge | None = None,
         writer: QueryWriter | None = None,
         evidence: Evidence | None = None,
@@ -72,7 +85,10 @@ class KnowledgeRouter:
             index: The indexed sources; needed when the agent has one that is not external.
             examples: The agent's example sets, by name.
             retrievers: For external sources, by name.
-            head_embedder: MiniLM, which the need heads are fitted to; default: `embedder`.
+            encoder: The text model that the heads were tuned with; default: `embedder`, when it is
+                the packaged MiniLM.
+            states: What the text model makes of example sets, by name; others are read now.
+            weights: What was fitted, other than the packaged weights.
             judge: Who is asked what a task needs; needed where the policy has `ask_model_below`,
                 and asked nowhere else.
             writer: Who writes what a turn of a conversation asks; needed where the policy has
@@ -103,16 +119,25 @@ class KnowledgeRouter:
             examples={name: ExampleChooser.of(held) for name, held in own.items()},
             forms=forms_of(agent, own),
         )
-        pattern = load_calibration("pattern", embedder.name)
-        self._reader = SignalReader(
-            heads=NeedHeads.load(),
-            head_embedder=head_embedder or embedder,
+        weights = weights or load_weights(embedder.name)
+        reads, known = encoder or _as_encoder(embedder), states or {}
+
+        def read(name: str, held: ExampleSet) -> SetStates:
+            inputs = [example.input for example in held.examples]
+            return read_states(name, inputs, agent.examples[name].description, (embedder, reads))
+
+        self.reader = SignalReader(
+            encoder=reads,
+            heads=weights.heads,
             embedder=embedder,
             index=index,
             sources=indexed,
             external=tuple(name for name, spec in agent.sources.items() if spec.external),
-            matchers={name: PatternMatcher.of(sets[name], pattern) for name in agent.examples},
-            coverage=load_calibration("coverage", embedder.name),
+            matchers={
+                name: _matcher(held, known.get(name) or read(name, held), weights)
+                for name, held in own.items()
+            },
+            fits=weights.fits,
         )
 
     @property
@@ -136,7 +161,7 @@ class KnowledgeRouter:
         each is its share of the whole.
         """
         started = time.perf_counter()
-        decisions = self._decide([replace(r, probes={}) for r in self.read(tasks)])
+        decisions = self._decide([replace(r, results={}) for r in self.read(tasks)])
         share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
         return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
 
@@ -176,16 +201,33 @@ class KnowledgeRouter:
             Passages, best first.
         """
         reading = next(self.read([task]))
-        wanted = k or self.agent.policy.k
-        multi_hop = reading.signals.multi_hop >= self.agent.policy.thresholds.multi_hop
-        plan = Plan(
-            sources=tuple(self.agent.sources),
-            query=reading.standalone,
-            sub_queries=sub_queries(reading.query.text) if multi_hop else (),
-            multi_hop=multi_hop,
-            k=wanted,
-        )
-        return retrieve(plan, reading.probes, self._shelf)[0]
+        plan = search_plan(reading, self.agent, k)
+        return retrieve(plan, reading.results, self._shelf)[0]
+
+    def look_up(self, task: Task | str) -> Knowledge:
+        """Retrieve because the caller has decided to, and say whether the sources seem to hold it.
+
+        Args:
+            task: What to look for; a history is heeded.
+
+        Returns:
+            The passages of `retrieve(task)`, all of them, in its order: `context_tokens` limits
+            only the examples that a clearly matching set adds. An agent without sources gets the
+            examples nearest to the task. No endpoint is ever in its plan.
+
+        Raises:
+            InputError: The task is empty.
+            SourceError: A source is not indexed, or every source failed.
+        """
+        started = time.perf_counter()
+        reading = next(self.read([task]))
+        decision = look_up(reading, self.agent)
+        elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
+        decision = replace(decision, elapsed_ms=elapsed_ms)
+        found = gather(decision, reading, self.agent, self._shelf, all_passages=True)
+        if decision.plan.sources and not found.passages:
+            return replace(found, decision=found_nothing(decision))
+        return found
 
     def document_text(self, passage: Passage) -> str | None:
         """The text of a passage's document as it is stored now; None where it is not stored.
@@ -245,11 +287,11 @@ class KnowledgeRouter:
         """Measure the signals of tasks; the first stage alone, with what the policy rewrites.
 
         Returns:
-            A reading per task, in order, made as it is taken: each holds a number per passage,
-            too many to keep for many tasks.
+            A reading per task, in order, made as it is taken: each holds the candidates of every
+            source, too many to keep for many tasks.
         """
         made = [_as_task(task) for task in tasks]
-        return self._reader.read(made, rewritings(self._writer, made) if self._writer else ())
+        return self.reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
     def decide(self, reading: Reading) -> Decision:
         """Decide on measured signals; the second stage alone, with what the policy has asked."""
@@ -276,6 +318,28 @@ class KnowledgeRouter:
             reading = replace(readings[place], signals=signals)
             decisions[place] = _decided(reading, self.agent, record)
         return decisions
+
+
+def _as_encoder(embedder: Embedder) -> TextEncoder:
+    """The embedder as the text model, which the packaged MiniLM is.
+
+    Raises:
+        ConfigError: It is another one.
+    """
+    if isinstance(embedder, TextEncoder):
+        return embedder
+    msg = f"the embedder {embedder.name!r} is no text model; give encoder=packaged_embedder()"
+    raise ConfigError(msg)
+
+
+def _matcher(held: ExampleSet, read: SetStates, weights: Weights) -> PatternMatcher:
+    return PatternMatcher.of(
+        held,
+        kinds=weights.heads.kinds(read.states),
+        form=SetForm.of([example.input for example in held.examples], weights.fits.background),
+        description=read.description,
+        described=weights.heads.kinds(read.described[None])[0],
+    )
 
 
 def _decided(reading: Reading, agent: AgentProfile, record: TrackRecord) -> Decision:

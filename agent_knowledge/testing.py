@@ -10,9 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent_knowledge.search import Hit, Probe, Query
+from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
+from agent_knowledge.sources.dense import DenseIndex
+from agent_knowledge.sources.names import LINK
+from agent_knowledge.sources.statistics import measure
 from agent_knowledge.text import words
-from agent_knowledge.types import Matrix, Passage, Vector
+from agent_knowledge.types import Matrix, Passage
 
 
 class HashEmbedder:
@@ -63,24 +66,38 @@ class MemoryIndex:
         found_in = Counter(word for found in self._words for word in found)
         self._rarity = {w: math.log(1 + len(self._words) / n) for w, n in found_in.items()}
 
-    def probe(self, queries: Sequence[Query], sources: Sequence[str]) -> list[dict[str, Probe]]:
+    def search(
+        self, queries: Sequence[Query], sources: Sequence[str], k: int
+    ) -> list[dict[str, SearchResult]]:
         """See `ports.PassageIndex`."""
-        return [{source: self._probe(query, source) for source in sources} for query in queries]
+        return [{source: self._search(query, source, k) for source in sources} for query in queries]
 
-    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
+    def related(
+        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+    ) -> dict[str, Hits]:
         """See `ports.PassageIndex`: a passage is named by a text that holds its whole title."""
         texts = [(hit.passage, self._passages[hit.passage].text) for hit in hits]
+
+        def is_named(place: int) -> bool:
+            title = self._passages[place].title
+            return any(title and title in text and number != place for number, text in texts)
+
         return {
-            probe.source: np.array(
+            source: Hits.of(
+                source,
                 [
-                    any(bool(title) and title in text and number != place for number, text in texts)
-                    for place in self._places(probe.source)
-                    for title in [self._passages[place].title]
-                ],
-                dtype=np.float32,
+                    replace(hit, named=LINK)
+                    for hit in self._hits(query, source)
+                    if is_named(hit.passage)
+                ][:k],
             )
-            for probe in probes
+            for source in sources
         }
+
+    def statistics(self, source: str) -> SourceStatistics:
+        """See `ports.PassageIndex`; of a source without passages, that it has none."""
+        places = np.array(self._places(source), dtype=np.int64)
+        return measure(DenseIndex.of(self._vectors[places], places))
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         """See `ports.PassageIndex`."""
@@ -89,24 +106,35 @@ class MemoryIndex:
     def _places(self, source: str) -> list[int]:
         return [i for i, passage in enumerate(self._passages) if passage.source == source]
 
-    def _probe(self, query: Query, source: str) -> Probe:
+    def _search(self, query: Query, source: str, k: int) -> SearchResult:
+        hits = self._hits(query, source)
+        by_words = sorted(hits, key=lambda hit: -hit.lexical)[:k]
+        by_vector = sorted(hits, key=lambda hit: -hit.dense)[:k]
+        return SearchResult(
+            query=query,
+            hits=Hits.of(source, {hit.passage: hit for hit in (*by_words, *by_vector)}.values()),
+            statistics=self.statistics(source),
+            terms_found=by_words[0].terms if by_words else 0.0,
+            known=self._share(set(words(query.text)), set(self._rarity)),
+        )
+
+    def _hits(self, query: Query, source: str) -> list[Hit]:
+        """Every passage of a source, measured."""
         asked = set(words(query.text))
+        return [
+            Hit(
+                source=source,
+                passage=place,
+                dense=float(self._vectors[place] @ query.vector),
+                lexical=self._weight(asked & self._words[place]),
+                terms=self._share(asked, self._words[place]),
+            )
+            for place in self._places(source)
+        ]
+
+    def _share(self, asked: set[str], found: set[str]) -> float:
+        return self._weight(asked & found) / (self._weight(asked) or 1.0)
+
+    def _weight(self, some: set[str]) -> float:
         rarest = max(self._rarity.values(), default=1.0)
-        weight = {word: self._rarity.get(word, rarest) for word in asked}
-        places = self._places(source)
-        dense = self._vectors[places] @ query.vector
-        lexical = np.array(
-            [sum(weight[word] for word in asked & self._words[place]) for place in places],
-            dtype=np.float32,
-        )
-        best = float(lexical.max(initial=0.0))
-        return Probe(
-            source=source,
-            numbers=np.array(places, dtype=np.int64),
-            dense=dense,
-            lexical=lexical,
-            named=np.zeros(len(places), dtype=np.float32),
-            terms_found=best / (sum(weight.values()) or 1.0),
-            usual=float(dense.mean()) if places else 0.0,
-            spread=float(dense.std()) if places else 0.0,
-        )
+        return sum(self._rarity.get(word, rarest) for word in some)

@@ -168,13 +168,59 @@ class Rewriting:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
-    """What is measured about a task. All numbers are probabilities, 0..1.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TextStates:
+    """What one pass of the text model over some texts gave, a row per text.
 
     Attributes:
-        need: Per need, summing to 1, from the text alone; where a model was asked, with what it
-            said.
+        vectors: Their embedding, as an embedder gives it; of a text that was read in its context,
+            of both together.
+        states: What heads read (`signals.text_heads`), of the text itself; of any length.
+    """
+
+    vectors: Matrix
+    states: Matrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SetStates:
+    """What the models make of an example set, apart from its vectors.
+
+    Attributes:
+        states: Of the inputs, a row each; see `TextStates`.
+        description: Vector of what the configuration says of the set.
+        described: The state of that text.
+    """
+
+    states: Matrix
+    description: Vector
+    described: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """A piece of what a decision rests on.
+
+    Attributes:
+        name: What was measured, such as `coverage`; docs/how-it-works.md has them all.
+        value: What it came to; probabilities as log-odds.
+        retrieval: What it moved towards retrieval, in log-odds against direct; below 0 is away.
+        few_shot: What it moved towards few-shot.
+    """
+
+    name: str
+    value: float
+    retrieval: float
+    few_shot: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What is measured about a task. All numbers but those of `evidence` are probabilities, 0..1.
+
+    Attributes:
+        need: Per need, summing to 1, from the text alone, as of a task to a model with nothing at
+            hand; where a model was asked, with what it said.
         fresh: The right answer changes with time.
         multi_hop: Answering takes two or more separate look-ups.
         asks_sources: The text itself asks where an answer comes from.
@@ -183,8 +229,15 @@ class Signals:
         pattern: Per example set, that the task is one more instance of it.
         nearest: Per source, the title of the passage nearest to the task, where it has one.
         dates: Per source, the ISO date of that passage's document, where one is known.
-        foreign: The task asks in a language that the need heads were not trained on.
+        foreign: The task asks in a language that the text model was not trained on.
         asked: What a chat model said of the need, where the policy had one asked.
+        agent_need: The same from the text as of a task to an agent: whatever any assistant knows
+            counts as direct.
+        turn: It is a turn of a conversation.
+        turn_need: Of a turn, `agent_need` as the turn says it by itself; empty otherwise.
+        likely: Per need, summing to 1, by all evidence together: what the decision rests on. Empty
+            where nothing was weighed; `need` then stands for it.
+        evidence: What it was weighed from, strongest first.
     """
 
     need: Mapping[Need, float]
@@ -197,6 +250,11 @@ class Signals:
     dates: Mapping[str, str] = field(default_factory=dict[str, str])
     foreign: bool = False
     asked: NeedVerdict | None = None
+    agent_need: Mapping[Need, float] = field(default_factory=dict[Need, float])
+    turn: bool = False
+    turn_need: Mapping[Need, float] = field(default_factory=dict[Need, float])
+    likely: Mapping[Need, float] = field(default_factory=dict[Need, float])
+    evidence: tuple[Contribution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,6 +234,7 @@ def _money_row(money: Money) -> dict[str, Any]:
             "fine_tuned": money.tuned_usd_per_task,
             "saved": money.saved_usd_per_task,
         },
+        "share_served": terms.share,
         "runs_per_year": terms.runs_per_year,
         "usd_per_run": list(terms.usd_per_run),
         "training_usd_per_month": list(money.training_usd_per_month),

@@ -98,8 +98,8 @@ def _source(config: KnowledgeConfig, name: str) -> str:
         msg = f"there is nothing at {str(path)!r}; mend sources.{name}.path"
         raise SourceError(msg)
     embedder = load_embedder(config)
-    probe = load_index(config, embedder).probe([_query(embedder)], [name])[0][name]
-    return f"{len(probe.numbers)} passages"
+    result = load_index(config, embedder).search([_query(embedder)], [name], 1)[0][name]
+    return f"{result.statistics.passages} passages"
 
 
 def _examples(config: KnowledgeConfig, name: str) -> str:

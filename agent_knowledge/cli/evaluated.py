@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from agent_knowledge.cli import show
-from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult
+from agent_knowledge.ledger import MIN_CASES, Comparison, OpenGate, RungResult
 from agent_knowledge.trials.evaluate import Measured
 from agent_knowledge.trials.forecast import Forecast
+from agent_knowledge.trials.open_gate import served_line
 from agent_knowledge.trials.tune_k import TunedK, Variant
 
 _PIPED_WIDTH = 160
@@ -39,6 +40,7 @@ def row(measured: Measured, ledger: Path | None, report: Path) -> dict[str, Any]
         ],
         "recommended": trial.recommended,
         "why": trial.why,
+        "open_gate": _gate_row(trial.open_gate),
         "notes": list(measured.notes),
         "ledger": str(ledger) if ledger else None,
         "report": str(report),
@@ -74,6 +76,8 @@ def tell(measured: Measured, ledger: Path | None, report: Path) -> None:
         text.append(f"{result.rung}: {told}\n", style="dim")
     for found in trial.comparisons:
         text.append(f"{_compared(found, measured.needed.get((found.rung, found.against)))}\n")
+    if trial.open_gate:
+        text.append(f"{served_line(trial.open_gate)}\n")
     text.append("recommended: ", style="bold")
     text.append(f"{trial.recommended or 'none'}\n", style="bold green")
     text.append(f"  {trial.why}\n")
@@ -189,6 +193,10 @@ def _rung_row(result: RungResult) -> dict[str, Any]:
         "errors": result.errors,
         "metrics": dict(result.metrics),
     }
+
+
+def _gate_row(gate: OpenGate | None) -> dict[str, Any] | None:
+    return {**asdict(gate), "cases": gate.n, "share": gate.share} if gate else None
 
 
 def _compared(found: Comparison, needed: int | None) -> str:

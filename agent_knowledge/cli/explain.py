@@ -6,10 +6,12 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.decision.boundary import Boundary
-from agent_knowledge.decision.evidence import weigh
-from agent_knowledge.types import Decision
+from agent_knowledge.decision.evidence import likely_of
+from agent_knowledge.types import Contribution, Decision
 
 _WIDTH = 24
+_SHOWN = 8
+"""Pieces of evidence that are shown, those that moved most."""
 
 
 def explain(made: Decision, boundary: Boundary | None) -> Text:
@@ -20,7 +22,7 @@ def explain(made: Decision, boundary: Boundary | None) -> Text:
         boundary: The nearest threshold whose other side decides otherwise, if any.
     """
     signals = made.signals
-    evidence = weigh(signals)
+    likely = likely_of(signals)
     text = Text("what the text suggests", style="bold")
     for need, p in signals.need.items():
         text.append_text(_bar(need, p))
@@ -35,11 +37,15 @@ def explain(made: Decision, boundary: Boundary | None) -> Text:
         text.append_text(_bar(f"{name} holds it", covered))
     for name, match in signals.pattern.items():
         text.append_text(_bar(f"is one of {name}", match))
+    if signals.evidence:
+        text.append("\nwhat each piece moved, in log-odds against direct", style="bold")
+        for piece in signals.evidence[:_SHOWN]:
+            text.append_text(_moved(piece))
     text.append("\nall evidence together", style="bold")
-    for need, p in evidence.need.items():
+    for need, p in likely.items():
         text.append_text(_bar(need, p))
     text.append("\n\n").append_text(show.decision(made))
-    runner_up = sorted(evidence.need.items(), key=lambda item: -item[1])[1]
+    runner_up = sorted(likely.items(), key=lambda item: -item[1])[1]
     text.append("\n  runner-up ", style="dim").append("{} {:.2f}".format(*runner_up))
     text.append("\n  otherwise ", style="dim").append(_otherwise(boundary))
     return text
@@ -52,6 +58,12 @@ def _bar(name: str, p: float | None) -> Text:
     filled = round(p * _WIDTH)
     text.append("█" * filled, style="green").append("░" * (_WIDTH - filled), style="dim")
     return text.append(f" {p:.2f}")
+
+
+def _moved(piece: Contribution) -> Text:
+    text = Text(f"\n  {piece.name:<28} ").append(f"{piece.value:+6.2f}", style="dim")
+    text.append(f"  retrieval {piece.retrieval:+.2f}", style="green" if piece.retrieval > 0 else "")
+    return text.append(f"  few_shot {piece.few_shot:+.2f}", style="green" * (piece.few_shot > 0))
 
 
 def _otherwise(boundary: Boundary | None) -> str:

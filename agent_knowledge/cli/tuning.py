@@ -1,4 +1,4 @@
-"""`tune`: thresholds that suit a team's own labelled tasks, or the word that they already do."""
+"""`tune`: the leaning that suits a team's labelled tasks, or the word that the present one does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agent_knowledge.config import Thresholds
+    from agent_knowledge.config import Leaning
     from agent_knowledge.decision.tuning import Tuning
 
 
@@ -25,11 +25,11 @@ def tune(
     config: Config = CONFIG,
     agent: Agent = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Put the thresholds into the configuration file.")
+        bool, typer.Option("--write", help="Put the leaning into the configuration file.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Fit one agent's thresholds to labelled tasks, and say whether that helps on others.
+    """Fit what one agent leans to on labelled tasks, and say whether that helps on others.
 
     The cases are those of `check`. Where one expects a list, any of it is right and the first is
     what the case counts as. Nothing is changed without --write, nor where it would not help.
@@ -48,7 +48,7 @@ def tune(
 
 
 def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
-    """The agent's name, and what fitting its thresholds came to."""
+    """The agent's name, and what fitting its leaning came to."""
     from agent_knowledge.assembly import load_router
     from agent_knowledge.decision.scoring import Labelled
     from agent_knowledge.decision.tuning import require_enough
@@ -58,7 +58,7 @@ def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
     require_enough([case.expected for case in cases])
     router = load_router(config, agent)
     tasks = [case.task for case in cases]
-    readings = [replace(reading, probes={}) for reading in router.read(tasks)]
+    readings = [replace(reading, results={}) for reading in router.read(tasks)]
     labelled = [
         Labelled(task=reading.task, signals=reading.signals, expected=case.expected)
         for case, reading in zip(cases, readings, strict=True)
@@ -67,11 +67,11 @@ def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
 
 
 def _write(config: Path, name: str, tuning: Tuning) -> str:
-    """Put the thresholds into the file, or say why not and what to put there."""
-    from agent_knowledge.config.editing import write_thresholds
+    """Put the leaning into the file, or say why not and what to put there."""
+    from agent_knowledge.config.editing import write_leaning
 
     try:
-        write_thresholds(config, name, tuning.recommended)
+        write_leaning(config, name, tuning.recommended)
     except ConfigError as error:
         return f"{error}:\n\n{_block(name, tuning)}"
     return ""
@@ -89,9 +89,10 @@ def _row(name: str, tuning: Tuning, *, written: bool) -> dict[str, Any]:
         "after": asdict(tuning.after),
         "mended": tuning.mended,
         "spoilt": tuning.spoilt,
+        "p_value": tuning.p_value,
         "better": tuning.better,
         "fitted": tuning.fitted.model_dump(),
-        "thresholds": tuning.recommended.model_dump(),
+        "leaning": tuning.recommended.model_dump(),
         "changed": list(tuning.changed),
         "written": written,
     }
@@ -99,7 +100,7 @@ def _row(name: str, tuning: Tuning, *, written: bool) -> dict[str, Any]:
 
 def _figures(name: str, tuning: Tuning) -> Text:
     """How the cases fare before and after, as a table."""
-    from agent_knowledge.decision.tuning import FOLDS
+    from agent_knowledge.decision.tuning import BY_EXAMPLES, FOLDS
 
     counts = ", ".join(f"{count} {strategy}" for strategy, count in tuning.counts.items())
     text = Text().append(f"{name}: {sum(tuning.counts.values())} cases ({counts})", style="bold")
@@ -108,32 +109,36 @@ def _figures(name: str, tuning: Tuning) -> Text:
     rows = [
         ("macro-F1", before.macro_f1, after.macro_f1),
         *((f"  F1 of {strategy}", f1, after.f1[strategy]) for strategy, f1 in before.f1.items()),
+        *(
+            (f"  recall of {strategy}", before.recall[strategy], after.recall[strategy])
+            for strategy in BY_EXAMPLES
+            if strategy in before.recall
+        ),
         ("accuracy", before.accuracy, after.accuracy),
         ("calibration error", before.calibration_error, after.calibration_error),
     ]
     for what, was, now in rows:
         text.append(f"\n  {what:<22}{was:>7.3f}  {now:>6.3f}")
-    text.append(f"\n  {tuning.mended} cases mended, {tuning.spoilt} spoilt", style="dim")
-    return text
+    changed = f"{tuning.mended} cases mended, {tuning.spoilt} spoilt"
+    return text.append(f"\n  {changed}; by chance alone p = {tuning.p_value:.2g}", style="dim")
 
 
 def _advice(name: str, tuning: Tuning, config: Path, *, written: bool) -> Text:
-    """What to do: take the fitted thresholds, or keep the present ones."""
-    if not tuning.changed:
-        tried = _moves(tuning.present, tuning.fitted)
-        why = f"fitted ones ({tried}) do no better on cases they have not seen"
-        text = Text().append("Keep the present thresholds: ", style="bold yellow")
-        text.append(why if tried else "no change buys enough on these cases")
-        return text.append("; nothing to write.")
+    """What to do: take the fitted leaning, or keep the present one."""
     moves = _moves(tuning.present, tuning.fitted)
+    if not tuning.changed:
+        doubt = f"the fitted one ({moves}) is doubtful: {tuning.doubt}"
+        text = Text().append("Keep the present leaning: ", style="bold yellow")
+        text.append(doubt if moves else "it is what these cases ask for")
+        return text.append("; nothing to write.")
     text = Text().append(f"Fitted on all cases: {moves}\n", style="bold")
     if written:
         return text.append(f"written to {config}", style="green")
-    text.append(f"To take them, put this into {config}, or let --write do it:\n\n")
+    text.append(f"To take it, put this into {config}, or let --write do it:\n\n")
     return text.append(_block(name, tuning), style="cyan")
 
 
-def _moves(present: Thresholds, fitted: Thresholds) -> str:
+def _moves(present: Leaning, fitted: Leaning) -> str:
     from agent_knowledge.decision.tuning import differing
 
     moved = differing(present, fitted)
@@ -141,6 +146,6 @@ def _moves(present: Thresholds, fitted: Thresholds) -> str:
 
 
 def _block(name: str, tuning: Tuning) -> str:
-    from agent_knowledge.config.editing import thresholds_block
+    from agent_knowledge.config.editing import leaning_block
 
-    return thresholds_block(name, tuning.present, tuning.recommended)
+    return leaning_block(name, tuning.present, tuning.recommended)

@@ -1,9 +1,9 @@
-"""Putting an agent's thresholds into its configuration file, and disturbing nothing else there.
+"""Putting an agent's leaning into its configuration file, and disturbing nothing else there.
 
-The text is edited at the places that the YAML parser names, so whatever is not a threshold stays
-byte for byte. (Loading and dumping by a library that keeps comments does not: it moves the comment
+The text is edited at the places that the YAML parser names, so whatever is no leaning stays byte
+for byte. (Loading and dumping by a library that keeps comments does not: it moves the comment
 above the next agent into this one, and lays out anew what it was not asked to touch.) The edited
-text is then read as a configuration, and must say what the old one said but for the thresholds;
+text is then read as a configuration, and must say what the old one said but for the leaning;
 layouts for which it would not, such as a policy that agents share by an anchor, are refused.
 """
 
@@ -18,61 +18,61 @@ from typing import cast
 
 import yaml
 
-from agent_knowledge.config.schema import KnowledgeConfig, Thresholds
+from agent_knowledge.config.schema import KnowledgeConfig, Leaning
 from agent_knowledge.errors import ConfigError, nearest
 
-_SECTIONS = ("policy", "thresholds")
+_SECTIONS = ("policy", "leaning")
 
 
-def thresholds_block(agent: str, present: Thresholds, wanted: Thresholds) -> str:
-    """The YAML that sets thresholds, for a person to paste.
+def leaning_block(agent: str, present: Leaning, wanted: Leaning) -> str:
+    """The YAML that sets a leaning, for a person to paste.
 
     Args:
         agent: The agent's name.
-        present: Its thresholds as configured.
-        wanted: The thresholds to set; those left at their defaults are not written out.
+        present: Its leaning as configured.
+        wanted: The leaning to set; what is left at its default is not written out.
     """
     name = agent if yaml.safe_load(agent) == agent else f'"{agent}"'
-    either = _differing(Thresholds(), wanted) | _differing(present, wanted)
-    values = {key: either[key] for key in Thresholds.model_fields if key in either}
+    either = _differing(Leaning(), wanted) | _differing(present, wanted)
+    values = {key: either[key] for key in Leaning.model_fields if key in either}
     return "\n".join(_lines(("agents", name, *_SECTIONS), values))
 
 
-def write_thresholds(file: Path, agent: str, wanted: Thresholds) -> None:
-    """Set an agent's thresholds in a configuration file, which is replaced in one step.
+def write_leaning(file: Path, agent: str, wanted: Leaning) -> None:
+    """Set an agent's leaning in a configuration file, which is replaced in one step.
 
     Args:
         file: The file; its mode, comments, quoting, order and line ends are kept.
         agent: The agent's name.
-        wanted: Its thresholds from now on.
+        wanted: Its leaning from now on.
 
     Raises:
         ConfigError: The file cannot be read or written, is no valid configuration, or is laid out
-            so that the thresholds cannot be set alone. It is then as it was.
+            so that the leaning cannot be set alone. It is then as it was.
     """
     target = file.resolve()
     try:
         with target.open(encoding="utf-8", newline="") as opened:
             text = opened.read()
-        _replace(target, put_thresholds(text, agent, wanted))
+        _replace(target, put_leaning(text, agent, wanted))
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot write {str(file)!r} ({error}); put the thresholds there yourself"
+        msg = f"cannot write {str(file)!r} ({error}); put the leaning there yourself"
         raise ConfigError(msg) from error
 
 
-def put_thresholds(text: str, agent: str, wanted: Thresholds) -> str:
-    """Set an agent's thresholds in the text of a configuration.
+def put_leaning(text: str, agent: str, wanted: Leaning) -> str:
+    """Set an agent's leaning in the text of a configuration.
 
     Args:
         text: YAML.
         agent: The agent's name.
-        wanted: Its thresholds from now on.
+        wanted: Its leaning from now on.
 
     Returns:
-        The text, changed at nothing but the thresholds.
+        The text, changed at nothing but the leaning.
 
     Raises:
-        ConfigError: It is no valid configuration, the agent is unknown, or the thresholds cannot be
+        ConfigError: It is no valid configuration, the agent is unknown, or the leaning cannot be
             set alone.
     """
     config = KnowledgeConfig.parse(text)
@@ -80,13 +80,13 @@ def put_thresholds(text: str, agent: str, wanted: Thresholds) -> str:
         msg = f"agents: {agent!r} is unknown; {nearest(agent, config.agents)}"
         raise ConfigError(msg)
     promised = config.model_dump()
-    promised["agents"][agent]["policy"]["thresholds"] = wanted.model_dump()
-    edited = _edited(text, agent, config.agents[agent].policy.thresholds, wanted)
+    promised["agents"][agent]["policy"]["leaning"] = wanted.model_dump()
+    edited = _edited(text, agent, config.agents[agent].policy.leaning, wanted)
     if not _says(edited, promised):
         msg = (
-            f"agents.{agent}.policy.thresholds: cannot be set in this file without changing more"
+            f"agents.{agent}.policy.leaning: cannot be set in this file without changing more"
             " than that, as where an anchor shares the section or a comment stands before its"
-            " closing brace; put the thresholds there yourself"
+            " closing brace; put the leaning there yourself"
         )
         raise ConfigError(msg)
     return edited
@@ -99,15 +99,15 @@ def _says(text: str, promised: Mapping[str, object]) -> bool:
         return False
 
 
-def _edited(text: str, agent: str, present: Thresholds, wanted: Thresholds) -> str:
-    """The text with the thresholds set; whether they alone changed is for the caller to check."""
+def _edited(text: str, agent: str, present: Leaning, wanted: Leaning) -> str:
+    """The text with the leaning set; whether it alone changed is for the caller to check."""
     inner = cast("yaml.MappingNode", yaml.compose(text, Loader=yaml.SafeLoader))
     path = ("agents", agent, *_SECTIONS)
     while path and isinstance(child := _value(inner, path[0]), yaml.MappingNode):
         inner, path = child, path[1:]
     if not path:
         return _set_all(text, inner, _differing(present, wanted))
-    values = _differing(Thresholds(), wanted)
+    values = _differing(Leaning(), wanted)
     nothing = _value(inner, path[0])
     if nothing is not None:
         return _put(text, nothing, _in_line(path[1:], values))
@@ -124,7 +124,7 @@ def _set_all(text: str, section: yaml.MappingNode, values: Mapping[str, float]) 
     return text
 
 
-def _differing(one: Thresholds, other: Thresholds) -> dict[str, float]:
+def _differing(one: Leaning, other: Leaning) -> dict[str, float]:
     """The values of `other` that are not those of `one`, in the order of the schema."""
     values: dict[str, float] = other.model_dump()
     return {name: value for name, value in values.items() if value != getattr(one, name)}

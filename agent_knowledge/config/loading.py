@@ -23,6 +23,21 @@ _SHAPES = {
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str, ...]
 """A key path; the place in a list is a number from 0, written out."""
+_TAKE_OUT = (
+    "take this key out; where the agent's own tasks show that it errs, 'agent-knowledge tune' fits"
+    " policy.leaning to them"
+)
+_GONE: Mapping[Place, str] = {
+    ("policy", "thresholds", "gap"): (
+        "is gone: the text alone sends no task to retrieval any more, all evidence is weighed as"
+        f" one and 'retrieval' is its threshold; {_TAKE_OUT}"
+    ),
+    ("policy", "thresholds", "clear_pattern"): (
+        "is gone: a match alone outweighs nothing any more, all evidence is weighed as one and"
+        f" 'pattern' is its threshold; {_TAKE_OUT}"
+    ),
+}
+"""Keys that were, by the end of their path: what became of each, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -113,7 +128,8 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
             "" if isinstance(value, str) else ", in quotes where YAML would read something else"
         )
     if kind == "extra_forbidden":
-        return f"unknown key; {nearest(key, _known_keys(model, detail['loc'][:-1]))}"
+        unknown = f"unknown key; {nearest(key, _known_keys(model, detail['loc'][:-1]))}"
+        return _GONE.get(tuple(map(str, detail["loc"][-3:])), unknown)
     if kind == "missing":
         return "is required and missing"
     shown = "(hidden)" if key in _SECRET_KEYS else _short(value)

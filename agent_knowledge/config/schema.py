@@ -162,24 +162,40 @@ class Thresholds(_Section):
     """Where a probability begins to count. The one home of every threshold of the policy.
 
     Attributes:
-        retrieval: A task needs facts when all evidence together reaches this.
-        gap: It needs facts that no source seems to hold when the text alone reaches this.
+        retrieval: A task is looked up when all evidence together reaches this for retrieval.
         fresh: A task's answer changes with time from here on.
         multi_hop: A task takes several look-ups from here on.
-        coverage: A source is able to serve from here on.
-        pattern: A task is an instance of an example set from here on.
-        clear_pattern: A match from here on outweighs what the text alone suggests.
+        coverage: A source is able to serve from here on; below it in all sources is a gap.
+        pattern: A task is an instance of an example set when all evidence together reaches this.
         confidence: A decision below this is unsure, and `when_unsure` decides.
     """
 
     retrieval: Probability = 0.5
-    gap: Probability = 0.6
     fresh: Probability = 0.5
     multi_hop: Probability = 0.5
-    coverage: Probability = 0.5
+    coverage: Probability = 0.2
     pattern: Probability = 0.5
-    clear_pattern: Probability = 0.8
-    confidence: Probability = 0.5
+    confidence: Probability = 0.55
+
+
+LEANING_MOST = 5.0
+"""Log-odds: 150 to one. An agent that leans further has no use for evidence, and should be given no
+source or no set instead."""
+LogOdds = Annotated[float, Field(ge=-LEANING_MOST, le=LEANING_MOST)]
+
+
+class Leaning(_Section):
+    """What an agent's own tasks add to the evidence, in log-odds against `direct`.
+
+    `agent-knowledge tune` fits it to labelled tasks.
+
+    Attributes:
+        retrieval: Above 0 more of them are looked up than the evidence says, below it fewer.
+        few_shot: The same of tasks that are instances of an example set.
+    """
+
+    retrieval: LogOdds = 0.0
+    few_shot: LogOdds = 0.0
 
 
 class Policy(_Section):
@@ -195,6 +211,7 @@ class Policy(_Section):
     context_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 2000
     latency_budget_ms: Annotated[int, Field(ge=1)] | None = None
     thresholds: Thresholds = Thresholds()
+    leaning: Leaning = Leaning()
 
 
 class AgentConfig(_Section):

@@ -48,7 +48,7 @@ def nearest_boundary(
         None when no single threshold changes the strategy, as when sources were asked for.
     """
     found: list[Boundary] = []
-    held = {**compared(decision.signals), "confidence": decision.confidence}
+    held = {**compared(decision.signals, agent.policy.leaning), "confidence": decision.confidence}
     for name, measured in held.items():
         limit: float = getattr(agent.policy.thresholds, name)
         other = _moved(agent, name, measured if measured < limit else measured + 1e-9)

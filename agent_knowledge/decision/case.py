@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from agent_knowledge.config import AgentProfile, Thresholds
-from agent_knowledge.decision.evidence import Evidence
+from agent_knowledge.decision.evidence import best_set, best_source, leaned, likely_of
 from agent_knowledge.decision.gate import TaskFacts, Verdict, check_gate
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
-from agent_knowledge.types import Reason, Signals, Strategy, Task
+from agent_knowledge.types import Need, Reason, Signals, Strategy, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,6 @@ class Case:
 
     task: Task
     signals: Signals
-    evidence: Evidence
     agent: AgentProfile
     record: TrackRecord = NOTHING_ON_RECORD
 
@@ -48,7 +48,7 @@ class Case:
             rule, text = "citations-need-retrieval", self.asked
         elif wish == "retrieval" and not self.signals.coverage:
             rule, text = "facts-need-retrieval", "the agent has no source to retrieve from"
-        elif wish == "few_shot" and self.evidence.best_set is None:
+        elif wish == "few_shot" and self.best_set is None:
             rule, text = "pattern-wants-examples", "the agent has no example set"
         elif wish == "fine_tuned" and not self.gate.opens:
             rule, text = self.gate.broken[0].rule, self.gate.broken[0].text
@@ -62,30 +62,39 @@ class Case:
         return None if self.refusal else self.task.strategy
 
     @cached_property
+    def likely(self) -> Mapping[Need, float]:
+        """Per need, its probability by all evidence, and by what the agent leans to."""
+        return leaned(likely_of(self.signals), self.agent.policy.leaning)
+
+    @cached_property
+    def best_set(self) -> tuple[str, float] | None:
+        """The example set with the highest match, and that match."""
+        return best_set(self.signals)
+
+    @cached_property
     def fresh(self) -> bool:
         """Whether the answer changes with time."""
         return self.signals.fresh >= self.limits.fresh
 
     @cached_property
     def fresh_decides(self) -> bool:
-        """Whether that asks for retrieval: a clear match outweighs what the text alone suggests."""
-        return self.fresh and not self.clear_set
+        """Whether that asks for retrieval: one more instance of a set is none of it."""
+        return self.fresh and not self.set_claims
+
+    @cached_property
+    def set_claims(self) -> bool:
+        """Whether all evidence together says that the task is one more instance of a set."""
+        return bool(self.signals.pattern) and self.likely["few_shot"] >= self.limits.pattern
 
     @cached_property
     def needs_facts(self) -> bool:
-        """Whether facts from outside are needed.
+        """Whether all evidence together says that a look-up helps.
 
-        All evidence together says so, or the text alone does. Where an example set of the agent
-        clearly claims the task, only facts that a source can serve count.
+        Of an agent without a source the text alone says whether facts are missing.
         """
-        if self.clear_set:
-            return self.carried and bool(self.able)
-        return self.carried or self.needs("retrieval") >= self.limits.gap
-
-    @property
-    def carried(self) -> bool:
-        """Whether all evidence together says that facts are needed."""
-        return self.evidence.need["retrieval"] >= self.limits.retrieval
+        if self.signals.coverage:
+            return self.likely["retrieval"] >= self.limits.retrieval
+        return self.needs("retrieval") >= self.limits.retrieval and not self.set_claims
 
     @cached_property
     def able(self) -> tuple[str, ...]:
@@ -99,27 +108,15 @@ class Case:
     @cached_property
     def matched_set(self) -> str | None:
         """The example set that the task is an instance of, if any."""
-        best = self.evidence.best_set
-        if best is None or best[1] < self.limits.pattern:
-            return None
-        return best[0]
+        best = self.best_set
+        matches = best is not None and (self.set_claims or best[1] >= self.limits.pattern)
+        return best[0] if best and matches else None
 
     @property
     def shown_set(self) -> str | None:
         """The set to show: the one that matches, or, where few_shot is asked for, the nearest."""
-        best = self.evidence.best_set
+        best = self.best_set
         return best[0] if best and self.granted == "few_shot" else self.matched_set
-
-    @cached_property
-    def clear_set(self) -> bool:
-        """Whether the match is clear enough to outweigh what the text alone suggests.
-
-        It does not outweigh a chat model that was asked and says otherwise.
-        """
-        best, asked = self.evidence.best_set, self.signals.asked
-        if asked and asked.need not in {None, "few_shot"}:
-            return False
-        return best is not None and best[1] >= self.limits.clear_pattern
 
     @cached_property
     def examples_on_top(self) -> bool:
@@ -138,7 +135,8 @@ class Case:
         """What the fine-tuned endpoint's gate says of this task."""
         facts = TaskFacts(
             set_matched=self.matched_set,
-            needs_facts=self.carried or self.needs_facts,
+            # Just when the policy's step for facts decides, so that the two cannot disagree.
+            needs_facts=bool(self.why_facts),
             fresh=self.fresh_decides,
             cites=bool(self.asked),
         )
@@ -149,11 +147,10 @@ class Case:
         """The reasons for retrieval that the evidence gives, the guide's order."""
         reasons: list[Reason] = []
         if self.needs_facts:
-            asked = self.signals.asked
-            who = "text and model" if asked and asked.need else "text"
-            text = f"the task needs facts from outside ({who} {self.needs('retrieval'):.2f}"
-            if self.evidence.best_source:
-                text += ", coverage of {} {:.2f}".format(*self.evidence.best_source)
+            p = self.likely["retrieval"] if self.signals.coverage else self.needs("retrieval")
+            text = f"the task needs facts from outside ({p:.2f}"
+            if covered := best_source(self.signals):
+                text += ", coverage of {} {:.2f}".format(*covered)
             reasons.append(Reason(rule="facts-need-retrieval", text=f"{text})"))
         if self.fresh_decides:
             text = f"the answer changes with time ({self.signals.fresh:.2f})"
@@ -171,5 +168,5 @@ class Case:
         return {name: dates[name] for name in sources if name in dates}
 
     def needs(self, need: str) -> float:
-        """Probability of a need before the agent's own knowledge is weighed."""
+        """Probability of a need by the text alone."""
         return self.signals.need[need]  # pyright: ignore[reportArgumentType]

@@ -1,88 +1,82 @@
-"""Weighing what a task's text suggests against what the agent's own knowledge says of it.
-
-The text gives a probability per need; each source's coverage and each example set's match are
-further evidence. They are pooled as odds (naive Bayes: evidence multiplies odds), so a task that
-the text leaves open is settled by what the agent holds, and no single number can settle it alone.
-"""
+"""What a task's signals come to, and what an agent's leaning and a chat model's word add."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 
+from agent_knowledge.config import Leaning
 from agent_knowledge.types import Need, NeedVerdict, Signals
 
-_MOST_ODDS = 10.0
-"""No single piece of evidence counts for more than ten to one."""
+_JUDGE_ODDS = 10.0
+"""What the word of a chat model that was asked counts for: ten to one, which a judge has earned who
+is right in five cases of six."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What all signals together say.
+def likely_of(signals: Signals) -> Mapping[Need, float]:
+    """Per need, its probability by all evidence; by the text alone where nothing was weighed."""
+    return signals.likely or signals.need
 
-    Attributes:
-        need: Per need, all evidence pooled, summing to 1.
-        best_source: The probed source with the highest coverage, and that coverage.
-        best_set: The example set with the highest match, and that match.
+
+def leaned(likely: Mapping[Need, float], leaning: Leaning) -> Mapping[Need, float]:
+    """Add what an agent's own tasks lean to.
+
+    Args:
+        likely: Per need, its probability; they sum to 1.
+        leaning: Log-odds against `direct`.
+
+    Returns:
+        The same, summing to 1; a need that has probability 0 keeps it.
     """
-
-    need: dict[Need, float]
-    best_source: tuple[str, float] | None
-    best_set: tuple[str, float] | None
-
-
-def weigh(signals: Signals) -> Evidence:
-    """Pool a task's signals."""
-    probed = {name: p for name, p in signals.coverage.items() if p is not None}
-    best_source = max(probed.items(), key=lambda item: item[1], default=None)
-    best_set = max(signals.pattern.items(), key=lambda item: item[1], default=None)
-    weights: dict[Need, float] = {
-        "direct": signals.need["direct"],
-        "retrieval": signals.need["retrieval"] * _odds(best_source),
-        "few_shot": signals.need["few_shot"] * _odds(best_set),
+    odds: dict[Need, float] = {
+        "retrieval": math.exp(leaning.retrieval),
+        "few_shot": math.exp(leaning.few_shot),
     }
-    total = sum(weights.values()) or 1.0
-    pooled: dict[Need, float] = {need: weight / total for need, weight in weights.items()}
-    return Evidence(need=pooled, best_source=best_source, best_set=best_set)
+    return likely if leaning == Leaning() else _raised(likely, odds)
 
 
-def compared(signals: Signals) -> dict[str, float]:
+def best_source(signals: Signals) -> tuple[str, float] | None:
+    """The searched source with the highest coverage, and that coverage."""
+    covered = {name: p for name, p in signals.coverage.items() if p is not None}
+    return max(covered.items(), key=lambda item: item[1], default=None)
+
+
+def best_set(signals: Signals) -> tuple[str, float] | None:
+    """The example set with the highest match, and that match."""
+    return max(signals.pattern.items(), key=lambda item: item[1], default=None)
+
+
+def compared(signals: Signals, leaning: Leaning) -> dict[str, float]:
     """What is held against each threshold of the same name; absent where the agent has nothing."""
-    evidence = weigh(signals)
-    values = {
-        "retrieval": evidence.need["retrieval"],
-        "gap": signals.need["retrieval"],
-        "fresh": signals.fresh,
-    }
-    if evidence.best_source:
-        values["coverage"] = evidence.best_source[1]
-    if evidence.best_set:
-        values |= dict.fromkeys(("pattern", "clear_pattern"), evidence.best_set[1])
+    likely = leaned(likely_of(signals), leaning)
+    values = {"retrieval": likely["retrieval"], "fresh": signals.fresh}
+    if covered := best_source(signals):
+        values["coverage"] = covered[1]
+    if signals.pattern:
+        values["pattern"] = likely["few_shot"]
     return values
 
 
 def with_verdict(signals: Signals, verdict: NeedVerdict) -> Signals:
-    """Pool what a chat model said of the need with what the text suggests.
+    """Pool what a chat model said of the need with all other evidence.
 
-    The need that it names gains ten to one, the most that any single piece of evidence may count
-    for: what a judge has earned who is right in five cases of six. A verdict without a need changes
-    no probability.
+    The need that it names gains ten to one. A verdict without a need changes no probability.
 
     Returns:
-        The same signals with `asked`, and `need` summing to 1 again.
+        The same signals with `asked`; `need` and `likely` sum to 1 again.
     """
     if verdict.need is None:
         return replace(signals, asked=verdict)
-    weights = {
-        need: p * (_MOST_ODDS if need == verdict.need else 1.0) for need, p in signals.need.items()
-    }
+    return replace(
+        signals,
+        need=_raised(signals.need, {verdict.need: _JUDGE_ODDS}),
+        likely=_raised(signals.likely, {verdict.need: _JUDGE_ODDS}),
+        asked=verdict,
+    )
+
+
+def _raised(shares: Mapping[Need, float], odds: Mapping[Need, float]) -> dict[Need, float]:
+    weights: dict[Need, float] = {need: p * odds.get(need, 1.0) for need, p in shares.items()}
     total = sum(weights.values()) or 1.0
-    pooled = {need: weight / total for need, weight in weights.items()}
-    return replace(signals, need=pooled, asked=verdict)
-
-
-def _odds(found: tuple[str, float] | None) -> float:
-    """Odds of a probability, bounded both ways; no evidence leaves the odds as they are."""
-    if found is None:
-        return 1.0
-    p = found[1]
-    return min(max(p / max(1 - p, 1e-9), 1 / _MOST_ODDS), _MOST_ODDS)
+    return {need: weight / total for need, weight in weights.items()}

@@ -2,7 +2,9 @@
 
 Every rule is checked for every task, and each one that fails says what is missing. `ladder-tried`
 and `stable-data` rest on the ledger (`proof`); without a trial that stands, only
-`allow_unproven: true` lets an endpoint serve, and the decision says so.
+`allow_unproven: true` lets an endpoint serve, and the decision says so. `no-new-facts` rests on the
+decision that the router makes without the endpoint: what it would serve by examples needs no facts,
+whatever the text alone suggests.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ class TaskFacts:
 
     Attributes:
         set_matched: The example set that the task is an instance of, if any.
-        needs_facts: It needs facts from outside its own text.
-        fresh: Its answer changes with time.
+        needs_facts: Without the endpoint it is looked up, or a gap: it needs facts from outside.
+        fresh: It is because its answer changes with time.
         cites: Sources are asked for.
     """
 

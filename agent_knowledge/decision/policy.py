@@ -4,10 +4,10 @@
 
 1. Sources are asked for (by the caller, the task or `citations: always`): retrieval.
 2. The caller asks for a strategy, and no rule refuses it: that one.
-3. Facts are needed, or the answer changes with time: retrieval when a source can serve; when none
-   can, it is a gap.
-4. The task matches an example set: few-shot, or the endpoint that serves the set when every rule
-   of its gate holds.
+3. All evidence, weighed as one, says that a look-up helps, or the answer changes with time:
+   retrieval when a source can serve; when none can, it is a gap.
+4. It says that the task is an instance of an example set: few-shot, or the endpoint that serves
+   the set when every rule of its gate holds.
 5. Otherwise the prompt alone.
 
 A choice that the evidence does not clearly carry is unsure, and `when_unsure` settles it; under
@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.decision.case import Case
-from agent_knowledge.decision.evidence import weigh
 from agent_knowledge.decision.parts import sub_queries
 from agent_knowledge.decision.rejections import explain_rejections
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
@@ -72,8 +71,7 @@ def decide(
         A decision with `elapsed_ms` still 0. Being unsure is a decision too; nothing is raised.
         What a model was asked and said stands last among its reasons, under the first one's rule.
     """
-    evidence = weigh(signals)
-    case = Case(task=task, signals=signals, evidence=evidence, agent=agent, record=record)
+    case = Case(task=task, signals=signals, agent=agent, record=record)
     choice = _settle_doubt(case, next(made for step in STEPS if (made := step(case))))
     return Decision(
         strategy=choice.strategy,
@@ -127,15 +125,14 @@ _WISHES_RETRIEVAL = Reason(rule="facts-need-retrieval", text="the caller asks fo
 
 def _caller_asks(case: Case) -> Choice | None:
     """What the caller asks for, unless a rule refuses it; how sure it is, the evidence says."""
-    wish, needed = case.granted, case.evidence.need
+    wish, likely = case.granted, case.likely
     if wish is None:
         return None
     if wish == "retrieval":
         return _retrieve(case, _need_of_facts(case), (_WISHES_RETRIEVAL, *case.why_facts))
     if wish == "direct":
         reason = Reason(rule="prompt-first", text="the caller asks for direct")
-        plain = needed["direct"] + (0.0 if case.matched_set else needed["few_shot"])
-        return Choice(strategy="direct", confidence=plain, reasons=(reason,))
+        return Choice(strategy="direct", confidence=likely["direct"], reasons=(reason,))
     return _show_set(case, wish, f"the caller asks for {wish}, and the nearest set is")
 
 
@@ -146,8 +143,8 @@ def _facts_needed(case: Case) -> Choice | None:
 
 
 def _need_of_facts(case: Case) -> float:
-    carried = max(case.evidence.need["retrieval"], case.signals.fresh * case.fresh_decides)
-    return carried if case.able else max(carried, case.needs("retrieval"))
+    p = case.likely["retrieval"] if case.signals.coverage else case.needs("retrieval")
+    return max(p, case.signals.fresh * case.fresh_decides)
 
 
 def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Choice:
@@ -156,7 +153,7 @@ def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Cho
         return Choice(
             strategy="retrieval", confidence=confidence, reasons=reasons, sources=case.able
         )
-    reasons = (*reasons, Reason(rule="facts-need-retrieval", text=_say_gap(case)))
+    reasons = (*reasons, Reason(rule="facts-need-retrieval", text=say_gap(case)))
     everything = tuple(case.signals.coverage)
     insists = case.asked or case.granted
     if everything and (insists or case.agent.policy.when_unsure == "retrieve"):
@@ -170,7 +167,8 @@ def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Cho
     return Choice(strategy="direct", confidence=confidence, reasons=reasons, gap=True)
 
 
-def _say_gap(case: Case) -> str:
+def say_gap(case: Case) -> str:
+    """Say that no source can serve, with what each one has nearest."""
     if not case.signals.coverage:
         return "gap: the agent has no source to retrieve from"
     titles = case.signals.nearest
@@ -182,9 +180,7 @@ def _say_gap(case: Case) -> str:
 
 
 def _pattern_matched(case: Case) -> Choice | None:
-    if case.matched_set is None or not (
-        case.clear_set or case.evidence.need["few_shot"] >= case.evidence.need["direct"]
-    ):
+    if not case.set_claims:
         return None
     strategy = "fine_tuned" if case.gate.opens else "few_shot"
     return _show_set(case, strategy, "the task is an instance of")
@@ -192,13 +188,13 @@ def _pattern_matched(case: Case) -> Choice | None:
 
 def _show_set(case: Case, strategy: Strategy, why: str) -> Choice:
     """Serve by the example set that fits best, or by the endpoint that was trained on it."""
-    name, match = case.evidence.best_set or ("", 0.0)
+    name, match = case.best_set or ("", 0.0)
     kind = case.agent.examples[name].kind
     rule = "style-wants-prompt" if kind == "style" else "pattern-wants-examples"
     reason = Reason(rule=rule, text=f"{why} {name} ({match:.2f})")
     return Choice(
         strategy=strategy,
-        confidence=max(match, case.evidence.need["few_shot"]),
+        confidence=case.likely["few_shot"],
         reasons=(reason, *(case.gate.notes if strategy == "fine_tuned" else ())),
     )
 
@@ -207,7 +203,7 @@ def _prompt_alone(case: Case) -> Choice:
     text = "neither facts from outside nor a pattern of the agent's own are needed"
     return Choice(
         strategy="direct",
-        confidence=case.evidence.need["direct"] + case.evidence.need["few_shot"],
+        confidence=case.likely["direct"],
         reasons=(Reason(rule="prompt-first", text=text),),
     )
 
@@ -222,18 +218,11 @@ STEPS: tuple[Callable[[Case], Choice | None], ...] = (
 """The precedence; each step makes a choice or passes."""
 
 
-_FOREIGN_CONFIDENCE = 0.4
-"""The most that a decision on a task in another language than English claims: the need heads, and
-MiniLM's coverage and match, were fitted to English. Below the default threshold: it retrieves."""
-
-
 def _settle_doubt(case: Case, choice: Choice) -> Choice:
     """Where the evidence carries no choice clearly, do as `when_unsure` says.
 
     What was asked for is no matter of doubt.
     """
-    if case.signals.foreign:
-        choice = replace(choice, confidence=min(choice.confidence, _FOREIGN_CONFIDENCE))
     doubtful = choice.confidence < case.limits.confidence
     if not (doubtful or choice.gap) or case.asked or case.granted:
         return choice
@@ -244,11 +233,16 @@ def _settle_doubt(case: Case, choice: Choice) -> Choice:
         return choice
     text = f"confidence {choice.confidence:.2f} is below {case.limits.confidence:.2f}"
     if case.signals.foreign:
-        text += " (the need heads know English only)"
+        text += " (the models know English best)"
     if policy == "direct" and choice.strategy != "direct":
         reason = Reason(rule="prompt-first", text=f"{text}, and when_unsure says direct")
         return replace(
-            choice, strategy="direct", unsure=True, sources=(), reasons=(*choice.reasons, reason)
+            choice,
+            strategy="direct",
+            confidence=case.likely["direct"],
+            unsure=True,
+            sources=(),
+            reasons=(*choice.reasons, reason),
         )
     if policy == "retrieve" and choice.strategy != "retrieval" and case.signals.coverage:
         reason = Reason(rule="retrieval-first-for-agents", text=f"{text}: unsure, so it retrieves")
@@ -256,6 +250,7 @@ def _settle_doubt(case: Case, choice: Choice) -> Choice:
         return replace(
             choice,
             strategy="retrieval",
+            confidence=case.likely["retrieval"],
             unsure=True,
             sources=sources,
             reasons=(*choice.reasons, reason),

@@ -53,16 +53,16 @@ def _not_direct(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
 
 def _not_retrieval(case: Case) -> tuple[Reason, ...]:
     if not (case.asked or case.why_facts):
-        text = f"no facts from outside are needed ({case.evidence.need['retrieval']:.2f})"
+        text = f"no facts from outside are needed ({case.likely['retrieval']:.2f})"
     elif not case.signals.coverage:
         text = "facts are needed, but there is no source to take them from"
     elif not case.able:
         text = "facts are needed, but no source seems to hold them"
     elif case.granted:
-        share = case.evidence.need["retrieval"]
+        share = case.likely["retrieval"]
         text = f"facts seem to be needed ({share:.2f}), but the caller asks for {case.granted}"
     else:
-        text = f"not surely needed ({case.evidence.need['retrieval']:.2f})"
+        text = f"not surely needed ({case.likely['retrieval']:.2f})"
     return (Reason(rule="facts-need-retrieval", text=text),)
 
 
@@ -77,7 +77,7 @@ def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
         return (Reason(rule="facts-need-retrieval", text="examples hold no facts"),)
     if case.matched_set:
         return _set_aside(case, "pattern-wants-examples")
-    best = case.evidence.best_set
+    best = case.best_set
     nearest = "nearest {} {:.2f}".format(*best) if best else "the agent has none"
     text = f"the task is no instance of an example set ({nearest})"
     return (Reason(rule="pattern-wants-examples", text=text),)
@@ -85,7 +85,7 @@ def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
 
 def _set_aside(case: Case, rule: str) -> tuple[Reason, ...]:
     """It matches, and yet the match is too weak to carry the choice, or the caller chose."""
-    match = "{} {:.2f}".format(*(case.evidence.best_set or ("none", 0.0)))
+    match = "{} {:.2f}".format(*(case.best_set or ("none", 0.0)))
     text = f"the match ({match}) does not clearly carry it"
     if case.granted:
         text = f"the task matches ({match}), but the caller asks for {case.granted}"

@@ -42,12 +42,14 @@ class Score:
         calibration_error: Expected calibration error: how far the confidence is from the share
             that is right, in ten bins of equal width, weighted by their cases; lower is better.
         f1: Per strategy that is some case's label.
+        recall: Per such strategy, the share of its cases that are decided rightly.
     """
 
     macro_f1: float
     accuracy: float
     calibration_error: float
     f1: Mapping[Strategy, float]
+    recall: Mapping[Strategy, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,8 +102,12 @@ class Truth:
         return Score(
             macro_f1=self.macro_f1(made),
             accuracy=float(right.mean()),
-            calibration_error=_calibration_error(confidence, right),
+            calibration_error=calibration_error(confidence, right),
             f1=self.f1(made),
+            recall={
+                STRATEGIES[code]: float(right[self.labels == code].mean())
+                for code in np.unique(self.labels)
+            },
         )
 
 
@@ -110,7 +116,13 @@ def codes(strategies: Sequence[Strategy]) -> Codes:
     return np.array([STRATEGIES.index(strategy) for strategy in strategies], dtype=np.intp)
 
 
-def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error; see `Score.calibration_error`.
+
+    Args:
+        confidence: Per case, 0..1.
+        right: Whether it was.
+    """
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     surplus = np.bincount(bins, weights=confidence - right, minlength=_BINS)
     return float(np.abs(surplus).sum() / len(confidence))

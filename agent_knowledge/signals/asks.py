@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from agent_knowledge.signals import structure
+from agent_knowledge.signals.ends import ends
 
 _SOURCES = "(?:sources|references|citations|footnotes|bibliography|works cited)"
 _NOT_THOSE = (
@@ -110,7 +110,7 @@ def asks_for_sources(text: str) -> bool:
         True for "cite your sources" or "according to our handbook"; False for "source code", for
         a refusal ("no references, please"), and where such words are only material.
     """
-    wish = _WORKS_ON.sub("", structure.ends(text))
+    wish = _WORKS_ON.sub("", ends(text))
     if _REFUSES.search(wish):
         return False
     return any(pattern.search(wish) for pattern in _ASKS)

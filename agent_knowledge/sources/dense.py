@@ -1,8 +1,8 @@
 """Dense search: the cosine of a query with every passage of a source, exact.
 
 A matrix product over a memory-mapped file answers for 30,000 passages in a millisecond, and for
-many queries together in a tenth of that each; an approximate index took twice as long for one and
-could say nothing of the passages that it did not return. See docs/adr/0011.
+many queries together in a tenth of that each; an approximate index took twice as long for one. See
+docs/adr/0011.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _VECTORS = "vectors.npy"
 _OWNERS = "windows.npy"
-_SAMPLE = 1_000
-"""Passages whose cosines say what is usual in a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +81,6 @@ class DenseIndex:
             owners = self.owners[start:end]
             nearest[:, owners] = np.maximum(nearest[:, owners], cosines[:, start:end])
         return nearest
-
-    def usual(self, cosines: Matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and standard deviation of each query's cosines over an even sample of passages."""
-        step = max(1, cosines.shape[1] // _SAMPLE)
-        sample = cosines[:, ::step]
-        return sample.mean(axis=1), sample.std(axis=1)
 
     @property
     def dimensions(self) -> int:

@@ -8,106 +8,69 @@ docs/benchmarks.md. What names say is added in the same unit, standard deviation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent_knowledge.search import Hit, Probe
-from agent_knowledge.types import Vector
+from agent_knowledge.search import Hit, Hits, SearchResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Numbers = NDArray[np.float64]
-
-CANDIDATES = 50
-"""Passages that each way of searching contributes per source."""
-NAMED = 100
-"""Passages that names alone contribute: those of the few things that are talked of."""
 PARTS_WEIGHT = 0.7
 """A passage near to a part of the question counts this much of one near to the whole."""
-LINK = 4.0
-"""What being named by a passage that was found adds to the rank, in standard deviations: the
-second look-up of a question of two. Between 3 and 6 recall@5 on hotpot moved by 0.03 only."""
 
 
 def fuse(
-    probes: Sequence[Probe],
-    parts: Sequence[Mapping[str, Probe]] = (),
-    related: Mapping[str, Vector] | None = None,
+    results: Sequence[SearchResult], parts: Sequence[Mapping[str, SearchResult]] = ()
 ) -> tuple[Hit, ...]:
-    """Rank the candidates of all probes.
+    """Rank the candidates of sources.
 
     Args:
-        probes: What each chosen source answered to the same query.
+        results: What each chosen source answered to the same query.
         parts: What they answered to each sub-query, by source.
-        related: How clearly passages that were found name others, by source; see
-            `ports.PassageIndex.related`.
 
     Returns:
         Every candidate with its score: the z-scores of cosine and BM25 over all candidates, and
         what names add; best first. A candidate whose cosine is not known counts as the least
         similar one.
     """
-    chosen = [probe for probe in probes if len(probe.numbers)]
-    if not chosen:
+    pools = [_with_parts(result, parts) for result in results]
+    if not any(map(len, pools)):
         return ()
-    columns = [_columns(probe, parts, (related or {}).get(probe.source)) for probe in chosen]
-    dense, lexical, extra = np.concatenate([values for _, values in columns], axis=1)
+    rows = [np.stack([pool.dense, pool.lexical, pool.named]).astype(np.float64) for pool in pools]
+    dense, lexical, named = np.concatenate(rows, axis=1)
     known = dense[~np.isnan(dense)]
     dense = np.where(np.isnan(dense), known.min() if len(known) else 0.0, dense)
-    scores = _z(dense) + _z(lexical) + extra
-    owners = [
-        (probe, int(position))
-        for probe, (positions, _) in zip(chosen, columns, strict=True)
-        for position in positions
-    ]
-    order: list[int] = np.argsort(-scores, kind="stable").tolist()
-    return tuple(
-        Hit(
-            source=owners[i][0].source,
-            passage=int(owners[i][0].numbers[owners[i][1]]),
-            score=float(scores[i]),
-        )
-        for i in order
-    )
+    scores = _z(dense) + _z(lexical) + named
+    of_each = np.split(scores, np.cumsum([len(pool) for pool in pools])[:-1])
+    hits = [hit for pool, own in zip(pools, of_each, strict=True) for hit in pool.scored(own)]
+    return tuple(sorted(hits, key=lambda hit: -hit.score))
 
 
-def _columns(
-    probe: Probe, parts: Sequence[Mapping[str, Probe]], related: Vector | None
-) -> tuple[NDArray[np.intp], Numbers]:
-    """Positions of a source's candidates, and a row each of cosine, BM25 and what names add."""
-    dense = probe.dense.astype(np.float64)
-    for part in (found[probe.source] for found in parts):
-        if np.array_equal(part.numbers, probe.numbers):  # else the source has changed since
-            dense = np.fmax(dense, _on_scale(part, probe))
-    extra = probe.named.astype(np.float64)
-    if related is not None:
-        extra += LINK * related
-    lexical = probe.lexical.astype(np.float64)
-    found = (
-        _best(dense, CANDIDATES),
-        _best(lexical, CANDIDATES, above=0.0),
-        _best(extra, NAMED, above=0.0),
-    )
-    candidates = np.unique(np.concatenate(found))
-    return candidates, np.stack([dense, lexical, extra])[:, candidates]
+def _with_parts(result: SearchResult, parts: Sequence[Mapping[str, SearchResult]]) -> Hits:
+    """A source's hits with those of the sub-queries.
+
+    A part counts by its cosines alone: a passage that has all words of a part has few of the
+    question's, and those are what the whole has counted.
+    """
+    hits = result.hits
+    for part in parts:
+        if found := part.get(result.source):
+            none = np.zeros(len(found.hits), dtype=np.float32)
+            near = _on_scale(found, result)
+            hits = hits.joined(
+                replace(found.hits, dense=near, lexical=none, named=none, terms=none)
+            )
+    return hits
 
 
-def _on_scale(part: Probe, whole: Probe) -> Numbers:
+def _on_scale(part: SearchResult, whole: SearchResult) -> NDArray[np.float32]:
     """A sub-query's cosines on the scale of the whole query's, as far above what is usual."""
-    above = (part.dense.astype(np.float64) - part.usual) / max(part.spread, 1e-6)
-    return whole.usual + PARTS_WEIGHT * above * whole.spread
+    return whole.usual + PARTS_WEIGHT * (part.hits.dense - part.usual)
 
 
-def _best(values: Numbers, n: int, above: float = -np.inf) -> NDArray[np.intp]:
-    """Positions of the `n` best values that are known and above a bound."""
-    some = np.flatnonzero(values > above)  # not NaN either
-    if len(some) <= n:
-        return some
-    return some[np.argpartition(-values[some], n)[:n]]
-
-
-def _z(values: Numbers) -> Numbers:
+def _z(values: NDArray[np.float64]) -> NDArray[np.float64]:
     spread = values.std()
     return (values - values.mean()) / spread if spread > 0 else np.zeros_like(values)

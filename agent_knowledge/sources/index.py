@@ -1,4 +1,4 @@
-"""Searching the indexed sources: every passage is measured, and no text is read."""
+"""Searching the indexed sources: every passage is measured, the best are told, no text is read."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from agent_knowledge.errors import ConfigError, SourceError
-from agent_knowledge.search import Hit, Probe, Query
+from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
 from agent_knowledge.sources.layout import check_embedding
 from agent_knowledge.sources.names import spoken
 from agent_knowledge.sources.snapshot import Asked, Snapshot
 from agent_knowledge.sources.store import FILE, PassageStore
-from agent_knowledge.types import Passage, Vector
+from agent_knowledge.types import Passage
 
 
 class SourceIndex:
     """Implements `ports.PassageIndex`. Safe to share between threads; creates and writes nothing.
 
-    It sees at the next probe what another process indexed, and reads that anew.
+    It sees at the next search what another process indexed, and reads that anew.
     """
 
     def __init__(self, folder: Path, embedding: str) -> None:
@@ -55,7 +53,9 @@ class SourceIndex:
                 self._store.close()
                 self._store = None
 
-    def probe(self, queries: Sequence[Query], sources: Sequence[str]) -> list[dict[str, Probe]]:
+    def search(
+        self, queries: Sequence[Query], sources: Sequence[str], k: int
+    ) -> list[dict[str, SearchResult]]:
         """Ask sources; see `ports.PassageIndex`.
 
         Raises:
@@ -65,26 +65,28 @@ class SourceIndex:
         snapshots = self._fresh(sources)
         self._check_dimensions(queries, snapshots)
         asked = [Asked.of(query) for query in queries]
-        columns = [snapshot.probe(asked) for snapshot in snapshots.values()]
+        columns = [snapshot.search(asked, k) for snapshot in snapshots.values()]
         return [dict(zip(snapshots, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
+    def related(
+        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+    ) -> dict[str, Hits]:
         """Which passages the texts of some passages name; see `ports.PassageIndex`."""
-        snapshots = self._fresh([probe.source for probe in probes])
-        found = {p.source: np.zeros(len(p.numbers), dtype=np.float32) for p in probes}
-        unchanged = {
-            probe.source: snapshots[probe.source]
-            for probe in probes
-            if np.array_equal(probe.numbers, snapshots[probe.source].lexical.numbers)
-        }
+        snapshots = self._fresh(sources)
+        asked = Asked.of(query)
         with self._lock:
             read = self._opened().passages([hit.passage for hit in hits])
-        for hit in hits:
-            text = spoken(read[hit.passage].text if hit.passage in read else "")
-            for name, snapshot in unchanged.items():
-                own = snapshot.position(hit.passage) if name == hit.source else None
-                np.maximum(found[name], snapshot.names.mentioned(text, but_of=own), out=found[name])
-        return found
+        texts = {number: spoken(passage.text) for number, passage in read.items()}
+        return {
+            name: snapshot.related(
+                asked, [(snapshot.position(number), text) for number, text in texts.items()], k
+            )
+            for name, snapshot in snapshots.items()
+        }
+
+    def statistics(self, source: str) -> SourceStatistics:
+        """What was measured of a source when it was indexed; see `ports.PassageIndex`."""
+        return self._fresh([source])[source].statistics
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         """Read hits; see `ports.PassageIndex`. A passage keeps its hit's score."""

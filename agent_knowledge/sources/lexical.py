@@ -9,6 +9,7 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,6 +43,23 @@ def stems(text: str) -> list[str]:
     words = [w for w in _WORD.findall(text.lower()) if w not in _STOP_WORDS]
     # A stemmer is not to be shared between threads, and costs less than a lock to make.
     return cast("list[str]", Stemmer.Stemmer("english", 0).stemWords(words))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordsFound:
+    """What the passages of a source have of a query's words.
+
+    A word that no passage has weighs as much as one that a single passage has.
+
+    Attributes:
+        scores: BM25 of each passage, 0 or more.
+        shares: Share of the words, weighted by IDF, that each passage has; 0..1.
+        known: Share of them that any passage has; 0..1.
+    """
+
+    scores: NDArray[np.float32]
+    shares: NDArray[np.float32]
+    known: float
 
 
 class LexicalIndex:
@@ -83,41 +101,28 @@ class LexicalIndex:
             bm25.index((ids, vocabulary), show_progress=False)
         return cls(np.array(numbers, dtype=np.int64), bm25)
 
-    def scores(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """BM25 of every passage, 0 or more, in the order of `numbers`.
+    def find(self, words: Sequence[str]) -> WordsFound:
+        """What the passages have of a query.
 
         Args:
-            words: Distinct `stems` of a query.
+            words: Distinct `stems` of it.
         """
-        known = self._known(words)
+        size = len(self.numbers)
+        known = [self._vocabulary[word] for word in words if word in self._vocabulary]
         if not known:
-            return np.zeros(len(self.numbers), dtype=np.float32)
+            none = np.zeros(size, dtype=np.float32)
+            return WordsFound(scores=none, shares=none, known=0.0)
         parts = [slice(*self._pointers[stem : stem + 2]) for stem in known]
-        rows = np.concatenate([self._rows[part] for part in parts])
+        rows = np.concatenate([self._rows[part] for part in parts]).astype(np.intp)
         weights = np.concatenate([self._weights[part] for part in parts])
-        return np.bincount(rows, weights, len(self.numbers)).astype(np.float32)
-
-    def share_in(self, position: int, words: Sequence[str]) -> float:
-        """Share of a query's stems, weighted by IDF, that a passage has; 0..1.
-
-        A stem that no passage has weighs as much as one that a single passage has.
-
-        Args:
-            position: Of the passage.
-            words: Distinct `stems` of a query.
-        """
-        total = found = 0.0
-        for word in words:
-            stem = self._vocabulary.get(word)
-            if stem is None:
-                total += self._unknown_idf
-                continue
-            total += self._idf[stem]
-            rows = self._rows[self._pointers[stem] : self._pointers[stem + 1]]
-            place = rows.searchsorted(position)
-            if place < len(rows) and rows[place] == position:
-                found += self._idf[stem]
-        return found / total if total else 0.0
+        idf = np.array([self._idf[stem] for stem in known])
+        total = idf.sum() + (len(words) - len(known)) * self._unknown_idf
+        shares = np.repeat(idf / total, [part.stop - part.start for part in parts])
+        return WordsFound(
+            scores=np.bincount(rows, weights, size).astype(np.float32),
+            shares=np.bincount(rows, shares, size).astype(np.float32),
+            known=float(idf.sum() / total),
+        )
 
     def idf(self, word: str) -> float:
         """How rare a stem is, as BM25 weighs it (Robertson's, never negative)."""
@@ -127,9 +132,6 @@ class LexicalIndex:
     def is_rare(self, word: str) -> bool:
         """Whether so few passages have a stem, or none, that it tells them from the others."""
         return self.idf(word) >= _RARE * self._unknown_idf
-
-    def _known(self, words: Sequence[str]) -> list[int]:
-        return [self._vocabulary[word] for word in words if word in self._vocabulary]
 
     def save(self, folder: Path) -> None:
         """Write it into a folder as arrays and JSON, never pickled."""

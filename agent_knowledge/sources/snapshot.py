@@ -15,15 +15,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent_knowledge.search import Probe, Query
+from agent_knowledge.search import Hits, Query, SearchResult, SourceStatistics
+from agent_knowledge.sources import statistics
 from agent_knowledge.sources.dense import DenseIndex
 from agent_knowledge.sources.layout import search_folder
-from agent_knowledge.sources.lexical import LexicalIndex, stems
-from agent_knowledge.sources.names import TURNS, NameIndex, Spoken, proper_stems, spoken
+from agent_knowledge.sources.lexical import LexicalIndex, WordsFound, stems
+from agent_knowledge.sources.names import (
+    LINK,
+    TURNS,
+    NameIndex,
+    Spoken,
+    TalkedOf,
+    proper_stems,
+    spoken,
+)
 from agent_knowledge.sources.store import PassageStore, StoredSource
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from agent_knowledge.types import Matrix, Vector
+
+_NAMED = 2
+"""Names contribute this many times the passages that each other way of searching does: all that
+goes by one name gains alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +46,7 @@ class Asked:
     """A query as every source reads it, made once.
 
     Attributes:
-        vector: Of what the turn asks.
+        query: The query.
         words: Distinct stems of the turn.
         tail: Distinct stems of the end of the conversation, where the turn leans on it.
         request: The turn, as names are looked for in it.
@@ -39,7 +54,7 @@ class Asked:
         proper: Stems of what the turn seems to name.
     """
 
-    vector: Vector
+    query: Query
     words: Sequence[str]
     tail: Sequence[str]
     request: Spoken
@@ -50,7 +65,7 @@ class Asked:
     def of(cls, query: Query) -> Asked:
         """Read a query."""
         return cls(
-            vector=query.vector,
+            query=query,
             words=list(dict.fromkeys(stems(query.text))),
             tail=list(dict.fromkeys(stems(query.tail))),
             request=spoken(query.text),
@@ -66,6 +81,7 @@ class Snapshot:
     source: StoredSource
     lexical: LexicalIndex
     dense: DenseIndex
+    statistics: SourceStatistics
     names: NameIndex
     titles: Sequence[str]
     dates: Sequence[str | None]
@@ -81,8 +97,11 @@ class Snapshot:
         """
         place = search_folder(folder, source)
         lexical, dense = LexicalIndex.load(place), DenseIndex.load(place)
+        measured = statistics.load(place)
         labels = store.labels(source)
-        if lexical is None or dense is None or dense.passages != len(labels):
+        if lexical is None or dense is None or measured is None:
+            return None
+        if not dense.passages == measured.passages == len(labels):
             return None
         if lexical.numbers.tolist() != [number for number, *_ in labels]:
             return None
@@ -90,6 +109,7 @@ class Snapshot:
             source=source,
             lexical=lexical,
             dense=dense,
+            statistics=measured,
             names=NameIndex(((title, keywords) for _, title, keywords, _ in labels), lexical),
             titles=tuple(title for _, title, *_ in labels),
             dates=tuple(date for *_, date in labels),
@@ -101,38 +121,98 @@ class Snapshot:
         there = place < len(self.lexical.numbers) and self.lexical.numbers[place] == number
         return place if there else None
 
-    def probe(self, asked: Sequence[Asked]) -> list[Probe]:
-        """Answer all queries together."""
-        cosines = self.dense.cosines(np.array([one.vector for one in asked]))
-        usual, spread = self.dense.usual(cosines)
-        return [
-            self._probe(one, cosines[i], float(usual[i]), float(spread[i]))
-            for i, one in enumerate(asked)
-        ]
+    def search(self, asked: Sequence[Asked], k: int) -> list[SearchResult]:
+        """Answer all queries together; see `ports.PassageIndex.search`."""
+        cosines = self.dense.cosines(np.array([one.query.vector for one in asked]))
+        return [self._search(one, row, k) for one, row in zip(asked, cosines, strict=True)]
 
-    def _probe(self, asked: Asked, cosines: Matrix, usual: float, spread: float) -> Probe:
-        lexical = self.lexical.scores(asked.words)
-        best = int(lexical.argmax())
-        terms_found = self.lexical.share_in(best, asked.words) if lexical[best] > 0 else 0.0
+    def related(self, asked: Asked, texts: Sequence[tuple[int | None, Spoken]], k: int) -> Hits:
+        """The passages that some texts name; see `ports.PassageIndex.related`.
+
+        Args:
+            asked: The query that they are hits for.
+            texts: Each with the position of its passage, whose own names it does not name; None
+                for one of another source.
+            k: Of them, `_NAMED` times as many at most.
+        """
+        measured = self._measured(asked, self.dense.cosines(asked.query.vector[np.newaxis])[0])
+        linked = np.zeros_like(measured.dense)
+        for own, text in texts:
+            np.maximum(linked, self.names.mentioned(text, but_of=own), out=linked)
+        named = (measured.talked_of.gains + LINK * linked).astype(np.float32)
+        found = _best_found(np.where(linked > 0, named, 0), _NAMED * k)
+        return self._hits(measured, np.sort(found), named)
+
+    def _search(self, asked: Asked, cosines: Vector, k: int) -> SearchResult:
+        measured = self._measured(asked, cosines)
+        talked_of, words = measured.talked_of, measured.words
+        found = np.zeros(len(cosines), dtype=bool)
+        found[_best(cosines, k)] = True
+        found[_best_found(measured.lexical, k)] = True
+        found[_best_found(talked_of.gains, _NAMED * k)] = True
         nearest = int(cosines.argmax())
-        talked_of = self.names.talked_of(asked.request, asked.told)
-        if asked.tail and not talked_of.subjects:
-            lexical = self.lexical.scores(asked.tail)
-        return Probe(
-            source=self.source.name,
-            numbers=self.lexical.numbers,
-            dense=cosines,
-            lexical=lexical,
-            named=talked_of.gains,
+        return SearchResult(
+            query=asked.query,
+            hits=self._hits(measured, np.flatnonzero(found), talked_of.gains),
+            statistics=self.statistics,
             mentioned=talked_of.mentioned,
             names_something=any(self.lexical.is_rare(stem) for stem in asked.proper),
             subjects=talked_of.subjects,
-            terms_found=terms_found,
+            terms_found=float(words.shares[words.scores.argmax()]),
+            known=words.known,
             nearest=self.titles[nearest],
             date=self.dates[nearest],
-            usual=usual,
-            spread=spread,
         )
+
+    def _measured(self, asked: Asked, cosines: Vector) -> _Measured:
+        talked_of = self.names.talked_of(asked.request, asked.told)
+        words = self.lexical.find(asked.words)
+        lexical = words.scores
+        if asked.tail and not talked_of.subjects:
+            lexical = self.lexical.find(asked.tail).scores
+        return _Measured(dense=cosines, lexical=lexical, words=words, talked_of=talked_of)
+
+    def _hits(
+        self, measured: _Measured, positions: NDArray[np.intp], named: NDArray[np.float32]
+    ) -> Hits:
+        return Hits(
+            source=self.source.name,
+            passages=self.lexical.numbers[positions],
+            dense=measured.dense[positions],
+            lexical=measured.lexical[positions],
+            named=named[positions],
+            terms=measured.words.shares[positions],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What was measured of every passage for a query; it never leaves the index.
+
+    Attributes:
+        dense: Cosines.
+        lexical: BM25 scores that rank: by the words of the turn, or of the conversation's end.
+        words: What the passages have of the turn's words.
+        talked_of: What the conversation names.
+    """
+
+    dense: Vector
+    lexical: NDArray[np.float32]
+    words: WordsFound
+    talked_of: TalkedOf
+
+
+def _best(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+    """Positions of the `n` best."""
+    if len(values) <= n:
+        return np.arange(len(values))
+    return np.argpartition(values, -n)[-n:]
+
+
+def _best_found(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+    """Positions of the `n` best above 0; the many at 0 would make one selection of all slow."""
+    found = np.flatnonzero(values > 0)
+    return found[_best(values[found], n)]
 
 
 def write(
@@ -155,6 +235,8 @@ def write(
     place.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=place.parent, prefix="."))
     LexicalIndex.build(store.searched(source)).save(staging)
-    DenseIndex.of(vectors[rows], passages).save(staging)
+    dense = DenseIndex.of(vectors[rows], passages)
+    dense.save(staging)
+    statistics.save(statistics.measure(dense), staging)
     shutil.rmtree(place, ignore_errors=True)
     staging.rename(place)

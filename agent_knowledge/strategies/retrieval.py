@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, zip_longest
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.ports import Embedder, PassageIndex, Retriever
-from agent_knowledge.search import Hit, Probe, Query
+from agent_knowledge.search import CANDIDATES, Hit, Hits, Query, SearchResult
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import Passage, Plan
@@ -17,13 +18,13 @@ _FOUND_FIRST = 2
 
 
 def retrieve(
-    plan: Plan, probes: Mapping[str, Probe], shelf: Shelf
+    plan: Plan, results: Mapping[str, SearchResult], shelf: Shelf
 ) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
     """Collect up to `plan.k` passages.
 
-    The probes that measured coverage already hold what every passage scored; they are fused
-    together, so that the best passage of any source comes first. External sources keep their own
-    order and take turns with them.
+    The searches that measured coverage have found the candidates already; they are fused together,
+    so that the best passage of any source comes first. External sources keep their own order and
+    take turns with them.
 
     Returns:
         The passages, and one line for each external source that failed.
@@ -33,13 +34,13 @@ def retrieve(
     """
     found: list[Sequence[Passage]] = []
     failed: list[str] = []
-    chosen = [probes[name] for name in plan.sources if name in probes]
+    chosen = [results[name] for name in plan.sources if name in results]
     if chosen and shelf.index is not None:
         twice = plan.multi_hop
         hits = _look_twice(plan, chosen, shelf.index, shelf.embedder) if twice else fuse(chosen)
         found.append(shelf.index.passages(hits[: plan.k]))
     for name in plan.sources:
-        if name in probes:
+        if name in results:
             continue
         try:
             found.append(_ask(name, plan, shelf.external))
@@ -51,22 +52,29 @@ def retrieve(
 
 
 def _look_twice(
-    plan: Plan, chosen: Sequence[Probe], index: PassageIndex, embedder: Embedder
+    plan: Plan, chosen: Sequence[SearchResult], index: PassageIndex, embedder: Embedder
 ) -> tuple[Hit, ...]:
     """Unite what the question finds, what its parts find, and what the best of that names.
 
     Following what a passage names to the document that goes by it is the second look-up of a
     question such as "where was the director of X born", whose answer shares no word with it.
     """
-    names = [probe.source for probe in chosen]
+    names = [result.source for result in chosen]
     vectors = embedder.embed(plan.sub_queries)
     asked = [
         Query(text=text, vector=vector)
         for text, vector in zip(plan.sub_queries, vectors, strict=True)
     ]
-    parts = index.probe(asked, names) if asked else []
+    parts = index.search(asked, names, CANDIDATES) if asked else []
     first = fuse(chosen, parts)[:_FOUND_FIRST]
-    return fuse(chosen, parts, index.related(first, chosen))
+    further = index.related(chosen[0].query, first, names, CANDIDATES)
+    return fuse([_with_further(result, further) for result in chosen], parts)
+
+
+def _with_further(result: SearchResult, further: Mapping[str, Hits]) -> SearchResult:
+    if result.source not in further:
+        return result
+    return replace(result, hits=result.hits.joined(further[result.source]))
 
 
 def _ask(name: str, plan: Plan, external: Mapping[str, Retriever]) -> Sequence[Passage]:

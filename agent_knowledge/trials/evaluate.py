@@ -16,6 +16,7 @@ from agent_knowledge.history import History
 from agent_knowledge.ledger import MIN_CASES, Comparison, Ledger, RungResult, Trial
 from agent_knowledge.trials.cases import CaseSet, read_cases
 from agent_knowledge.trials.measure import Arm, Reply
+from agent_knowledge.trials.open_gate import open_gate
 from agent_knowledge.trials.outcome import CaseOutcome
 from agent_knowledge.trials.pool import Watch
 from agent_knowledge.trials.prices import cost_usd, price_of
@@ -108,8 +109,9 @@ def measure(setup: Setup, watch: Watch | None = None) -> Measured:
         comparisons=_comparisons(rungs, estimates),
     )
     found = recommend(trial, setup.agent, needed)
+    gate = open_gate(arms[0].router, cases, trial)
     return Measured(
-        trial=replace(trial, recommended=found.rung, why=found.why),
+        trial=replace(trial, recommended=found.rung, why=found.why, open_gate=gate),
         outcomes=tuple(outcomes_of(columns, arms, setup.scorer)),
         met=found.met,
         needed=needed,
@@ -255,11 +257,13 @@ def _notes(setup: Setup, columns: Sequence[Sequence[Reply]]) -> list[str]:
         )
     if any(entry.estimated for entry in entries):
         notes.append("tokens are estimates where the model does not tell them")
-    endpoint = setup.agent.endpoint
+    endpoint, policy = setup.agent.endpoint, setup.agent.policy
     if endpoint and endpoint.serves != setup.example_set and "fine_tuned" in _rungs(setup):
         name = setup.agent.endpoint_name
         notes.append(f"{name} serves {endpoint.serves}: this trial is no evidence for it")
-    if setup.agent.policy.query_rewrite == "model":
+    if endpoint and endpoint.serves == setup.example_set and policy.ask_model_below is not None:
+        notes.append("ask_model_below: what an open gate would serve is told without asking")
+    if policy.query_rewrite == "model":
         notes.append("query_rewrite: model asks in each run anew, and its cost is not counted")
     return notes
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult, Trial
 from agent_knowledge.markup import Html, element, joined
+from agent_knowledge.trials.open_gate import served_line
 from agent_knowledge.trials.outcome import CaseOutcome
 from agent_knowledge.trials.pages.chart import Point, Words, scatter
 from agent_knowledge.trials.pages.page import facts, page, save, section, table
@@ -47,6 +48,7 @@ def render_report(trial: Trial, outcomes: Sequence[CaseOutcome]) -> str:
         element("h1", f"Which rung does {trial.agent} need?"),
         element("p", f"{_when(trial)}, {trial.n} cases, {trial.metric}", at={"class": "quiet"}),
         _recommendation(trial),
+        *([element("p", served_line(trial.open_gate))] if trial.open_gate else []),
         section("The rungs", _rungs(trial), *_charts(trial)),
         *_compared(trial),
         section("Where the rungs part", *_parted(trial, outcomes)),

@@ -125,8 +125,10 @@ def test_the_json_has_the_form_that_scripts_rely_on(desk: CommandLine) -> None:
     assert money["break_even_per_month"] == pytest.approx([6_830.6, 68_306.0], abs=0.1)
     assert money["lower_bound"]
     assert [gap["tell"] for gap in money["unknown"]] == [
-        "--hosting-usd N, or hosting_usd_per_month of the endpoint"
+        "--hosting-usd N, or hosting_usd_per_month of the endpoint",
+        "agent-knowledge evaluate, with an endpoint for the set in the configuration",
     ]
+    assert money["share_served"] is None
     assert money["usd_per_month"]["below"] == pytest.approx(20.5)
 
 

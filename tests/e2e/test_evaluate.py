@@ -120,6 +120,28 @@ def test_a_table_for_people(desk: CommandLine, server: Server) -> None:
     assert not Ledger(desk.folder / ".agent-knowledge").trials()
 
 
+def test_what_an_open_gate_would_serve_stands_in_the_json_and_below_the_table(
+    desk: CommandLine, server: Server
+) -> None:
+    write_cases(desk.folder, 4)
+    run = ("evaluate", "-a", "tuned-desk", "--cases", "cases.jsonl", "--rungs", "prompt")
+    stranger = {"input": "Describe a sunset over the sea in two lines", "output": "returns"}
+    with (desk.folder / "cases.jsonl").open("a") as file:
+        file.write("\n" + json.dumps(stranger))
+    gate = desk(*run, "-m", "openai:small", "--json").json["open_gate"]
+    assert gate == {
+        "endpoint": "tuned",
+        "served": 4,
+        "refused": {"fits-the-case": 1},
+        "cases": 5,
+        "share": 0.8,
+    }
+    shown = desk(*run, "-m", "openai:small").out
+    assert "with its gate open tuned would serve 4 of 5 cases (80 %)" in shown
+    assert "the rest: fits-the-case 1" in shown
+    assert desk(*RUN, "--json").json["open_gate"] is None
+
+
 def test_a_target_that_no_rung_meets_exits_1(desk: CommandLine, server: Server) -> None:
     assert desk(*RUN, "--target", "0.9").code == 0
     missed = desk(*RUN, "--target", "0.9", "--rungs", "prompt")

@@ -1,4 +1,4 @@
-"""`tune`: thresholds from a team's own labelled tasks."""
+"""`tune`: what an agent leans to, from a team's own labelled tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge import KnowledgeConfig
-from agent_knowledge.config import Thresholds
+from agent_knowledge.config import Leaning
 from tests.e2e.conftest import CommandLine
 
 FACTS = """How long is the return window?
@@ -40,9 +40,9 @@ Write a birthday wish for my grandmother.
 Come up with a name for a pet turtle.
 Write a two-line rhyme about the sea.
 Count from one to ten in Spanish.""".splitlines()
-NEVER_EXAMPLES = """
+OFF = """
     policy:   # ours
-      thresholds: {pattern: 1.0, clear_pattern: 1.0}   # no examples at all
+      leaning: {retrieval: 5.0, few_shot: -5.0}   # looks everything up
 """
 
 
@@ -61,85 +61,89 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 
 
 @pytest.fixture
-def strict(desk: CommandLine) -> Callable[[str], Path]:
+def off(desk: CommandLine) -> Callable[[str], Path]:
     """Writes the starter's configuration with another policy for its agent."""
 
     def written(policy: str) -> Path:
         text = (desk.folder / "agent-knowledge.yaml").read_text(encoding="utf-8")
         head, _ = text.split("    policy:\n")
-        file = desk.folder / "strict.yaml"
+        file = desk.folder / "off.yaml"
         file.write_text(head.rstrip("\n") + policy, encoding="utf-8")
         return file
 
     return written
 
 
-def test_thresholds_that_are_off_are_told_and_nothing_is_written(
-    desk: CommandLine, strict: Callable[[str], Path]
+def test_a_leaning_that_is_off_is_told_and_nothing_is_written(
+    desk: CommandLine, off: Callable[[str], Path]
 ) -> None:
-    file = strict(NEVER_EXAMPLES)
+    file = off(OFF)
     before = file.read_text()
-    ran = desk("tune", "--cases", "cases.jsonl", "-c", "strict.yaml")
+    ran = desk("tune", "--cases", "cases.jsonl", "-c", "off.yaml")
     assert (ran.code, ran.err) == (0, "")
     assert "42 cases (14 retrieval, 14 direct, 14 few_shot)" in ran.out
-    assert "pattern 1.0 -> " in ran.out
-    assert "agents:\n  support:\n    policy:\n      thresholds: {" in ran.out
+    assert "few_shot -5.0 -> " in ran.out
+    assert "recall of few_shot" in ran.out
+    assert "agents:\n  support:\n    policy:\n      leaning: {" in ran.out
     assert file.read_text() == before
 
 
 def test_the_json_has_the_form_that_scripts_rely_on(
-    desk: CommandLine, strict: Callable[[str], Path]
+    desk: CommandLine, off: Callable[[str], Path]
 ) -> None:
-    strict(NEVER_EXAMPLES)
+    off(OFF)
     cases = (desk.folder / "cases.jsonl").read_text()
-    row = desk("tune", "--cases", "-", "-c", "strict.yaml", "--json", stdin=cases).json
+    row = desk("tune", "--cases", "-", "-c", "off.yaml", "--json", stdin=cases).json
     assert (row["agent"], row["cases"], row["folds"], row["written"]) == ("support", 42, 5, False)
     assert row["counts"] == {"retrieval": 14, "direct": 14, "few_shot": 14}
     for figures in (row["before"], row["after"]):
-        assert set(figures) == {"macro_f1", "accuracy", "calibration_error", "f1"}
-        assert set(figures["f1"]) == {"retrieval", "direct", "few_shot"}
-    assert row["before"]["f1"]["few_shot"] == 0
+        assert set(figures) == {"macro_f1", "accuracy", "calibration_error", "f1", "recall"}
+        for per_strategy in (figures["f1"], figures["recall"]):
+            assert set(per_strategy) == {"retrieval", "direct", "few_shot"}
+    assert row["before"]["recall"]["few_shot"] == 0
     assert row["better"]
+    assert row["mended"] > row["spoilt"]
+    assert row["p_value"] <= 0.05
     assert row["after"]["macro_f1"] > row["before"]["macro_f1"]
-    assert set(row["thresholds"]) == set(row["fitted"]) == set(Thresholds.model_fields)
-    assert "pattern" in row["changed"]
-    assert row["thresholds"]["pattern"] < 1
+    assert set(row["leaning"]) == set(row["fitted"]) == set(Leaning.model_fields)
+    assert "few_shot" in row["changed"]
+    assert row["leaning"]["few_shot"] > -2
 
 
-def test_written_thresholds_are_in_force_and_the_rest_of_the_file_is_kept(
-    desk: CommandLine, strict: Callable[[str], Path]
+def test_a_written_leaning_is_in_force_and_the_rest_of_the_file_is_kept(
+    desk: CommandLine, off: Callable[[str], Path]
 ) -> None:
-    file = strict(NEVER_EXAMPLES)
+    file = off(OFF)
     before = file.read_text()
-    row = desk("tune", "--cases", "cases.jsonl", "-c", "strict.yaml", "--write", "--json").json
+    row = desk("tune", "--cases", "cases.jsonl", "-c", "off.yaml", "--write", "--json").json
     assert row["written"]
     config = KnowledgeConfig.from_yaml(file)
-    assert config.agents["support"].policy.thresholds.model_dump() == row["thresholds"]
+    assert config.agents["support"].policy.leaning.model_dump() == row["leaning"]
     after = file.read_text().splitlines()
     changed = [
         (old, new) for old, new in zip(before.splitlines(), after, strict=True) if old != new
     ]
     assert len(changed) == 1
-    assert changed[0][1].endswith("}   # no examples at all")
-    again = desk("tune", "--cases", "cases.jsonl", "-c", "strict.yaml", "--write")
+    assert changed[0][1].endswith("}   # looks everything up")
+    again = desk("tune", "--cases", "cases.jsonl", "-c", "off.yaml", "--write")
     assert again.code == 0
-    assert "Keep the present thresholds" in again.out
+    assert "Keep the present leaning: it is what these cases ask for" in again.out
     assert file.read_text().splitlines() == after
 
 
 def test_where_the_file_cannot_be_edited_the_block_to_paste_is_given(
-    desk: CommandLine, strict: Callable[[str], Path]
+    desk: CommandLine, off: Callable[[str], Path]
 ) -> None:
-    file = strict(
-        "\n    policy: &shared\n      thresholds: {pattern: 1.0, clear_pattern: 1.0}\n"
+    file = off(
+        "\n    policy: &shared\n      leaning: {retrieval: 5.0, few_shot: -5.0}\n"
         "  other:\n    policy: *shared\n"
     )
     before = file.read_text()
-    run = ("tune", "--cases", "cases.jsonl", "-c", "strict.yaml", "-a", "support", "--write")
+    run = ("tune", "--cases", "cases.jsonl", "-c", "off.yaml", "-a", "support", "--write")
     for ran in (desk(*run), desk(*run, "--json")):
         assert ran.code == 2
         assert "cannot be set in this file" in ran.err
-        assert "agents:\n  support:\n    policy:\n      thresholds: {" in ran.err
+        assert "agents:\n  support:\n    policy:\n      leaning: {" in ran.err
         assert "macro" in ran.out
     assert not ran.json["written"]
     assert file.read_text() == before
@@ -148,11 +152,11 @@ def test_where_the_file_cannot_be_edited_the_block_to_paste_is_given(
 def test_too_few_cases_are_refused(desk: CommandLine, tmp_path: Path) -> None:
     lines = (desk.folder / "cases.jsonl").read_text().splitlines()
     few = tmp_path / "few.jsonl"
-    few.write_text("\n".join(lines[:30]))
+    few.write_text("\n".join(lines[:16]))
     ran = desk("tune", "--cases", str(few))
     assert (ran.code, ran.out) == (2, "")
-    assert "30 cases; at least 40 are needed" in ran.err
-    assert "2 that expect few_shot; at least 8 are needed" in ran.err
+    assert "16 cases; at least 30 are needed" in ran.err
+    assert "2 that expect direct; at least 5 are needed" in ran.err
 
 
 def test_a_bad_case_is_named(desk: CommandLine, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 BENCHES = (
     "imports",
     "retrieval",
-    "routing",
+    "agents",
     "need",
     "examples",
     "end_to_end",
@@ -17,7 +17,7 @@ BENCHES = (
     "answers",
 )
 _NEED_NO_DATA = {"imports"}
-_MORE = {"routing": ("--peers",)}
+_MORE = {"agents": ("--peers",)}
 
 
 def main() -> None:

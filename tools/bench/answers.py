@@ -49,7 +49,7 @@ from agent_knowledge.text import sentences
 from agent_knowledge.trials.metrics import token_f1
 from tools.bench.peers.endpoint import open_chat
 from tools.data.embedding import RememberingMiniLM
-from tools.data.retrieval import read_rows
+from tools.data.rows import read_rows
 
 SETS = ("docs_rag", "hotpot")
 CHOSEN_ON = "musique"

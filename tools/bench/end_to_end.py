@@ -4,7 +4,8 @@
 
 One agent has product documentation, another 12,039 FAQ entries of spoken travel dialogues. Their
 questions go through `agent-knowledge retrieve` and `route` as JSON lines. Routing baselines: the
-majority, always retrieving, and the text alone (the packaged need heads without the sources).
+majority, always retrieving, and the text alone: what a task of this form asks of an agent, whatever
+its sources hold.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
 from tools.data.measures import ranking_quality
+from tools.data.rows import read_rows
 
 CONFIG = """
 sources:
@@ -47,8 +49,8 @@ def main() -> None:
         here = Path(folder)
         (here / "agent-knowledge.yaml").write_text(CONFIG.format(data=data))
         index(here)
-        docs(here, _rows(data / "retrieval/docs_rag/queries.jsonl"))
-        travel(here, _rows(data / "dialogue/turns.jsonl"))
+        docs(here, read_rows(data / "retrieval/docs_rag/queries.jsonl"))
+        travel(here, read_rows(data / "dialogue/turns.jsonl"))
 
 
 def index(here: Path) -> None:
@@ -87,7 +89,7 @@ def travel(here: Path, turns: Sequence[Row]) -> None:
     routed, seconds = _batch(here, "travel", "route", tasks)
     true = np.array([turn["need"] == "retrieval" for turn in turns])
     chosen = np.array([row["strategy"] == "retrieval" for row in routed])
-    text = np.array([row["signals"]["need"]["retrieval"] for row in routed])
+    text = np.array([row["signals"]["agent_need"]["retrieval"] for row in routed])
     coverage = np.array([row["signals"]["coverage"]["faq"] for row in routed])
     for name, guess in (
         ("majority", np.zeros_like(true)),
@@ -123,10 +125,6 @@ def _run(here: Path, *arguments: str, stdin: str = "") -> str:
     command = [sys.executable, "-m", "agent_knowledge", *arguments]
     ran = subprocess.run(command, cwd=here, input=stdin, capture_output=True, text=True, check=True)
     return ran.stdout
-
-
-def _rows(file: Path) -> list[Row]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":

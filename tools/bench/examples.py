@@ -44,7 +44,7 @@ from agent_knowledge.strategies.few_shot import ExampleChooser
 from agent_knowledge.types import Example
 from tools.bench.peers.endpoint import AT_ONCE, open_chat
 from tools.data.embedding import RememberingMiniLM
-from tools.data.retrieval import read_rows
+from tools.data.rows import read_rows
 
 SETS = {
     "banking77": ("intents/banking77/train.jsonl", "intents/banking77/test.jsonl"),

@@ -31,7 +31,7 @@ from agent_knowledge.ledger import Trial
 from agent_knowledge.trials.evaluate import REPORTS, evaluate
 from agent_knowledge.trials.setup import Settings
 from agent_knowledge.types import Decision
-from tools.data.retrieval import read_rows
+from tools.data.rows import read_rows
 
 SEED = 20261125
 A_LABEL = 10

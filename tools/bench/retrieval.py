@@ -23,7 +23,7 @@ import numpy as np
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.config import AgentProfile, SourceConfig
-from agent_knowledge.search import Hit, Probe, Query
+from agent_knowledge.search import Hit, Hits, Query, SearchResult
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RANKED = 50
+"""Passages; each way of searching contributes as many, so every ranking has its own best."""
 _RRF_CONSTANT = 60
 """Of Cormack, Clarke and Büttcher, "Reciprocal rank fusion" (2009); LangChain's default too."""
 
@@ -103,18 +104,21 @@ def _score(ranking: Ranking, one: RetrievalSet, embedder: RememberingMiniLM) -> 
 def _rankings(
     source: str, store: Path, index: SourceIndex, embedder: RememberingMiniLM
 ) -> Iterator[tuple[str, Ranking]]:
-    def by(score: Callable[[Probe], NDArray[np.float64]]) -> Ranking:
+    def search(query: Query) -> SearchResult:
+        return index.search([query], [source], _RANKED)[0][source]
+
+    def documents(hits: Sequence[Hit]) -> Sequence[str]:
+        return [passage.document for passage in index.passages(hits[:_RANKED])]
+
+    def by(score: Callable[[Hits], NDArray[np.float64]]) -> Ranking:
         def ranking(query: Query) -> Sequence[str]:
-            probe = index.probe([query], [source])[0][source]
-            best = np.argsort(-score(probe), kind="stable")[:_RANKED]
-            hits = [Hit(source=source, passage=int(probe.numbers[i])) for i in best]
-            return [passage.document for passage in index.passages(hits)]
+            hits = search(query).hits
+            return documents(sorted(hits.scored(score(hits)), key=lambda hit: -hit.score))
 
         return ranking
 
     def fused(query: Query) -> Sequence[str]:
-        hits = fuse(list(index.probe([query], [source])[0].values()))
-        return [passage.document for passage in index.passages(hits[:_RANKED])]
+        return documents(fuse([search(query)]))
 
     router = KnowledgeRouter(
         AgentProfile(sources={source: SourceConfig(path="already-indexed")}),
@@ -127,17 +131,17 @@ def _rankings(
 
     yield "this package", retrieved
     yield "  without sub-queries, links", fused
-    yield "dense only", by(lambda probe: probe.dense.astype(np.float64))
-    yield "BM25 only", by(lambda probe: probe.lexical.astype(np.float64))
+    yield "dense only", by(lambda hits: hits.dense.astype(np.float64))
+    yield "BM25 only", by(lambda hits: hits.lexical.astype(np.float64))
     yield "reciprocal rank fusion", by(_reciprocal_ranks)
     ensemble = _ensemble(source, store, embedder)
     if ensemble:
         yield "LangChain's ensemble", ensemble
 
 
-def _reciprocal_ranks(probe: Probe) -> NDArray[np.float64]:
-    scores = np.zeros(len(probe.numbers))
-    for values in (probe.dense, probe.lexical):
+def _reciprocal_ranks(hits: Hits) -> NDArray[np.float64]:
+    scores = np.zeros(len(hits))
+    for values in (hits.dense, hits.lexical):
         best = np.argsort(-values, kind="stable")[:_RANKED]
         scores[best] += 1 / (_RRF_CONSTANT + np.arange(1, len(best) + 1))
     return scores

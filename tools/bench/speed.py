@@ -5,7 +5,9 @@
 One agent has three sources of 10,000 passages each. Their texts are made of sentences of the
 shared corpora, put together anew by chance; their vectors are chance too, since embedding 30,000
 passages would take half an hour, and no search looks at what a vector means. The tasks are real
-questions. Both sides take turns in one run.
+questions, and turns of spoken dialogues with what was said before them, which the router reads as
+well. Both sides take turns in one run. What embeds alone is a model of its own, without the tuned
+layers that the router's has.
 """
 
 from __future__ import annotations
@@ -17,19 +19,20 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.assembly import packaged_embedder
-from agent_knowledge.embedding.minilm import DIMENSIONS
+from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Task, load_router
+from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
 from agent_knowledge.sources.indexing import Indexer
 from agent_knowledge.text import sentences
 from agent_knowledge.types import Matrix
-from tools.data.retrieval import SETS, read_retrieval_sets, read_rows
+from tools.data.retrieval import SETS, read_retrieval_sets
+from tools.data.rows import read_rows
 
 CONFIG = """
 sources:
@@ -39,6 +42,9 @@ sources:
 agents:
   bench: {sources: [one, two, three]}
 """
+TURNS = "dialogue/turns.jsonl"
+MOST_TIMES = 2.5
+"""As long as embedding its text alone a decision may take."""
 PASSAGES = 10_000
 SENTENCES = 5
 """About 90 words a passage."""
@@ -65,18 +71,29 @@ def main() -> None:
     parser.add_argument("--routes", type=int, default=100_000, help="for the memory figure")
     args = parser.parse_args()
     sets = read_retrieval_sets(args.data)
-    if len(sets) < len(SETS):
-        print(f"no retrieval sets at {str(args.data)!r}: pass --data FOLDER")
+    if len(sets) < len(SETS) or not (args.data / TURNS).is_file():
+        print(f"no {TURNS}, or no retrieval sets, in {str(args.data)!r}: pass --data FOLDER")
         return
     tasks = [question.text for one in sets for question in one.questions]
     random.Random(0).shuffle(tasks)
+    turns = read_turns(args.data)
     texts = [str(row["text"]) for one in sets for row in read_rows(one.corpus)]
     with tempfile.TemporaryDirectory() as folder:
         config = write_sources(Path(folder), texts)
         router = load_router(config)
-        one_at_a_time(router, tasks)
+        one_at_a_time("without a history", router, [Task(task) for task in tasks])
+        one_at_a_time("with a history", router, turns)
         many_at_once(router, tasks)
         memory(router, tasks, args.routes)
+
+
+def read_turns(data: Path) -> list[Task]:
+    """Turns of dialogues that others went before, with those."""
+    return [
+        Task(row["task"], history=tuple(Message(m["role"], m["content"]) for m in row["history"]))
+        for row in read_rows(data / TURNS)
+        if row["history"]
+    ]
 
 
 def write_sources(folder: Path, texts: Sequence[str]) -> KnowledgeConfig:
@@ -97,25 +114,29 @@ def write_sources(folder: Path, texts: Sequence[str]) -> KnowledgeConfig:
     return config
 
 
-def one_at_a_time(router: KnowledgeRouter, tasks: Sequence[str]) -> None:
-    """p50 of `route` and of embedding the same task, turn by turn."""
-    embedder = packaged_embedder()  # the router's own: a second one's threads would be in the way
+def one_at_a_time(which: str, router: KnowledgeRouter, tasks: Sequence[Task]) -> None:
+    """p50 of `route` and of embedding the same text, in turn."""
+    embedder = MiniLM()
     alone: list[float] = []
     routed: list[float] = []
     for i, task in enumerate([*tasks[:20], *tasks]):
-        times = _timed(lambda: embedder.embed([task])), _timed(lambda: router.route(task))  # noqa: B023
+        times = _timed(partial(embedder.embed, [task.text])), _timed(partial(router.route, task))
         if i >= 20:
             alone.append(times[0])
             routed.append(times[1])
     a, r = median(alone) * 1000, median(routed) * 1000
-    print(f"one at a time: embedding alone {a:.2f} ms, route {r:.2f} ms (p50): {r / a:.2f} times")
+    print(
+        f"one at a time, {len(tasks)} tasks {which}: embedding the text {a:.2f} ms, route "
+        f"{r:.2f} ms (p50): {r / a:.2f} times, at most {MOST_TIMES} wanted",
+        flush=True,
+    )
 
 
 def many_at_once(router: KnowledgeRouter, tasks: Sequence[str], n: int = 1000) -> None:
     """Throughput of `route_many` beside that of one call of the embedding."""
     batch = list(islice(cycle(tasks), n))
     batch = [f"{task} ({i})" for i, task in enumerate(batch)]  # no text twice
-    embedder = packaged_embedder()  # the router's own: a second one's threads would be in the way
+    embedder = MiniLM()
     turns = [
         (_timed(lambda: embedder.embed(batch)), _timed(lambda: router.route_many(batch)))
         for _ in range(5)

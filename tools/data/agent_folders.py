@@ -15,6 +15,7 @@ from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, loa
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import SourceError
 from agent_knowledge.ports import Embedder
+from agent_knowledge.signals.fits import Weights
 from agent_knowledge.types import Passage
 from tools.data.agents import TASKS, LabelledAgent, LabelledTask
 from tools.data.documents import CACHE, MANIFEST, fetch_documents
@@ -41,9 +42,9 @@ class IndexedAgent:
         """What the agent has at hand."""
         return self.config.agent()
 
-    def router(self) -> KnowledgeRouter:
-        """Open its router as the package has it."""
-        return load_router(self.config, embedding=self.embedder)
+    def router(self, weights: Weights | None = None) -> KnowledgeRouter:
+        """Open its router, as the package has it or with other weights."""
+        return load_router(self.config, embedding=self.embedder, weights=weights)
 
     def finds(self, task: LabelledTask, passages: Iterable[Passage]) -> bool:
         """Whether one of some passages is of a document that is relevant to a task.

@@ -2,30 +2,71 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
-from agent_knowledge.types import Matrix
+from agent_knowledge.types import Matrix, TextStates
 
 
 class RememberingMiniLM:
-    """Satisfies `ports.Embedder`, and LangChain's `Embeddings` by its two methods."""
+    """Satisfies `ports.Embedder` and `ports.TextEncoder`, and LangChain's `Embeddings`."""
 
     name = "minilm"
 
-    def __init__(self) -> None:
-        self._inner = MiniLM()
+    def __init__(self, layers: Path | None = None, kept: Path | None = None) -> None:
+        """Prepare.
+
+        Args:
+            layers: Other tuned layers than the packaged ones.
+            kept: A file that vectors are kept in from one process to the next.
+        """
+        self._embedder = MiniLM()  # without the tuned layers, which documents don't need
+        self._encoder = MiniLM(layers=layers)
         self._known: dict[str, Any] = {}
+        self._read: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._kept = kept
+        if kept and kept.is_file():
+            with np.load(kept, allow_pickle=False) as data:
+                self._known = dict(zip(data["keys"].tolist(), data["vectors"], strict=True))
+
+    @property
+    def version(self) -> str:
+        """See `ports.TextEncoder`."""
+        return self._encoder.version
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Embed texts; see `ports.Embedder`."""
-        new = list(dict.fromkeys(text for text in texts if text not in self._known))
-        self._known.update(zip(new, self._inner.embed(new), strict=True))
-        found = [self._known[text] for text in texts]
+        keys = [_key(text) for text in texts]
+        new = {k: text for k, text in zip(keys, texts, strict=True) if k not in self._known}
+        self._known.update(zip(new, self._embedder.embed(list(new.values())), strict=True))
+        found = [self._known[key] for key in keys]
         return np.array(found, dtype=np.float32).reshape(len(texts), DIMENSIONS)
+
+    def read(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> TextStates:
+        """Read texts; see `ports.TextEncoder`."""
+        pairs = list(zip(texts, contexts or [""] * len(texts), strict=True))
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in self._read]
+        if new:
+            made = self._encoder.read([text for text, _ in new], [context for _, context in new])
+            rows = zip(made.vectors, made.states, strict=True)
+            self._read.update(zip(new, rows, strict=True))
+        found = [self._read[pair] for pair in pairs]
+        vectors, states = (
+            np.array([row[i] for row in found], np.float32).reshape(len(texts), DIMENSIONS)
+            for i in (0, 1)
+        )
+        return TextStates(vectors=vectors, states=states)
+
+    def keep(self) -> None:
+        """Write the vectors into the file that was given."""
+        if self._kept and self._known:
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(self._kept, keys=np.array(list(self._known)), vectors=[*self._known.values()])
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's name for it."""
@@ -34,3 +75,7 @@ class RememberingMiniLM:
     def embed_query(self, text: str) -> list[float]:
         """LangChain's name for it."""
         return self.embed([text])[0].tolist()
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

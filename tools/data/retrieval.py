@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from tools.data.rows import read_rows
 
 SETS = ("docs_rag", "hotpot", "musique")
 
@@ -27,12 +27,6 @@ class RetrievalSet:
     name: str
     corpus: Path
     questions: tuple[Question, ...]
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a file of JSON lines."""
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
 
 
 def read_retrieval_sets(data: Path, names: Sequence[str] = SETS) -> list[RetrievalSet]:

@@ -13,11 +13,12 @@ from typing import Literal
 
 from agent_knowledge.config.schema import PriceConfig
 from agent_knowledge.decision.rules import ORDER, RULES
-from agent_knowledge.ledger import RungResult, Trial
+from agent_knowledge.ledger import Trial
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.advice.ground import Ground
+from agent_knowledge.trials.advice.ground import Ground, rung_below
 from agent_knowledge.trials.advice.money import Load, Money, Range, Terms, about_range, money
 from agent_knowledge.trials.advice.questions import Finding, answer_all, evaluate_command, untried
+from agent_knowledge.trials.open_gate import percent
 from agent_knowledge.trials.prices import price_of
 from agent_knowledge.types import Reason, Rung
 
@@ -173,7 +174,7 @@ def terms_of(ground: Ground, costs: Costs) -> Terms:
     runs, per_year = costs.runs_per_year, ground.set_frequency().per_year
     if runs is None and per_year is not None:
         runs = 1 + per_year
-    told = costs.usd_per_run
+    told, gate = costs.usd_per_run, ground.trial.open_gate if ground.trial else None
     span: Range = Terms().usd_per_run if told is None else (told, told)
     return Terms(
         price=price_of(costs.prices, ground.trial.model if ground.trial else costs.model),
@@ -182,6 +183,7 @@ def terms_of(ground: Ground, costs: Costs) -> Terms:
         runs_per_year=runs,
         hosting_usd_per_month=hosting,
         volume_per_month=costs.volume_per_month,
+        share=gate.share if gate else None,
     )
 
 
@@ -226,14 +228,23 @@ def pays(reckoned: Money | None) -> str:
     if reckoned.outcome == "unknown":
         return "the break-even is unknown, as the price of the model below is"
     if even is None:
-        return "for what it does, never by its tokens: a task costs no less"
+        return f"for what it does, never by its tokens: {no_saving(reckoned)}"
     least, most = even
     bound = "no less than " * reckoned.lower_bound
     text = f"it breaks even at {bound}{about_range(even)} tasks a month"
+    if reckoned.terms.share is not None:
+        text += f", of which it would serve {percent(reckoned.share)}"
     if volume is None:
         return text
     side = "above" if volume >= most else "below" if volume < least else "within"
     return f"{text}; {volume:,.0f} are {side} that"
+
+
+def no_saving(reckoned: Money) -> str:
+    """Why a task saves nothing, in words."""
+    if reckoned.share == 0:
+        return "its gate would let it serve none of the trial's cases"
+    return "a task costs no less on the fine-tuned model"
 
 
 def _instead(verdict: Verdict, why: tuple[Reason, ...], lowest: Rung | None) -> tuple[Reason, ...]:
@@ -248,7 +259,7 @@ def _instead(verdict: Verdict, why: tuple[Reason, ...], lowest: Rung | None) -> 
 
 def _measured(trial: Trial) -> Load | None:
     """As measured; without a fine-tuned rung, that would read what the bare prompt reads."""
-    below, tuned = _below(trial), trial.result("fine_tuned")
+    below, tuned = rung_below(trial), trial.result("fine_tuned")
     read = tuned or trial.result("prompt")
     if below is None or read is None:
         return None
@@ -262,10 +273,3 @@ def _measured(trial: Trial) -> Load | None:
         origin=f"trial {trial.id} of {trial.at[:10]}{what}",
         estimated=tuned is None,
     )
-
-
-def _below(trial: Trial) -> RungResult | None:
-    """The rung that a fine-tuned model would stand in for: the recommended one, or the best."""
-    below = [row for row in trial.rungs if row.rung != "fine_tuned"]
-    chosen = next((row for row in below if row.rung == trial.recommended), None)
-    return chosen or max(below, key=lambda row: row.score, default=None)

@@ -12,7 +12,7 @@ from agent_knowledge.decision.proof import fallen
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.examples.sets import digest_of, read_examples
 from agent_knowledge.history import Change, History, per_year
-from agent_knowledge.ledger import Ledger, TrackRecord, Trial
+from agent_knowledge.ledger import Ledger, RungResult, TrackRecord, Trial
 from agent_knowledge.trials.prices import PACKAGED
 from agent_knowledge.types import Example
 
@@ -207,6 +207,13 @@ def times(per_year: float | None) -> str:
     if per_year in {0, 1}:
         return "once a year" if per_year else "never"
     return f"{per_year:,.0f} times a year" if per_year > 9 else f"{per_year:.2g} times a year"
+
+
+def rung_below(trial: Trial) -> RungResult | None:
+    """The rung that a fine-tuned model would stand in for: the recommended one, or the best."""
+    below = [row for row in trial.rungs if row.rung != "fine_tuned"]
+    chosen = next((row for row in below if row.rung == trial.recommended), None)
+    return chosen or max(below, key=lambda row: row.score, default=None)
 
 
 def _seen(changes: Sequence[Change], now: datetime) -> float | None:

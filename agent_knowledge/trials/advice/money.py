@@ -1,8 +1,9 @@
 """What fine-tuning costs and saves: training runs and a host against the tokens of a prompt.
 
 The guide's costs are fixed (training, hosting, one more run for each update); what a fine-tuned
-model saves grows with the number of tasks. Where the two meet is the volume at which it breaks
-even. What is unknown is counted as nothing, so that a figure is then a lower bound, and named.
+model saves grows with the number of tasks that its gate lets it serve; the others stay on the rung
+below. Where the two meet is the volume at which it breaks even. What is unknown is counted as
+nothing, so that a figure is then a lower bound, and named.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from agent_knowledge.types import Rung
 
 Range = tuple[float, float]
 """Least and most."""
-Gap = Literal["price", "tuned_price", "runs_per_year", "hosting"]
+Gap = Literal["price", "tuned_price", "runs_per_year", "hosting", "share"]
 """What the money rests on and nobody told."""
 GAPS: dict[Gap, tuple[str, str]] = {
     "price": ("the price of the model below", "prices.MODEL in the configuration"),
@@ -32,6 +33,10 @@ GAPS: dict[Gap, tuple[str, str]] = {
     "hosting": (
         "the host of the fine-tuned model (counted as free)",
         "--hosting-usd N, or hosting_usd_per_month of the endpoint",
+    ),
+    "share": (
+        "the share of the tasks that its gate would let it serve (counted as all)",
+        "agent-knowledge evaluate, with an endpoint for the set in the configuration",
     ),
 }
 """What each gap is, and what tells it."""
@@ -78,6 +83,7 @@ class Terms:
         runs_per_year: Training runs in the first year: the first, and one for each update.
         hosting_usd_per_month: Of the fine-tuned model's host.
         volume_per_month: Tasks a month.
+        share: Of the tasks, what the gate would let the fine-tuned model serve, 0..1.
     """
 
     price: PriceConfig | None = None
@@ -86,6 +92,7 @@ class Terms:
     runs_per_year: float | None = None
     hosting_usd_per_month: float | None = None
     volume_per_month: float | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +105,13 @@ class Money:
         training_usd_per_month: Training runs, spread over a year.
         fixed_usd_per_month: Training and hosting, whatever the volume.
         below_usd_per_task: A task on the rung below; None where its price is unknown.
-        tuned_usd_per_task: A task on the fine-tuned model.
+        tuned_usd_per_task: A task that the fine-tuned model serves.
         outcome: `at` a volume; `never`, as a task saves nothing; or `unknown`.
         break_even_per_month: Tasks a month at which both cost the same, from the cheapest to the
             dearest training run; None unless `outcome` is `at`.
+        share: Of the tasks, what it serves, 0..1: all where nobody told.
         gaps: What is unknown. `price` leaves the outcome unknown; each other one is counted as the
-            least that it can be (no hosting, free tokens, a single run).
+            least that it can cost (no hosting, free tokens, a single run, every task served).
     """
 
     load: Load
@@ -114,28 +122,32 @@ class Money:
     tuned_usd_per_task: float
     outcome: Literal["at", "never", "unknown"]
     break_even_per_month: Range | None
+    share: float
     gaps: tuple[Gap, ...]
 
     @property
     def lower_bound(self) -> bool:
         """Fine-tuning costs at least this, and breaks even at this volume at the earliest."""
-        return any(gap != "price" for gap in self.gaps)
+        left_below = self.share < 1  # whose cost nobody knows without the price below
+        return any(gap != "price" or left_below for gap in self.gaps)
 
     @property
     def saved_usd_per_task(self) -> float | None:
-        """What a task costs less on the fine-tuned model; below 0 where it costs more."""
+        """What a task costs less on average, whoever serves it; below 0 where it costs more."""
         if self.below_usd_per_task is None:
             return None
-        return self.below_usd_per_task - self.tuned_usd_per_task
+        return self.share * (self.below_usd_per_task - self.tuned_usd_per_task)
 
     def below_usd_per_month(self, volume: float) -> float | None:
         """The rung below, at a volume of tasks a month; None where its price is unknown."""
         return None if self.below_usd_per_task is None else volume * self.below_usd_per_task
 
     def tuned_usd_per_month(self, volume: float) -> Range:
-        """The fine-tuned model, at a volume of tasks a month."""
+        """The fine-tuned model, and the rung below for what it does not serve, at a volume."""
         least, most = self.fixed_usd_per_month
-        return least + volume * self.tuned_usd_per_task, most + volume * self.tuned_usd_per_task
+        below = (1 - self.share) * (self.below_usd_per_task or 0)
+        tasks = volume * (self.share * self.tuned_usd_per_task + below)
+        return least + tasks, most + tasks
 
 
 def money(load: Load, terms: Terms) -> Money:
@@ -152,7 +164,8 @@ def money(load: Load, terms: Terms) -> Money:
     fixed = (training[0] + hosting, training[1] + hosting)
     below = cost_usd(terms.price, load.below_in, load.below_out) if terms.price else None
     tuned = cost_usd(terms.tuned_price or _FREE, load.tuned_in, load.tuned_out)
-    outcome, even = _break_even(fixed, below, tuned)
+    share = 1.0 if terms.share is None else terms.share
+    outcome, even = _break_even(fixed, None if below is None else share * (below - tuned))
     return Money(
         load=load,
         terms=terms,
@@ -162,16 +175,16 @@ def money(load: Load, terms: Terms) -> Money:
         tuned_usd_per_task=tuned,
         outcome=outcome,
         break_even_per_month=even,
+        share=share,
         gaps=_gaps(terms),
     )
 
 
 def _break_even(
-    fixed: Range, below: float | None, tuned: float
+    fixed: Range, saved: float | None
 ) -> tuple[Literal["at", "never", "unknown"], Range | None]:
-    if below is None:
+    if saved is None:
         return "unknown", None
-    saved = below - tuned
     if saved <= 0:
         return "never", None
     return "at", (fixed[0] / saved, fixed[1] / saved)
@@ -183,6 +196,7 @@ def _gaps(terms: Terms) -> tuple[Gap, ...]:
         "tuned_price": terms.tuned_price,
         "runs_per_year": terms.runs_per_year,
         "hosting": terms.hosting_usd_per_month,
+        "share": terms.share,
     }
     return tuple(gap for gap, value in known.items() if value is None)
 

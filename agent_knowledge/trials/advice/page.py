@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent_knowledge.markup import Html, element
-from agent_knowledge.trials.advice.advise import Advice
+from agent_knowledge.trials.advice.advise import Advice, no_saving
 from agent_knowledge.trials.advice.money import GAPS, Gap, Money, Range, about, about_range
+from agent_knowledge.trials.open_gate import percent
 from agent_knowledge.trials.pages.chart import Line, Mark, Words, curves, spread
 from agent_knowledge.trials.pages.page import facts, page, save, section, table
 from agent_knowledge.types import RUNGS, Reason
@@ -49,6 +50,7 @@ def money_rows(money: Money) -> list[tuple[str, str]]:
         ("figures", load.origin),
         ("prompt tokens below", f"{load.below_in:,.0f} a task on {load.rung}"),
         ("prompt tokens fine-tuned", f"{load.tuned_in:,.0f} a task ({load.saved_in:,.0f} saved)"),
+        ("tasks that it would serve", _share(money)),
         ("1,000 tasks below", _usd(below and below * 1_000)),
         ("1,000 tasks fine-tuned", _at_least(money, "tuned_price", money.tuned_usd_per_task)),
         ("training runs in the first year", runs),
@@ -72,7 +74,7 @@ def break_even(money: Money) -> str:
     if even is None:
         if money.outcome == "unknown":
             return "unknown: the price of the model below is"
-        return "never: a task costs no less on the fine-tuned model"
+        return f"never: {no_saving(money)}"
     return f"{about_range(even)}{', at least' * money.lower_bound}"
 
 
@@ -159,6 +161,12 @@ def _marks(money: Money) -> list[Mark]:
     if volume:
         marks.append(Mark(label=f"your volume {volume:,.0f}", x=volume))
     return marks
+
+
+def _share(money: Money) -> str:
+    if money.terms.share is None:
+        return "unknown, counted as all"
+    return f"{percent(money.share)} of the trial's cases; the rest stays on {money.load.rung}"
 
 
 def _at_least(money: Money, gap: Gap, usd_per_task: float) -> str:

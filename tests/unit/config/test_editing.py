@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent_knowledge.config import KnowledgeConfig, Thresholds
-from agent_knowledge.config.editing import put_thresholds, thresholds_block, write_thresholds
+from agent_knowledge.config import KnowledgeConfig, Leaning
+from agent_knowledge.config.editing import leaning_block, put_leaning, write_leaning
 from agent_knowledge.errors import ConfigError
 
-WANTED = Thresholds(gap=0.65, fresh=0.4)
-LINE = "thresholds: {gap: 0.65, fresh: 0.4}"
+WANTED = Leaning(retrieval=0.65, few_shot=-0.4)
+LINE = "leaning: {retrieval: 0.65, few_shot: -0.4}"
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,17 @@ LINE = "thresholds: {gap: 0.65, fresh: 0.4}"
             id="no policy, other indentation",
         ),
         pytest.param(
-            "# top\n---\nagents:\n  x:\n    policy:\n      thresholds:\n"
-            "        fresh: 0.60  # was 0.7\n        coverage: 0.50\n...\n",
-            "0.60  # was 0.7\n        coverage: 0.50\n",
-            "0.4  # was 0.7\n        coverage: 0.50\n        gap: 0.65\n",
-            id="thresholds in a block",
+            "# top\n---\nagents:\n  x:\n    policy:\n      leaning:\n"
+            "        few_shot: +1.60  # was 0.7\n        # the end\n...\n",
+            "+1.60  # was 0.7\n        # the end\n",
+            "-0.4  # was 0.7\n        # the end\n        retrieval: 0.65\n",
+            id="a leaning in a block",
         ),
         pytest.param(
-            "agents:\n  x: {policy: {thresholds: {fresh: 0.9, # f\n    gap: }}}\n",
-            "0.9, # f\n    gap: }",
-            "0.4, # f\n    gap: 0.65 }",
-            id="thresholds in braces, one empty",
+            "agents:\n  x: {policy: {leaning: {few_shot: 0.9, # f\n    retrieval: }}}\n",
+            "0.9, # f\n    retrieval: }",
+            "-0.4, # f\n    retrieval: 0.65 }",
+            id="a leaning in braces, one key empty",
         ),
         pytest.param(
             "sources: {docs: {path: d}}\nagents:\n  x: { sources: [ docs ] }  # c\n",
@@ -81,19 +81,22 @@ LINE = "thresholds: {gap: 0.65, fresh: 0.4}"
         ),
     ],
 )
-def test_only_the_thresholds_change_in_the_text(text: str, old: str, new: str):
+def test_only_the_leaning_changes_in_the_text(text: str, old: str, new: str):
     assert text.count(old) == 1
-    assert put_thresholds(text, "x", WANTED) == text.replace(old, new)
+    assert put_leaning(text, "x", WANTED) == text.replace(old, new)
 
 
 def test_what_a_policy_takes_from_an_anchor_is_written_out():
     text = (
-        "agents:\n  y:\n    policy: &base\n      thresholds: {pattern: 0.3}\n"
+        "agents:\n  y:\n    policy: &base\n      leaning: {few_shot: 0.3}\n"
         "  x:\n    policy:\n      <<: *base\n"
     )
-    config = KnowledgeConfig.parse(put_thresholds(text, "x", Thresholds(pattern=0.3, fresh=0.4)))
-    assert config.agents["x"].policy.thresholds == Thresholds(pattern=0.3, fresh=0.4)
-    assert config.agents["y"].policy.thresholds == Thresholds(pattern=0.3)
+    wanted = Leaning(few_shot=0.3, retrieval=0.4)
+    config = KnowledgeConfig.parse(put_leaning(text, "x", wanted))
+    assert config.agents["x"].policy.leaning == wanted
+    assert config.agents["y"].policy.leaning == Leaning(few_shot=0.3)
+    back = KnowledgeConfig.parse(put_leaning(text, "x", Leaning()))
+    assert back.agents["x"].policy.leaning == Leaning()
 
 
 @pytest.mark.parametrize(
@@ -106,19 +109,19 @@ def test_what_a_policy_takes_from_an_anchor_is_written_out():
     ],
 )
 def test_where_more_would_change_it_is_refused(text: str):
-    with pytest.raises(ConfigError, match=r"agents\.x\.policy\.thresholds: cannot be set"):
-        put_thresholds(text, "x", WANTED)
+    with pytest.raises(ConfigError, match=r"agents\.x\.policy\.leaning: cannot be set"):
+        put_leaning(text, "x", WANTED)
 
 
 def test_an_unknown_agent_is_named():
     with pytest.raises(ConfigError, match="did you mean 'support'"):
-        put_thresholds("agents: {support: {}}", "suport", WANTED)
+        put_leaning("agents: {support: {}}", "suport", WANTED)
 
 
 def test_the_block_sets_what_is_not_the_default_and_what_goes_back_to_it():
-    block = thresholds_block("1", Thresholds(pattern=0.3), Thresholds(fresh=0.4))
-    wanted = {"fresh": 0.4, "pattern": 0.5}
-    assert yaml.safe_load(block) == {"agents": {"1": {"policy": {"thresholds": wanted}}}}
+    block = leaning_block("1", Leaning(few_shot=0.3), Leaning(retrieval=-0.4))
+    wanted = {"retrieval": -0.4, "few_shot": 0.0}
+    assert yaml.safe_load(block) == {"agents": {"1": {"policy": {"leaning": wanted}}}}
 
 
 def test_a_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path: Path):
@@ -126,11 +129,11 @@ def test_a_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path: Path):
     file.write_text("agents: {x: {}}  # mine\n")
     file.chmod(0o640)
     link.symlink_to(file)
-    write_thresholds(link, "x", WANTED)
+    write_leaning(link, "x", WANTED)
     assert link.is_symlink()
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert file.read_text().endswith("  # mine\n")
-    assert KnowledgeConfig.from_yaml(file).agents["x"].policy.thresholds == WANTED
+    assert KnowledgeConfig.from_yaml(file).agents["x"].policy.leaning == WANTED
     assert sorted(tmp_path.iterdir()) == [link, file]
 
 
@@ -138,11 +141,11 @@ def test_a_file_that_is_refused_is_as_it_was(tmp_path: Path):
     file = tmp_path / "c.yaml"
     file.write_text("agents: {x}\n")
     with pytest.raises(ConfigError):
-        write_thresholds(file, "x", WANTED)
+        write_leaning(file, "x", WANTED)
     assert file.read_text() == "agents: {x}\n"
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path):
-    with pytest.raises(ConfigError, match="put the thresholds there yourself"):
-        write_thresholds(tmp_path / "gone.yaml", "x", WANTED)
+    with pytest.raises(ConfigError, match="put the leaning there yourself"):
+        write_leaning(tmp_path / "gone.yaml", "x", WANTED)

@@ -142,6 +142,9 @@ def test_the_first_line_names_the_file_and_counts_the_faults(tmp_path: Path):
         ("agents: {x: {policy: {k: .nan}}}", "agents.x.policy.k (line 1): nan"),
         ("agents: {x: {policy: {thresholds: {fresh: .inf}}}}", "thresholds.fresh (line 1): inf"),
         ("agents: {x: {policy: {thresholds: {fresh: .nan}}}}", "thresholds.fresh (line 1): nan"),
+        ("agents: {x: {policy: {leaning: {few_shot: .nan}}}}", "leaning.few_shot (line 1): nan"),
+        ("agents: {x: {policy: {leaning: {retrieval: -5.1}}}}", "leaning.retrieval (line 1): -5.1"),
+        ("agents: {x: {policy: {leaning: {direct: 1}}}}", "leaning.direct (line 1): unknown key"),
         (
             SET + "endpoints: {e: {model: m, serves: s,\n training: {data_as_of: 2026-13-45}}}",
             "endpoints.e.training.data_as_of (line 3): '2026-13-45' is not accepted",
@@ -166,6 +169,16 @@ def test_the_first_line_names_the_file_and_counts_the_faults(tmp_path: Path):
 )
 def test_a_fault_is_named_with_its_place_and_value(text: str, fault: str):
     assert fault in "\n".join(faults_of(text))
+
+
+@pytest.mark.parametrize(("gone", "instead"), [("gap", "retrieval"), ("clear_pattern", "pattern")])
+def test_a_threshold_that_is_gone_says_what_became_of_it_and_what_to_do(gone: str, instead: str):
+    text = f"agents:\n  x:\n    policy:\n      thresholds: {{{gone}: 0.7, fresh: 0.4}}"
+    (fault,) = faults_of(text)
+    assert fault.startswith(f"agents.x.policy.thresholds.{gone} (line 4): is gone: ")
+    assert f"'{instead}' is its threshold" in fault
+    assert "take this key out" in fault
+    assert "'agent-knowledge tune' fits policy.leaning" in fault
 
 
 @pytest.mark.parametrize("text", ["- a\n- b", "just words", "42"])

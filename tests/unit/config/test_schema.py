@@ -10,6 +10,7 @@ from agent_knowledge.config import (
     EndpointConfig,
     ExampleSetConfig,
     KnowledgeConfig,
+    Leaning,
     Policy,
     SourceConfig,
     StoreConfig,
@@ -178,6 +179,7 @@ SECTIONS = {
     "`agents.NAME`": AgentConfig,
     "`agents.NAME.policy`": Policy,
     "`agents.NAME.policy.thresholds`": Thresholds,
+    "`agents.NAME.policy.leaning`": Leaning,
 }
 
 

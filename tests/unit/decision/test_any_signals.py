@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -35,6 +36,8 @@ ENDPOINTS: st.SearchStrategy[dict[str, Any] | None] = st.none() | st.fixed_dicti
 )
 
 
+LOOKED_UP = {"facts-need-retrieval", "fresh-needs-retrieval"}
+FACTS_REFUSED = ("fine_tuned", "no-new-facts")
 VERDICT = NeedVerdict(model="m", need="retrieval", reason="asks for a price")
 
 
@@ -108,6 +111,22 @@ def test_every_decision_holds_together(case: tuple[Task, Signals, AgentProfile])
         refused = f"the caller asks for {task.strategy}, but"
         assert any(r.text.startswith(refused) for r in decision.rejected)
     assert (decision.reasons[-1].text.startswith("m, asked")) == (signals.asked is not None)
+
+
+@settings(deadline=None)
+@given(cases())
+def test_an_endpoint_lacks_facts_just_where_the_agent_without_it_would_look_them_up(
+    case: tuple[Task, Signals, AgentProfile],
+):
+    _, signals, agent = case
+    task, signals = Task("t"), replace(signals, asks_sources=False)
+    policy = agent.policy.model_copy(update={"citations": "when_retrieved"})
+    without = agent.model_copy(update={"policy": policy, "endpoint": None, "endpoint_name": None})
+    endpoint = EndpointConfig(model="m", serves="triage", allow_unproven=True)
+    agent = without.model_copy(update={"endpoint": endpoint, "endpoint_name": "ft"})
+    looked_up = decide(task, signals, "q", without).reasons[0].rule in LOOKED_UP
+    rows = decide(task, signals, "q", agent).rejected
+    assert looked_up == any((r.strategy, r.rule) == FACTS_REFUSED for r in rows)
 
 
 @settings(deadline=None)

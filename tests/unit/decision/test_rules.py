@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from agent_knowledge.config import AgentProfile, ExampleSetConfig
-from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.decision.evidence import likely_of, with_verdict
 from agent_knowledge.decision.rules import ORDER, RULES
 from agent_knowledge.decision.step_down import step_down
-from agent_knowledge.types import Decision, Plan, Reason, Rejection, Signals
+from agent_knowledge.types import Decision, NeedVerdict, Plan, Reason, Rejection, Signals
 
 
 def test_the_rules_are_the_guides():
@@ -44,23 +44,17 @@ NEED = {"direct": 0.4, "retrieval": 0.4, "few_shot": 0.2}
 
 def test_without_further_evidence_the_text_alone_decides():
     signals = Signals(need=NEED)  # pyright: ignore[reportArgumentType]
-    assert weigh(signals).need == pytest.approx(NEED)
+    assert likely_of(signals) == NEED
 
 
-def test_coverage_and_match_move_the_odds_their_way_and_none_settles_it_alone():
-    def weighed(coverage: float, match: float) -> dict[str, float]:
-        signals = Signals(
-            need=NEED,  # pyright: ignore[reportArgumentType]
-            coverage={"a": coverage, "web": None, "b": 0.0},
-            pattern={"s": match},
-        )
-        return {str(need): share for need, share in weigh(signals).need.items()}
-
-    assert weighed(0.8, 0.5)["retrieval"] > 0.7 > weighed(0.5, 0.5)["retrieval"]
-    assert weighed(0.5, 0.9)["few_shot"] > weighed(0.5, 0.5)["few_shot"]
-    for extreme in (0.0, 1.0):
-        assert all(0.02 < share < 0.95 for share in weighed(extreme, 0.5).values())
-    assert sum(weighed(0.3, 0.7).values()) == pytest.approx(1)
+def test_a_judges_word_raises_what_it_names_and_nothing_to_certainty():
+    likely = {"direct": 0.7, "retrieval": 0.2, "few_shot": 0.1}
+    signals = Signals(need=NEED, likely=likely)  # pyright: ignore[reportArgumentType]
+    told = with_verdict(signals, NeedVerdict(model="m", need="retrieval", reason="a price"))
+    assert likely_of(told)["retrieval"] == pytest.approx(2 / 2.8)
+    assert sum(likely_of(told).values()) == pytest.approx(1)
+    nothing = with_verdict(signals, NeedVerdict(model="m", need=None, reason="timed out"))
+    assert likely_of(nothing) == likely
 
 
 def test_a_failed_endpoint_steps_down_to_the_examples_of_its_set():

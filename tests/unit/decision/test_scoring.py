@@ -22,6 +22,7 @@ def test_each_strategy_counts_the_same_in_macro_f1():
     assert score.accuracy == pytest.approx(0.9)
     assert score.f1 == pytest.approx({"direct": 16 / 17, "retrieval": 2 / 3})
     assert score.macro_f1 == pytest.approx((16 / 17 + 2 / 3) / 2)
+    assert score.recall == {"direct": 1.0, "retrieval": 0.5}
 
 
 def test_a_strategy_that_no_case_is_labelled_with_is_only_a_miss():

@@ -1,1 +1,1 @@
-"""What one would use instead of our router, each behind the same small face."""
+"""What one would use instead of ours, and models that the benches ask."""

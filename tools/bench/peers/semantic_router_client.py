@@ -12,16 +12,12 @@ import subprocess
 import sys
 import venv
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from agent_knowledge.errors import RunError
-from tools.bench.peers.verdict import Verdict
-from tools.bench.routing_sets import RoutingSet, lessons
-from tools.train.need_data import Tasks
 
 NEWEST = "semantic-router>=1.1.1,<1.2"
 """The newest release when this was measured."""
@@ -41,7 +37,7 @@ _HOME = _ROOT / "build" / "semantic-router"
 _PYTHON = _HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def install() -> None:
+def _install() -> None:
     """Make its environment, or bring it up to date.
 
     Raises:
@@ -63,6 +59,24 @@ def installed() -> bool:
         return False
     command = [_PYTHON, "-c", "import semantic_router"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def started(stack: ExitStack, *, install: bool) -> SemanticRouter | None:
+    """Start it where it is installed; None, with a word on the standard error, where it is not.
+
+    Args:
+        stack: Ends it.
+        install: Whether to install it first.
+    """
+    try:
+        if install:
+            _install()
+    except RunError as error:
+        print(error, file=sys.stderr)
+    if installed():
+        return stack.enter_context(SemanticRouter())
+    print("semantic-router is not installed: pass --peers", file=sys.stderr)
+    return None
 
 
 class SemanticRouter:
@@ -89,27 +103,24 @@ class SemanticRouter:
         self._worker.kill()
         self._worker.communicate()
 
-    def judge(self, one: RoutingSet, tasks: Tasks, examples: Sequence[str] = ()) -> Verdict:
-        """Judge a set fold by fold, as `judge_texts` does; the last fold's router is timed.
+    def judge(
+        self, told: Sequence[tuple[str, str]], texts: Sequence[str]
+    ) -> list[tuple[str | None, float]]:
+        """Judge texts by a router that knows certain utterances alone.
+
+        Args:
+            told: Utterances and their routes.
+            texts: What is judged.
+
+        Returns:
+            Per text the route that it is given, None for none, and the confidence, 0..1.
 
         Raises:
             RunError: The worker died.
         """
-        named = np.empty(len(one.tasks), dtype=object)
-        confidence = np.zeros(len(one.tasks))
-        asked, ms = one.texts, 0.0
-        for fold in one.folds:
-            answer = self._ask(
-                train=[
-                    *lessons(one, tasks, fold),
-                    *((text, one.label("few_shot")) for text in examples),
-                ],
-                judge=[asked[place] for place in fold.judged],
-                timed=[task.text for task in one.timed] if fold is one.folds[-1] else asked[:1],
-            )
-            named[fold.judged], confidence[fold.judged] = answer["named"], answer["confidence"]
-            self.how, ms = answer["how"], answer["ms"]
-        return Verdict(named=named.tolist(), confidence=confidence, ms=ms)
+        answer = self._ask(train=list(told), judge=list(texts))
+        self.how = answer["how"]
+        return list(zip(answer["named"], answer["confidence"], strict=True))
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         stdin, stdout = self._worker.stdin, self._worker.stdout

@@ -1,13 +1,13 @@
 """semantic-router behind JSON lines, in the virtual environment that its client makes.
 
-A line in: `{"train": [[text, route], ...], "judge": [text, ...], "timed": [text, ...]}`.
-A line out: `{"named": [route, ...], "confidence": [number, ...], "ms": number, "how": text}`.
+A line in: `{"train": [[text, route], ...], "judge": [text, ...]}`.
+A line out: `{"named": [route or null, ...], "confidence": [number, ...], "how": text}`.
 
 Its guide says to fit on queries that no route holds, so some training rows are kept from the routes
 while it fits, and given to them afterwards. Of its three ways to add up the nearest
 utterances it takes the one that its own report of the fit finds the most accurate. Fits and
 judgements run on a loop of our own, since its own hands every query to a thread, at ten times the
-cost; what is timed is the plain call that its guide shows.
+cost.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from statistics import median
 from typing import Any
 
 from semantic_router import IndexedRouter, Route  # pyright: ignore[reportMissingImports]
@@ -37,22 +35,14 @@ _KNOWN: dict[str, list[float]] = {}
 
 
 class Encoder(DenseEncoder):  # pyright: ignore[reportUntypedBaseClass]
-    """The packaged MiniLM, embedding whatever it is asked to."""
+    """The packaged MiniLM, embedding each text once."""
 
     name: str = "minilm"
 
     def __call__(self, docs: list[Any]) -> list[list[float]]:
         """Embed texts."""
-        return _MINILM.embed(docs).tolist()
-
-
-class RememberingEncoder(Encoder):
-    """The same, embedding each text once; fits and judgements share it, timings do not."""
-
-    def __call__(self, docs: list[Any]) -> list[list[float]]:
-        """Embed texts."""
         new = [text for text in dict.fromkeys(docs) if text not in _KNOWN]
-        _KNOWN.update(zip(new, super().__call__(new), strict=True))
+        _KNOWN.update(zip(new, _MINILM.embed(new).tolist(), strict=True))
         return [_KNOWN[text] for text in docs]
 
 
@@ -63,14 +53,12 @@ def main() -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Fit, judge, and time."""
+    """Fit and judge."""
     router, how = fit(request["train"])
     choices = asyncio.run(_choices(router, request["judge"]))
-    router.encoder = Encoder()
     return {
         "named": [choice.name for choice in choices],
         "confidence": [choice.confidence for choice in choices],
-        "ms": _median_ms(router, request["timed"]),
         "how": how,
     }
 
@@ -99,16 +87,7 @@ def _router(rows: Sequence[Row], **options: Any) -> Any:
         Route(name=name, utterances=[text for text, of in rows if of == name])
         for name in sorted({of for _, of in rows})
     ]
-    return IndexedRouter(encoder=RememberingEncoder(), routes=routes, **options)
-
-
-def _median_ms(router: Any, texts: Sequence[str]) -> float:
-    spent: list[float] = []
-    for text in [*texts[:1], *texts]:
-        started = time.perf_counter()
-        router(text)
-        spent.append(time.perf_counter() - started)
-    return median(spent[1:]) * 1000
+    return IndexedRouter(encoder=Encoder(), routes=routes, **options)
 
 
 if __name__ == "__main__":

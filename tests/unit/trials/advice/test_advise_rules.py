@@ -10,7 +10,7 @@ import pytest
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
 from agent_knowledge.config.schema import ExampleSetConfig, Policy, PriceConfig, SourceConfig
 from agent_knowledge.decision.rules import RULES
-from agent_knowledge.ledger import Comparison, RungResult, Trial
+from agent_knowledge.ledger import Comparison, OpenGate, RungResult, Trial
 from agent_knowledge.trials.advice.advise import Advice, Costs, advise, load_of, terms_of
 from agent_knowledge.trials.advice.ground import Ground, Told
 from agent_knowledge.trials.advice.page import render_advice
@@ -71,6 +71,7 @@ def trial(*rungs: RungResult, **more: Any) -> Trial:
 
 
 FELL_SHORT = trial(result("prompt", 0.5), result("few_shot", 0.7, 900), target=0.9)
+GATE = OpenGate(endpoint="ft", served=60, refused={"no-new-facts": 40})
 
 
 def answer(advice: Advice, key: str) -> Finding:
@@ -143,8 +144,34 @@ def test_it_may_pay_once_the_rungs_below_fell_short_and_all_is_known() -> None:
     # the host $112.50 and $225. Over $0.00183: 61,475 and 122,951 tasks.
     assert made.money
     assert made.money.break_even_per_month == pytest.approx((61_475.41, 122_950.82))
-    text = "it breaks even at 61,500 to 123,000 tasks a month; 1,000,000 are above that"
-    assert made.headline == f"Fine-tuning may pay: {text}"
+    assert made.headline == (
+        "Fine-tuning may pay: it breaks even at no less than 61,500 to 123,000 tasks a month;"
+        " 1,000,000 are above that"
+    )
+
+
+def test_what_it_saves_is_multiplied_by_the_share_that_its_gate_lets_it_serve() -> None:
+    costs = replace(COSTS, tuned_model="small", hosting_usd_per_month=100)
+    gated = ground(trials=(replace(FELL_SHORT, open_gate=GATE),))
+    made = advise(gated, costs)
+    # $0.00183 on six tasks of ten, as above: $112.50 and $225 over $0.001098.
+    assert made.money
+    assert made.money.break_even_per_month == pytest.approx((102_459.02, 204_918.03))
+    assert made.headline == (
+        "Fine-tuning may pay: it breaks even at 102,000 to 205,000 tasks a month,"
+        " of which it would serve 60 %"
+    )
+    page = render_advice(made)
+    assert "60 % of the trial&#x27;s cases; the rest stays on few_shot" in page
+    shut = replace(FELL_SHORT, open_gate=OpenGate(endpoint="ft", served=0, refused={"x": 100}))
+    none = advise(ground(trials=(shut,)), costs)
+    assert "its gate would let it serve none of the trial's cases" in none.headline
+
+
+def test_a_share_that_no_trial_told_is_unknown_and_counts_as_all() -> None:
+    page = render_advice(advise(ground(trials=(FELL_SHORT,)), COSTS))
+    assert "unknown, counted as all" in page
+    assert "Unknown: the share of the tasks that its gate would let it serve" in page
 
 
 def test_rungs_below_that_fell_short_by_too_little_to_tell_leave_it_open() -> None:
@@ -257,6 +284,22 @@ def test_late_rungs_speak_for_it_and_rungs_in_time_do_not() -> None:
         found = answer(advise(ground(agent=hasty, trials=(FELL_SHORT,)), COSTS), "latency")
         assert (found.answer, found.stand) == (said, stand)
         assert "prompt 500 ms, few_shot 500 ms" in found.text
+
+
+def test_what_is_answered_sooner_is_multiplied_by_that_share_too() -> None:
+    hasty = agent(policy=Policy(latency_budget_ms=300))
+    rungs = (*FELL_SHORT.rungs, result("fine_tuned", 0.95, p95=100))
+
+    def said(gate: OpenGate | None) -> str:
+        tried = replace(FELL_SHORT, rungs=rungs, open_gate=gate)
+        return answer(advise(ground(agent=hasty, trials=(tried,)), COSTS), "latency").text
+
+    sooner = "fine_tuned is 200 ms sooner than few_shot (medians), on"
+    assert said(GATE).endswith(f"{sooner} the 60 % that it would serve: 120 ms a task")
+    assert said(None).endswith(f"{sooner} a share of the tasks that is unknown and counted as all")
+    slow = replace(FELL_SHORT, rungs=(*FELL_SHORT.rungs, result("fine_tuned", 0.95, p95=900)))
+    text = answer(advise(ground(agent=hasty, trials=(slow,)), COSTS), "latency").text
+    assert "sooner" not in text
 
 
 def test_tokens_come_from_the_trial_where_there_is_one() -> None:

@@ -23,6 +23,7 @@ TERMS = Terms(
     tuned_price=PriceConfig(input=4, output=10),
     runs_per_year=6,
     hosting_usd_per_month=120,
+    share=1.0,
 )
 
 
@@ -57,6 +58,36 @@ def test_a_month_costs_what_its_tasks_and_the_fixed_part_cost() -> None:
     assert made.tuned_usd_per_month(200_000) == pytest.approx((245, 470))
 
 
+def test_tasks_that_the_gate_leaves_to_the_rung_below_save_nothing() -> None:
+    made = money(LOAD, replace(TERMS, share=0.8))
+    # $0.0014 on eight tasks of ten: $0.00112 a task. $145 and $370 over it: 129,464 and 330,357.
+    assert made.saved_usd_per_task == pytest.approx(0.00112)
+    assert made.break_even_per_month == pytest.approx((129_464.29, 330_357.14))
+    # 200,000 tasks: 160,000 fine-tuned at $0.0005 and 40,000 below at $0.0019 are $156.
+    assert made.tuned_usd_per_month(200_000) == pytest.approx((301, 526))
+    assert made.break_even_per_month
+    least, most = made.break_even_per_month
+    assert made.below_usd_per_month(least) == pytest.approx(made.tuned_usd_per_month(least)[0])
+    assert made.below_usd_per_month(most) == pytest.approx(made.tuned_usd_per_month(most)[1])
+
+
+def test_a_gate_that_lets_nothing_through_never_pays() -> None:
+    made = money(LOAD, replace(TERMS, share=0))
+    assert (made.outcome, made.break_even_per_month) == ("never", None)
+
+
+def test_an_unknown_share_counts_as_all_and_makes_a_lower_bound() -> None:
+    made = money(LOAD, replace(TERMS, share=None))
+    assert made.break_even_per_month == money(LOAD, TERMS).break_even_per_month
+    assert (made.gaps, made.lower_bound) == (("share",), True)
+
+
+def test_what_stays_on_a_rung_of_unknown_price_makes_a_lower_bound() -> None:
+    made = money(LOAD, replace(TERMS, share=0.8, price=None))
+    assert (made.gaps, made.lower_bound) == (("price",), True)
+    assert made.tuned_usd_per_month(200_000) == pytest.approx((225, 450))
+
+
 def test_one_price_of_a_run_gives_one_break_even() -> None:
     # 6 runs at $140 are $70 a month, with the host $190: 190 / 0.0014 = 135,714.
     made = money(LOAD, replace(TERMS, usd_per_run=(140, 140)))
@@ -87,7 +118,7 @@ def test_what_is_unknown_counts_as_nothing_and_makes_a_lower_bound() -> None:
     # One run a year: $4.17 and $41.67 a month, no host, free tokens: over $0.0019 a task.
     assert made.fixed_usd_per_month == pytest.approx((4.1667, 41.6667), rel=1e-4)
     assert made.break_even_per_month == pytest.approx((2_192.98, 21_929.82), abs=0.01)
-    assert made.gaps == ("tuned_price", "runs_per_year", "hosting")
+    assert made.gaps == ("tuned_price", "runs_per_year", "hosting", "share")
     assert made.lower_bound
     for known in (TERMS, replace(TERMS, hosting_usd_per_month=None)):
         fuller = money(LOAD, replace(known, price=price)).break_even_per_month
