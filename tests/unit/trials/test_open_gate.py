@@ -89,7 +89,7 @@ def unknowing(messages: Sequence[BaseMessage]) -> str:
 
 def tried(bank: KnowledgeConfig, agent: str, made: CaseSet | None = None, **more: Any) -> Trial:
     """A trial on record, which the endpoint wins unless other models are given."""
-    settings = {"model": Counting(unknowing), "endpoint": Counting(right), **more}
+    settings: dict[str, Any] = {"model": Counting(unknowing), "endpoint": Counting(right), **more}
     return evaluate(bank, made or cases(), agent, Settings(**settings))
 
 
