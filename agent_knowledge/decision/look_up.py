@@ -41,8 +41,8 @@ def look_up(reading: Reading, agent: AgentProfile) -> Decision:
     """Decide what a look-up brings.
 
     With sources it is retrieval from all of them, and a gap when none seems to hold what is asked.
-    An example set comes on top where all evidence says that the query is an instance of it; that is
-    a gap too. Without sources the nearest set comes; there it is a gap when the query is no
+    An example set comes on top where all evidence says that the query is an instance of it, which
+    is a gap too, and a style that matches does. Without sources the nearest set comes; there it is a gap when the query is no
     instance of it. No endpoint is ever called.
 
     Args:
@@ -92,7 +92,9 @@ def found_nothing(decision: Decision) -> Decision:
 def _shown_set(case: Case) -> str | None:
     if not case.agent.sources:
         return case.best_set[0] if case.best_set else None
-    return case.matched_set if case.set_claims else None
+    name = case.matched_set
+    style = name is not None and case.agent.examples[name].kind == "style"
+    return name if style or case.set_claims else None
 
 
 def _why_shown(case: Case, shown: str) -> Reason:

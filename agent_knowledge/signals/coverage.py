@@ -12,7 +12,9 @@ name does not tell whether the source holds what it asks, neither way."""
 _FARTHEST = 6.0
 """Standard deviations beyond which nothing more is told."""
 _LEAST_SPREAD = 0.03
-"""A source of one passage, or of copies of it, has no spread of its own."""
+"""A source of copies of one passage has no spread of its own."""
+_FEWEST = 8
+"""Of fewer passages nothing is usual."""
 
 IN_CONTEXT = "context_"
 
@@ -30,27 +32,31 @@ def measure(result: SearchResult, in_context: SearchResult | None = None) -> dic
         deviations; `terms`: share of the task's words, weighted by rarity, in the best passage by
         words, and `known`: in the source as a whole, both 0..1; `named`: how clearly the task
         names something that the source has, 0..1. Of a turn also `context_near`, `context_known`
-        and `context_terms`.
+        and `context_terms`. Of a source of few passages `lead` and `near` are missing.
     """
-    statistics = result.statistics
-    by_chance = math.sqrt(2 * math.log(max(statistics.passages, 2)))
     told = result.names_something and not result.subjects
-    above = _above(result.cosine, result.usual, statistics.spread)
     measured = {
         "cosine": result.cosine,
-        "lead": _bounded(above - by_chance),
-        "near": _nearness(result),
         "terms": result.terms_found,
         "known": result.known,
         "named": result.mentioned if told else max(result.mentioned, _NOTHING_NAMED),
     }
+    if result.statistics.passages >= _FEWEST:
+        measured |= {"lead": _lead(result), "near": _nearness(result)}
     if in_context is not None:
         measured |= {
-            f"{IN_CONTEXT}near": _nearness(in_context),
             f"{IN_CONTEXT}known": in_context.known,
             f"{IN_CONTEXT}terms": in_context.terms_found,
         }
+        if in_context.statistics.passages >= _FEWEST:
+            measured[f"{IN_CONTEXT}near"] = _nearness(in_context)
     return measured
+
+
+def _lead(result: SearchResult) -> float:
+    statistics = result.statistics
+    by_chance = math.sqrt(2 * math.log(statistics.passages))
+    return _bounded(_above(result.cosine, result.usual, statistics.spread) - by_chance)
 
 
 def _nearness(result: SearchResult) -> float:

@@ -32,7 +32,8 @@ from tools.data.agents import KINDS, LabelledAgent, LabelledTask, truth_of
 from tools.data.embedding import RememberingMiniLM
 from tools.train import decision_data, decision_fit
 from tools.train.decision_data import MeasuredTask
-from tools.train.folds import PACKAGE, all_agents
+from tools.train.folds import CACHE, PACKAGE, all_agents
+from tools.train.made_agents import SETS, made_agents
 from tools.train.prompts_data import read_own, read_shared
 
 COSTS = {
@@ -55,7 +56,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     background = read_background(args.data)
-    tasks = measure_all(all_agents(args.data), background)
+    made = made_agents(args.data, CACHE / "made-agents")
+    tasks = measure_all([*all_agents(args.data), *made], background)
     left_out = dict(judge_left_out(tasks, background))
     figures = {name: figures_of(judged) for name, judged in by_agent(tasks, left_out).items()}
     print_figures(figures)
@@ -204,8 +206,8 @@ def print_leanings(tasks: Sequence[MeasuredTask], signals: Mapping[str, Signals]
     steps = np.arange(-3, 3.01, 0.1)
     best: list[tuple[float, float]] = []
     for name, judged in by_agent(tasks, signals).items():
-        if name == "all":
-            continue
+        if name == "all" or not all(found.pattern for _, found in judged):
+            continue  # of an agent without sets the offset of few_shot means nothing
         likely = np.array([[max(s.likely[n], 1e-6) for n in NEEDS] for _, s in judged])
         truth = np.array([NEEDS.index(t.labelled.expected) for t, _ in judged])  # pyright: ignore[reportArgumentType]
         found = {
@@ -259,7 +261,8 @@ def provenance(
         "scikit-learn": sklearn.__version__,
         "agents": {
             "shared": [name for name in agents if name in shared],
-            "own": [name for name in agents if name not in shared],
+            "own": [name for name in agents if name not in shared and name not in SETS],
+            "of shared sets": [name for name in agents if name in SETS],
         },
         "tasks": sum(not task.added for task in tasks),
         "courtesies": sum(task.added for task in tasks),

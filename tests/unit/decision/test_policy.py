@@ -136,7 +136,7 @@ def test_a_policy_that_never_cites_still_grounds_a_task_that_asks():
 
 def test_facts_come_from_the_able_sources_best_covered_first():
     decision = Setting(
-        need=FACTS, coverage={"a": 0.6, "b": 0.9, "c": 0.4}, policy={"k": 7}
+        need=FACTS, coverage={"a": 0.6, "b": 0.9, "c": 0.1}, policy={"k": 7}
     ).decide()
     assert decision.strategy == "retrieval"
     assert (decision.plan.sources, decision.plan.query, decision.plan.k) == (

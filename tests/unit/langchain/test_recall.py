@@ -75,7 +75,8 @@ def test_who_wrote_that_is_about_what_was_cited(support: KnowledgeRouter) -> Non
 
 
 def test_a_turn_without_retrieval_keeps_what_it_points_at(support: KnowledgeRouter) -> None:
-    model = ScriptedModel(replies=["30 days [1].", "Thirty [1]. So [9]."])
+    long = "You have 30 days from delivery to send it back, and nothing to pay [1]."
+    model = ScriptedModel(replies=[long, "Thirty [1]. So [9]."])
     agent = agent_of(support, model)
     first = say(agent, RETURNS)
     second = say(agent, "make it shorter")
