@@ -1,6 +1,6 @@
 """The values of a search: what is asked, what each source answered, and what a ranking found.
 
-They pass between the signals, which probe, the strategies, which retrieve, and the index; a
+They pass between the signals, which search, the strategies, which retrieve, and the index; a
 `Reading` holds them beside a task's signals, so that nothing is searched twice. A source answers
 with its best passages and what was measured of it when it was indexed, never with a number for
 every passage, so that any vector store can answer.

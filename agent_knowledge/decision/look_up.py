@@ -42,6 +42,29 @@ def look_up(reading: Reading, agent: AgentProfile) -> Decision:
 
     With sources it is retrieval from all of them, and a gap when none seems to hold what is asked.
     An example set comes on top where all evidence says that the query is an instance of it, which
+    is a gap too, and a style that matches does. Without sources the nearest set comes; there it is
+    a gap when the query is no instance of it. No endpoint is ever called.
+
+    Args:
+        reading: What was measured about the query.
+        agent: Whose sources they are.
+        k: How many passages at most; None for the policy's `k`.
+    """
+    multi_hop = reading.signals.multi_hop >= agent.policy.thresholds.multi_hop
+    return Plan(
+        sources=tuple(agent.sources),
+        query=reading.standalone,
+        sub_queries=sub_queries(reading.query.text) if multi_hop else (),
+        multi_hop=multi_hop,
+        k=k or agent.policy.k,
+    )
+
+
+def look_up(reading: Reading, agent: AgentProfile) -> Decision:
+    """Decide what a look-up brings.
+
+    With sources it is retrieval from all of them, and a gap when none seems to hold what is asked.
+    An example set comes on top where all evidence says that the query is an instance of it, which
     is a gap too, and a style that matches does. Without sources the nearest set comes; there it is a gap when the query is no
     instance of it. No endpoint is ever called.
 

@@ -1,6 +1,6 @@
 """What the router may ask a chat model, and the only words that it asks with.
 
-The definitions of the three needs are those that the packaged need heads were trained under. The
+The definitions of the three needs are those that the packaged text model was tuned under. The
 conversation and the task come from outside: they stand as data inside a fence whose code they
 cannot know, and only as much of them as an answer takes.
 """

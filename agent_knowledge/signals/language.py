@@ -1,4 +1,4 @@
-"""Whether a task is put in a language that the need heads, and MiniLM, were not trained on."""
+"""Whether a task is put in a language that the text model, and MiniLM, were not trained on."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def tail(task: Task) -> str:
 
 
 def turn_query(task: Task) -> str:
-    """What this turn itself asks: the text whose vector probe, match and retrieval share.
+    """What this turn itself asks: the text whose vector search, match and retrieval share.
 
     A vector of the conversation finds what the conversation was about, whatever the new turn asks;
     the conversation's words and names say of what it asks. Only a turn that says next to nothing
