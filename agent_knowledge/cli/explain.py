@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 
 from agent_knowledge.cli import show
+from agent_knowledge.config import Leaning
 from agent_knowledge.decision.boundary import Boundary
-from agent_knowledge.decision.evidence import likely_of
+from agent_knowledge.decision.evidence import leaned, likely_of
 from agent_knowledge.types import Contribution, Decision
 
 _WIDTH = 24
@@ -14,15 +15,16 @@ _SHOWN = 8
 """Pieces of evidence that are shown, those that moved most."""
 
 
-def explain(made: Decision, boundary: Boundary | None) -> Text:
+def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text:
     """Tell a decision.
 
     Args:
         made: The decision.
         boundary: The nearest threshold whose other side decides otherwise, if any.
+        leaning: What the agent leans to.
     """
     signals = made.signals
-    likely = likely_of(signals)
+    likely = leaned(likely_of(signals), leaning)
     text = Text("what the text suggests", style="bold")
     for need, p in signals.need.items():
         text.append_text(_bar(need, p))
@@ -40,7 +42,9 @@ def explain(made: Decision, boundary: Boundary | None) -> Text:
     if signals.evidence:
         text.append("\nwhat each piece moved, in log-odds against direct", style="bold")
         for piece in signals.evidence[:_SHOWN]:
-            text.append_text(_moved(piece))
+            text.append_text(_moved(piece.name, f"{piece.value:+6.2f}", piece))
+    if leaning != Leaning():
+        text.append_text(_moved("what the agent leans to", "      ", leaning))
     text.append("\nall evidence together", style="bold")
     for need, p in likely.items():
         text.append_text(_bar(need, p))
@@ -60,8 +64,8 @@ def _bar(name: str, p: float | None) -> Text:
     return text.append(f" {p:.2f}")
 
 
-def _moved(piece: Contribution) -> Text:
-    text = Text(f"\n  {piece.name:<28} ").append(f"{piece.value:+6.2f}", style="dim")
+def _moved(name: str, value: str, piece: Contribution | Leaning) -> Text:
+    text = Text(f"\n  {name:<28} ").append(value, style="dim")
     text.append(f"  retrieval {piece.retrieval:+.2f}", style="green" if piece.retrieval > 0 else "")
     return text.append(f"  few_shot {piece.few_shot:+.2f}", style="green" * (piece.few_shot > 0))
 

@@ -105,7 +105,8 @@ def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
     from agent_knowledge.cli.explain import explain as tell
     from agent_knowledge.decision.boundary import nearest_boundary
 
-    return tell(decision, nearest_boundary(task, decision, router.agent, router.record))
+    boundary = nearest_boundary(task, decision, router.agent, router.record)
+    return tell(decision, boundary, router.agent.policy.leaning)
 
 
 def _router(config: Config, agent: str | None) -> KnowledgeRouter:

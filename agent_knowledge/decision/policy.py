@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.decision.case import Case
+from agent_knowledge.decision.evidence import likely_of
 from agent_knowledge.decision.parts import sub_queries
 from agent_knowledge.decision.rejections import explain_rejections
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
@@ -73,12 +74,17 @@ def decide(
     """
     case = Case(task=task, signals=signals, agent=agent, record=record)
     choice = _settle_doubt(case, next(made for step in STEPS if (made := step(case))))
+    rule = choice.reasons[0].rule
     return Decision(
         strategy=choice.strategy,
         plan=_plan(case, choice, query, rewriting),
         confidence=round(choice.confidence, 4),
         signals=signals,
-        reasons=(*choice.reasons, *_models_asked(choice.reasons[0].rule, signals, rewriting)),
+        reasons=(
+            *choice.reasons,
+            *_leaning_told(rule, case),
+            *_models_asked(rule, signals, rewriting),
+        ),
         rejected=explain_rejections(case, choice.strategy, choice.reasons),
         gap=choice.gap,
         unsure=choice.unsure,
@@ -93,6 +99,19 @@ def may_ask_model(task: Task, decision: Decision, agent: AgentProfile) -> bool:
     """
     limit = agent.policy.ask_model_below
     return limit is not None and decision.confidence < limit and decision.strategy != task.strategy
+
+
+def _leaning_told(rule: str, case: Case) -> tuple[Reason, ...]:
+    """What the agent's leaning made of the evidence, where that decides."""
+    leaning, before = case.agent.policy.leaning, likely_of(case.signals)
+    if case.asked or case.granted or case.likely == before:
+        return ()
+    moves = f"retrieval {leaning.retrieval:+.2f}, few_shot {leaning.few_shot:+.2f}"
+    was, now = (
+        ", ".join(f"{need} {p:.2f}" for need, p in likely.items())
+        for likely in (before, case.likely)
+    )
+    return (Reason(rule=rule, text=f"policy.leaning ({moves}) makes {was} into {now}"),)
 
 
 def _models_asked(rule: str, signals: Signals, rewriting: Rewriting | None) -> tuple[Reason, ...]:

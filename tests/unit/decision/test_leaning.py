@@ -65,11 +65,16 @@ def test_it_can_settle_a_task(likely: dict[Need, float], leaning: dict[str, floa
     wanted = leaned(likely, Leaning(**leaning))[strategy]  # type: ignore[index]
     assert decision.confidence == pytest.approx(wanted, abs=1e-4)
     assert decision.signals.likely == likely  # what was measured stays what was measured
+    told = [reason.text for reason in decision.reasons if "policy.leaning" in reason.text]
+    assert len(told) == bool(leaning)
+    assert all(f"{strategy} {wanted:.2f}" in text.split("into")[1] for text in told)
 
 
 def test_it_overrules_nobody_who_asks_for_sources():
     asks = Task("t", citations=True)
-    assert decided(shares(0.9, 0.1, 0.0), asks, retrieval=-5.0).strategy == "retrieval"
+    decision = decided(shares(0.9, 0.1, 0.0), asks, retrieval=-5.0)
+    assert decision.strategy == "retrieval"
+    assert not [reason for reason in decision.reasons if "policy.leaning" in reason.text]
 
 
 def test_no_leaning_leaves_every_digit_as_it_was():
