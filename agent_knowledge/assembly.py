@@ -143,8 +143,9 @@ def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> E
 
 
 def load_encoder(embedder: Embedder) -> TextEncoder:
-    """The text model: an embedder that goes by MiniLM's name, so that no text is read twice."""
-    return cast("TextEncoder", embedder) if embedder.name == MINILM else packaged_embedder()
+    """The text model: an embedder that is MiniLM and reads too, so that no text is read twice."""
+    reads = embedder.name == MINILM and isinstance(embedder, TextEncoder)
+    return embedder if reads else packaged_embedder()
 
 
 def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:

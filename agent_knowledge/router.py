@@ -2,8 +2,9 @@
 
     route:    task -> signals -> decision
     prepare:  task -> signals -> decision -> knowledge
+    look_up:  task -> signals -> knowledge, decided by the caller
 
-Neither calls a chat model, unless the policy says so: `query_rewrite` before the signals of a turn
+None calls a chat model, unless the policy says so: `query_rewrite` before the signals of a turn
 with a history, `ask_model_below` after a decision that the evidence hardly carries.
 """
 
@@ -17,7 +18,7 @@ from dataclasses import replace
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.decision.consult import rewritings, verdicts
 from agent_knowledge.decision.evidence import with_verdict
-from agent_knowledge.decision.parts import sub_queries
+from agent_knowledge.decision.look_up import found_nothing, look_up, search_plan
 from agent_knowledge.decision.policy import decide, may_ask_model
 from agent_knowledge.decision.rungs import at_rung
 from agent_knowledge.decision.step_down import step_down
@@ -49,7 +50,6 @@ from agent_knowledge.types import (
     Example,
     Knowledge,
     Passage,
-    Plan,
     Rung,
     SetStates,
     Task,
@@ -201,16 +201,33 @@ class KnowledgeRouter:
             Passages, best first.
         """
         reading = next(self.read([task]))
-        wanted = k or self.agent.policy.k
-        multi_hop = reading.signals.multi_hop >= self.agent.policy.thresholds.multi_hop
-        plan = Plan(
-            sources=tuple(self.agent.sources),
-            query=reading.standalone,
-            sub_queries=sub_queries(reading.query.text) if multi_hop else (),
-            multi_hop=multi_hop,
-            k=wanted,
-        )
+        plan = search_plan(reading, self.agent, k)
         return retrieve(plan, reading.results, self._shelf)[0]
+
+    def look_up(self, task: Task | str) -> Knowledge:
+        """Retrieve because the caller has decided to, and say whether the sources seem to hold it.
+
+        Args:
+            task: What to look for; a history is heeded.
+
+        Returns:
+            The passages of `retrieve(task)`, all of them, in its order: `context_tokens` limits
+            only the examples that a clearly matching set adds. An agent without sources gets the
+            examples nearest to the task. No endpoint is ever in its plan.
+
+        Raises:
+            InputError: The task is empty.
+            SourceError: A source is not indexed, or every source failed.
+        """
+        started = time.perf_counter()
+        reading = next(self.read([task]))
+        decision = look_up(reading, self.agent)
+        elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
+        decision = replace(decision, elapsed_ms=elapsed_ms)
+        found = gather(decision, reading, self.agent, self._shelf, all_passages=True)
+        if decision.plan.sources and not found.passages:
+            return replace(found, decision=found_nothing(decision))
+        return found
 
     def document_text(self, passage: Passage) -> str | None:
         """The text of a passage's document as it is stored now; None where it is not stored.

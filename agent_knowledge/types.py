@@ -234,6 +234,7 @@ class Signals:
         agent_need: The same from the text as of a task to an agent: whatever any assistant knows
             counts as direct.
         turn: It is a turn of a conversation.
+        turn_need: Of a turn, `agent_need` as the turn says it by itself; empty otherwise.
         likely: Per need, summing to 1, by all evidence together: what the decision rests on. Empty
             where nothing was weighed; `need` then stands for it.
         evidence: What it was weighed from, strongest first.
@@ -251,6 +252,7 @@ class Signals:
     asked: NeedVerdict | None = None
     agent_need: Mapping[Need, float] = field(default_factory=dict[Need, float])
     turn: bool = False
+    turn_need: Mapping[Need, float] = field(default_factory=dict[Need, float])
     likely: Mapping[Need, float] = field(default_factory=dict[Need, float])
     evidence: tuple[Contribution, ...] = ()
 

@@ -173,7 +173,7 @@ class Thresholds(_Section):
     retrieval: Probability = 0.5
     fresh: Probability = 0.5
     multi_hop: Probability = 0.5
-    coverage: Probability = 0.5
+    coverage: Probability = 0.2
     pattern: Probability = 0.5
     confidence: Probability = 0.55
 

@@ -58,6 +58,8 @@ def with_verdict(signals: Signals, verdict: NeedVerdict) -> Signals:
 
 
 def _raised(shares: Mapping[Need, float], named: Need) -> dict[Need, float]:
-    weights = {need: p * (_JUDGE_ODDS if need == named else 1.0) for need, p in shares.items()}
+    weights: dict[Need, float] = {
+        need: p * (_JUDGE_ODDS if need == named else 1.0) for need, p in shares.items()
+    }
     total = sum(weights.values()) or 1.0
     return {need: weight / total for need, weight in weights.items()}

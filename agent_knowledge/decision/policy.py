@@ -153,7 +153,7 @@ def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Cho
         return Choice(
             strategy="retrieval", confidence=confidence, reasons=reasons, sources=case.able
         )
-    reasons = (*reasons, Reason(rule="facts-need-retrieval", text=_say_gap(case)))
+    reasons = (*reasons, Reason(rule="facts-need-retrieval", text=say_gap(case)))
     everything = tuple(case.signals.coverage)
     insists = case.asked or case.granted
     if everything and (insists or case.agent.policy.when_unsure == "retrieve"):
@@ -167,7 +167,8 @@ def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Cho
     return Choice(strategy="direct", confidence=confidence, reasons=reasons, gap=True)
 
 
-def _say_gap(case: Case) -> str:
+def say_gap(case: Case) -> str:
+    """Say that no source can serve, with what each one has nearest."""
     if not case.signals.coverage:
         return "gap: the agent has no source to retrieve from"
     titles = case.signals.nearest

@@ -36,7 +36,7 @@ def write(file: Path, stamp: str, arrays: Mapping[str, Matrix]) -> None:
         return
     try:
         with os.fdopen(handle, "wb") as opened:
-            np.savez(opened, stamp=np.array(stamp), **arrays)
+            np.savez(opened, allow_pickle=False, stamp=np.array(stamp), **arrays)
         Path(beside).replace(file)
     finally:
         Path(beside).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, cast
 
 from langchain.tools import ToolRuntime
@@ -11,7 +12,8 @@ from langchain_core.tools import BaseTool, InjectedToolArg, ToolException
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation
 from pydantic.json_schema import WithJsonSchema
 
-from agent_knowledge.context import render_knowledge
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.context import render_knowledge, render_look_up
 from agent_knowledge.errors import InputError, SourceError
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.langchain.numbering import next_number, numbered, to_json
@@ -39,7 +41,11 @@ class KnowledgeInput(BaseModel):
 
 
 class KnowledgeTool(BaseTool):
-    """Hands an agent the knowledge that a task needs: passages to cite, or worked examples.
+    """Looks up what an agent's model asks for: passages to cite, or worked examples.
+
+    A model that calls it has decided to look, so every call brings what the router's `retrieve`
+    does, and says so where the sources do not seem to hold it; an agent without sources gets the
+    nearest examples. `mode="route"` leaves it to the router whether anything is handed over.
 
     The content goes to the model. The artifact (`decision`, `passages`, `examples`, `citations`,
     plain JSON, so that it survives any checkpointer) stays with the application. Inside an agent
@@ -55,6 +61,8 @@ class KnowledgeTool(BaseTool):
     args_schema: type[BaseModel] = KnowledgeInput  # pyright: ignore[reportIncompatibleVariableOverride]
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
     handle_tool_error: Any = True
+    mode: Literal["look_up", "route"] = "look_up"
+    """`look_up`: every call is a look-up. `route`: the router decides what a call brings."""
     router: SkipValidation[KnowledgeRouter] = Field(exclude=True, repr=False)
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -64,9 +72,10 @@ class KnowledgeTool(BaseTool):
 
         Args:
             router: The agent's router.
-            kwargs: Fields of LangChain's `BaseTool`, such as another `name` or `description`.
+            kwargs: `mode`, and fields of LangChain's `BaseTool`, such as another `name` or
+                `description`.
         """
-        kwargs.setdefault("description", _describe(router))
+        kwargs.setdefault("description", _describe(router, kwargs.get("mode")))
         super().__init__(router=router, **kwargs)  # pyright: ignore[reportCallIssue]
 
     def _run(
@@ -76,7 +85,12 @@ class KnowledgeTool(BaseTool):
         run_manager: CallbackManagerForToolRun | None = None,
     ) -> tuple[str, dict[str, Any]]:
         try:
-            return _hand_over(self.router.prepare(query), _first_number(runtime))
+            if self.mode == "route":
+                found, render = self.router.prepare(query), render_knowledge
+            else:
+                found, render = self.router.look_up(query), render_look_up
+            first = _first_number(runtime)
+            return render(found, first), _artifact(found, first)
         except (InputError, SourceError) as error:
             # The model that called can mend a query, or go on without: it is told.
             raise ToolException(str(error)) from error
@@ -112,24 +126,39 @@ def _fields(state: object) -> dict[str, Any]:
     return cast("dict[str, Any]", state if isinstance(state, dict) else vars(state))
 
 
-def _hand_over(knowledge: Knowledge, first: int) -> tuple[str, dict[str, Any]]:
+def _artifact(knowledge: Knowledge, first: int) -> dict[str, Any]:
     shown = numbered(knowledge.passages, first)
-    artifact = {
+    return {
         "decision": to_dict(knowledge.decision),
         "passages": [{"number": int(n), **row} for n, row in to_json(shown).items()],
         "examples": [to_dict(example) for example in knowledge.examples],
         "citations": [passage_block(int(n), passage) for n, passage in shown.items()],
     }
-    return render_knowledge(knowledge, first), artifact
 
 
-def _describe(router: KnowledgeRouter) -> str:
+def _describe(router: KnowledgeRouter, mode: str | None) -> str:
     """Tell a model what it can find here, in the words of the configuration."""
     agent = router.agent
-    lines = ["Look up what a task needs: facts with their sources, or worked examples to follow."]
+    told = "Look up what a task needs: facts with their sources, or worked examples to follow."
+    if mode != "route":
+        told = " ".join(_what_a_call_brings(agent))
+    lines = [told]
     lines += [_line("Facts", name, spec.description) for name, spec in agent.sources.items()]
     lines += [_line("Examples", name, spec.description) for name, spec in agent.examples.items()]
     return "\n".join(lines)
+
+
+def _what_a_call_brings(agent: AgentProfile) -> Iterator[str]:
+    yield "Look something up; ask in one complete question."
+    if agent.sources:
+        yield (
+            "Every call brings the passages nearest to it, numbered for citing, and says so when "
+            "the sources do not seem to hold the answer."
+        )
+    if agent.sources and agent.examples:
+        yield "Worked examples come along where the query is one more of them."
+    elif agent.examples:
+        yield "Every call brings the worked examples nearest to it."
 
 
 def _line(kind: str, name: str, description: str) -> str:

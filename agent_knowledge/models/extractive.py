@@ -36,7 +36,10 @@ from agent_knowledge.context import (
     EXAMPLE_ASSISTANT,
     EXAMPLE_USER,
     GAP_RULE,
+    INSTANCE_RULE,
+    LOOK_UP_GAP_RULE,
     NO_CITE_RULE,
+    NO_SOURCE_RULE,
     WrittenPassage,
     holds_knowledge,
     read_examples,
@@ -145,7 +148,9 @@ class ExtractiveChatModel(BaseChatModel):
         turn = _Turn(messages)
         passages = turn.passages
         if passages:
-            return self._quote(turn, passages)
+            quoted = self._quote(turn, passages)
+            if quoted or not turn.may_follow:
+                return quoted or _said(NOT_COVERED, "none")
         if turn.examples:
             return self._follow(turn)
         tool = _query_tool(tools) if choice != "none" and not turn.results else None
@@ -154,10 +159,11 @@ class ExtractiveChatModel(BaseChatModel):
             return _said("", "tool_call", tool_calls=[call])
         return turn.handed_on or _said(NEEDS_A_MODEL, "none")
 
-    def _quote(self, turn: _Turn, passages: Sequence[WrittenPassage]) -> AIMessage:
+    def _quote(self, turn: _Turn, passages: Sequence[WrittenPassage]) -> AIMessage | None:
+        """Quote what answers the question; None where nothing does."""
         found = answer_sentences(turn.question, passages, self.embedder, doubtful=turn.doubts)
         if not found:
-            return _said(NOT_COVERED, "none")
+            return None
         quotes: list[str] = []
         for sentence in found:
             text = sentence.text.rstrip(":")
@@ -189,7 +195,7 @@ class _Turn:
             [*(m.text for m in messages if isinstance(m, SystemMessage)), *self.results]
         )
         self.cites = NO_CITE_RULE not in rules
-        self.doubts = GAP_RULE in rules
+        self.doubts = GAP_RULE in rules or LOOK_UP_GAP_RULE in rules
 
     @property
     def question(self) -> str:
@@ -218,7 +224,13 @@ class _Turn:
             for asked, answered in pairs
             if asked.name == EXAMPLE_USER and answered.name == EXAMPLE_ASSISTANT
         ]
-        return [*turns, *(e for text in self.results for e in read_examples(text))]
+        fitting = (text for text in self.results if NO_SOURCE_RULE not in text)
+        return [*turns, *(e for text in fitting for e in read_examples(text))]
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether the newest result leaves it open that its examples serve, not its passages."""
+        return bool(self.results) and INSTANCE_RULE in self.results[-1]
 
     @property
     def handed_on(self) -> AIMessage | None:

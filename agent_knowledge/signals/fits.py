@@ -78,7 +78,9 @@ class DecisionFit:
             "retrieval": self.retrieval.log_odds(measured),
             "few_shot": self.few_shot.log_odds(measured),
         }
-        raised = {need: math.exp(scores[need]) if need in options else 0.0 for need in NEEDS}
+        raised: dict[Need, float] = {
+            need: math.exp(scores[need]) if need in options else 0.0 for need in NEEDS
+        }
         total = sum(raised.values())
         return {need: value / total for need, value in raised.items()}
 

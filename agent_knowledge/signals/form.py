@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+_READ_CHARACTERS = 2_000
 _SHAPED_CHARACTERS = 80
 _SHAPE_MARKS = 12
 _SMOOTHING = 4
@@ -39,10 +40,10 @@ def marks(text: str) -> frozenset[str]:
     Args:
         text: Any text; what is read of it is bounded.
     """
-    text = text.strip()
+    text = text[:_READ_CHARACTERS].strip()
     start = text[:_SHAPED_CHARACTERS]
     shape = "^" + _shape(start)
-    low = text[:2_000].lower()
+    low = text.lower()
     word = _WORD.search(start.lower())
     found = {f"s{shape[i : i + 3]}" for i in range(min(len(shape) - 2, _SHAPE_MARKS))}
     found |= {f"{sign}{sign in text}" for sign in _SIGNS}

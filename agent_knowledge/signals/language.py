@@ -76,15 +76,19 @@ def is_foreign(text: str) -> bool:
         English's. False when nothing tells.
     """
     asked = ends(text)[:_LOOKED_AT]
-    letters = [c for c in asked if c.isalpha()]
-    if letters:
-        others = sum(not unicodedata.name(c, "LATIN").startswith("LATIN") for c in letters)
-        if others >= _FOREIGN_LETTERS * len(letters):
-            return True
+    if is_other_script(asked):
+        return True
     found = [_grammar(part) for part in _PART.split(asked)]
     if any(english and english >= other for english, other in found):
         return False  # an English order, whatever it is given to work on
     return sum(other for _, other in found) >= _FOREIGN_WORDS
+
+
+def is_other_script(text: str) -> bool:
+    """Whether a text is written in letters that the text model, and MiniLM, cannot read."""
+    letters = [c for c in text[:_LOOKED_AT] if c.isalpha()]
+    others = sum(not unicodedata.name(c, "LATIN").startswith("LATIN") for c in letters)
+    return bool(letters) and others >= _FOREIGN_LETTERS * len(letters)
 
 
 def _grammar(text: str) -> tuple[int, int]:

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from agent_knowledge.ports import Embedder, PassageIndex, TextEncoder
 from agent_knowledge.search import CANDIDATES, Query, Reading, SearchResult
 from agent_knowledge.signals.asks import asks_for_sources
 from agent_knowledge.signals.coverage import measure as measure_coverage
 from agent_knowledge.signals.fits import Fits
-from agent_knowledge.signals.language import is_foreign
+from agent_knowledge.signals.language import is_foreign, is_other_script
 from agent_knowledge.signals.pattern import PatternMatcher, View
 from agent_knowledge.signals.payload import payload
 from agent_knowledge.signals.query import meant, own_query, standalone_query, tail, turn_query
 from agent_knowledge.signals.text_heads import TextHeads, TextReading, context_of
-from agent_knowledge.signals.weighing import evidence_of
+from agent_knowledge.signals.weighing import evidence_of, unread
 from agent_knowledge.types import Rewriting, Signals, Task, Vector
 
 _CHUNK = 64
@@ -93,8 +94,8 @@ class SignalReader:
             rewriting=rewriting,
             own=own_query(searched),
             searched=turn_query(searched),
-            context=context_of(task.history),
-            part=(payload(task.text) if self.matchers else None) or "",
+            context=context_of(searched.history),
+            part=(payload(searched.text) if self.matchers else None) or "",
         )
 
     def _read_texts(self, asked: Sequence[_Asked]) -> _Texts:
@@ -102,7 +103,7 @@ class SignalReader:
         wanted = list(dict.fromkeys(pair for one in asked for pair in one.pairs))
         states = self.encoder.read([text for text, _ in wanted], [context for _, context in wanted])
         readings = dict(zip(wanted, self.heads.read(states.states), strict=True))
-        if self.encoder is self.embedder:
+        if cast("object", self.encoder) is self.embedder:
             vectors = dict(zip(wanted, states.vectors, strict=True))
         else:
             texts = [f"{context} {text}".strip() for text, context in wanted]
@@ -127,7 +128,8 @@ class SignalReader:
             rewriting=asked.rewriting,
             meant=asked.meant,
             query=asked.query(texts),
-            text=texts.readings[asked.task.text, asked.context],
+            text=texts.readings[asked.meant.text, asked.context],
+            alone=texts.readings[asked.own, ""] if asked.context else None,
             views=views,
             results=results,
             sources={
@@ -161,7 +163,8 @@ class Measured:
         rewriting: What a chat model made of it, where one was asked.
         meant: The task as it is searched for.
         query: What the sources were asked.
-        text: What its text says.
+        text: What its text says; of a turn, with what it is read beside.
+        alone: Of a turn, what it says by itself.
         views: What example sets are compared with.
         results: What each indexed source answered, by its name.
         sources: Of each, the measurements of coverage; None where nothing was found.
@@ -173,6 +176,7 @@ class Measured:
     meant: Task
     query: Query
     text: TextReading
+    alone: TextReading | None
     views: tuple[View, ...]
     results: Mapping[str, SearchResult]
     sources: Mapping[str, Mapping[str, float] | None]
@@ -192,9 +196,11 @@ def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> 
         for name, row in measured.sources.items()
     }
     text, results = measured.text, measured.results
+    read = not is_other_script(measured.task.text)
     signals = Signals(
         need=text.need,
         agent_need=text.agent,
+        turn_need=measured.alone.agent if measured.alone else {},
         fresh=text.fresh,
         multi_hop=text.multi_hop,
         asks_sources=asks_for_sources(measured.task.text),
@@ -203,9 +209,9 @@ def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> 
         nearest={name: found.nearest for name, found in results.items() if found.nearest},
         dates={name: found.date for name, found in results.items() if found.date},
         foreign=is_foreign(measured.task.text),
-        turn=bool(measured.task.history),
+        turn=bool(measured.meant.history),
     )
-    return evidence_of(signals, fits.decision)
+    return evidence_of(signals, fits.decision) if read else unread(signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +253,7 @@ class _Asked:
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The texts to read, each with its context."""
         part = ((self.part, ""),) if self.part else ()
-        return ((self.task.text, self.context), (self.searched, ""), (self.own, ""), *part)
+        return ((self.meant.text, self.context), (self.searched, ""), (self.own, ""), *part)
 
     def query(self, texts: _Texts) -> Query:
         """What the sources are asked."""
@@ -257,12 +263,12 @@ class _Asked:
 
     def query_in_context(self, texts: _Texts) -> Query:
         """The turn together with what it is read beside."""
-        vector = texts.vectors[self.task.text, self.context]
-        return Query(text=f"{self.context} {self.task.text}", vector=vector)
+        vector = texts.vectors[self.meant.text, self.context]
+        return Query(text=f"{self.context} {self.meant.text}", vector=vector)
 
     def views(self, texts: _Texts) -> tuple[View, ...]:
         """What example sets are compared with."""
-        whole = (self.task.text, self.context)
+        whole = (self.meant.text, self.context)
         views = [
             View(
                 text=self.own,

@@ -26,8 +26,9 @@ def measure(signals: Signals) -> dict[str, float]:
         of tasks at large; `agent_retrieval`, `agent_few_shot`: the same as of an agent's tasks;
         `fresh`; `coverage` of the best source; `pattern`, the match of the best set; `turn`, 1 in a
         conversation, and what coverage, match and text count there: `turn_coverage`,
-        `turn_pattern`, `turn_agent_retrieval`; `foreign`, 1 for another language. Coverage and
-        match are missing where the agent has no source that can be searched, or no set.
+        `turn_pattern`, `turn_agent_retrieval`, with `turn_retrieval` and `turn_few_shot`, what the
+        turn says by itself; `foreign`, 1 for another language. Coverage and match are missing
+        where the agent has no source that can be searched, or no set.
     """
     turn = float(signals.turn)
     agent_retrieval = _against_direct(signals.agent_need, "retrieval")
@@ -41,6 +42,9 @@ def measure(signals: Signals) -> dict[str, float]:
         "turn_agent_retrieval": turn * agent_retrieval,
         "foreign": float(signals.foreign),
     }
+    if signals.turn_need:
+        measured["turn_retrieval"] = _against_direct(signals.turn_need, "retrieval")
+        measured["turn_few_shot"] = _against_direct(signals.turn_need, "few_shot")
     covered = [p for p in signals.coverage.values() if p is not None]
     if covered:
         measured["coverage"] = _log_odds(max(covered))
@@ -69,6 +73,18 @@ def evidence_of(signals: Signals, fit: DecisionFit) -> Signals:
         likely=fit.likely(measured, options_of(signals)),
         evidence=fit.evidence(measured),
     )
+
+
+def unread(signals: Signals) -> Signals:
+    """What is likely of a text in letters that no model here can read: nothing more than the rest.
+
+    Returns:
+        The same signals with each option as `likely` as the others, as `need` and `agent_need`.
+    """
+    options = options_of(signals)
+    even: dict[Need, float] = {n: float(n in options) / len(options) for n in NEEDS}
+    open_: dict[Need, float] = dict.fromkeys(NEEDS, 1 / len(NEEDS))
+    return replace(signals, need=open_, agent_need=open_, likely=even, evidence=())
 
 
 def _against_direct(need: Mapping[Need, float], other: Need) -> float:

@@ -7,9 +7,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FORMAT = 2
+from agent_knowledge.sources.dates import is_date_field
+
+FORMAT = 3
 """Raise it when reading or splitting yields something else: re-indexing then renews everything."""
 _KEYWORD_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a file of one document holds.
+
+    Attributes:
+        text: Its text.
+        title: May be empty.
+        date: ISO date of its last change, when it tells one itself.
+        labels: Tags and the like by name.
+    """
+
+    text: str
+    title: str = ""
+    date: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +41,9 @@ class Document:
         title: May be empty.
         uri: Where a person finds it.
         text: The stored text, which all offsets count in.
-        date: ISO date of its last change, when known.
-        metadata: What else a row says, strings only. Part of the content: a change is a change.
+        date: ISO date of its last change, when it tells one itself; never a file's.
+        metadata: What else a row or front matter says, strings only. Part of the content: a change
+            is a change.
         where: The file, with the line or row where there is one, as a person would look it up.
         row: It is a row of a table, kept whole when it is short.
     """
@@ -40,17 +60,20 @@ class Document:
 
     @property
     def keywords(self) -> str:
-        """Short metadata, such as a name or a category, that a search finds it by; a line each."""
+        """Short metadata, such as a name or a category, that a search finds it by; a line each.
+
+        A field that dates the document is none.
+        """
         return "\n".join(
             value
             for key, value in self.metadata.items()
-            if key != "date" and 0 < len(value) <= _KEYWORD_CHARACTERS
+            if not is_date_field(key) and 0 < len(value) <= _KEYWORD_CHARACTERS
         )
 
     @property
     def content_hash(self) -> str:
-        """Sha256 of all that a re-index compares; a file's time is no content and left out."""
-        content = [FORMAT, self.title, self.uri, self.text, dict(self.metadata)]
+        """Sha256 of all that a re-index compares; when a file was written is no part of it."""
+        content = [FORMAT, self.title, self.uri, self.text, self.date, dict(self.metadata)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, cast
 
 import pypdf
 from lxml import etree as _etree  # pyright: ignore - compiled, has no stubs
 from lxml import html
+from pypdf import DocumentInformation
 
-from agent_knowledge.sources.documents import UnreadableError, surrogate_fault
+from agent_knowledge.sources.dates import date_of, day_of
+from agent_knowledge.sources.documents import Page, UnreadableError, surrogate_fault
+from agent_knowledge.sources.front_matter import read_front_matter
 from agent_knowledge.sources.headings import headings
 
 _PARSE_ERROR = cast("type[Exception]", _etree.LxmlError)
@@ -31,8 +34,8 @@ _BLOCKS = frozenset(
 ).union(_HEADINGS)
 
 
-def read_text(data: bytes) -> str:
-    """Decode a text file: UTF-8, line ends as LF, without a byte order mark.
+def read_text(data: bytes) -> Page:
+    """Read a text file: UTF-8, line ends as LF, without a byte order mark.
 
     Raises:
         UnreadableError: It is no UTF-8, or binary.
@@ -45,23 +48,33 @@ def read_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         msg = f"is not UTF-8 (byte {error.start}); save it as UTF-8"
         raise UnreadableError(msg) from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return Page(text=text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def markdown_title(text: str) -> str:
-    """The first heading, or nothing."""
+def read_markdown(data: bytes) -> Page:
+    """Read a Markdown file; its title is that of its front matter, else its first heading.
+
+    Raises:
+        UnreadableError: It is no UTF-8, binary, or holds nothing but front matter.
+    """
+    whole = read_text(data).text
+    page = read_front_matter(whole)
+    if whole.strip() and not page.text.strip():
+        msg = "holds nothing but front matter"
+        raise UnreadableError(msg)
+    return replace(page, title=page.title or _first_heading(page.text))
+
+
+def _first_heading(text: str) -> str:
     first = next(headings(text), None)
     return first.title if first else ""
 
 
-def read_html(data: bytes) -> tuple[str, str]:
+def read_html(data: bytes) -> Page:
     """Turn an HTML page into Markdown-like text with its headings, lists and table rows.
 
     An article extractor was tried instead: it drops the headings and lists of short pages, which
     in a knowledge base are content.
-
-    Returns:
-        Title and text.
 
     Raises:
         UnreadableError: It cannot be parsed.
@@ -77,7 +90,26 @@ def read_html(data: bytes) -> tuple[str, str]:
     title = " ".join((root.findtext(".//title") or "").split())
     body = root.find("body")
     text = _tidy("".join(_walk(body if body is not None else root)))
-    return title or markdown_title(text), text
+    return Page(title=title or _first_heading(text), text=text, date=_html_date(root))
+
+
+def _html_date(root: Any) -> str | None:
+    """The date that a page tells in its `meta` elements, or in a `time` that says what it is of.
+
+    Any other `time` may be that of an event; only one that stands alone is taken for the page's.
+    """
+    told: list[tuple[str, object]] = [
+        (name, meta.get("content"))
+        for meta in root.iter("meta")
+        for key in ("name", "property", "itemprop", "http-equiv")
+        if (name := meta.get(key))
+    ]
+    times = [(time, time.get("datetime") or time.text) for time in root.iter("time")]
+    for time, day in times:
+        marks = f"{time.get('itemprop') or ''} {time.get('class') or ''}".split()
+        told += [(mark.removeprefix("dt-"), day) for mark in marks]
+        told += [("pubdate", day)] if "pubdate" in time.attrib else []
+    return date_of(told) or (day_of(times[0][1]) if len(times) == 1 else None)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -140,11 +172,8 @@ def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip().replace(_KEPT_SPACE, " ")
 
 
-def read_pdf(data: bytes) -> tuple[str, str]:
-    """Read the text of a PDF, its pages joined by blank lines.
-
-    Returns:
-        Title and text.
+def read_pdf(data: bytes) -> Page:
+    """Read the text of a PDF, its pages joined by blank lines, and the date that it was changed.
 
     Raises:
         UnreadableError: It is broken, encrypted, or holds no text (a scan).
@@ -152,7 +181,9 @@ def read_pdf(data: bytes) -> tuple[str, str]:
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         pages = [page.extract_text().strip() for page in reader.pages]
-        title = str((reader.metadata and reader.metadata.title) or "").strip()
+        told = reader.metadata or DocumentInformation()
+        title = str(told.title or "").strip()
+        date = day_of(told.modification_date_raw) or day_of(told.creation_date_raw)
     except Exception as error:  # pypdf raises whatever a broken file provokes
         msg = f"is no readable PDF ({type(error).__name__}: {error})"
         raise UnreadableError(msg) from error
@@ -160,14 +191,9 @@ def read_pdf(data: bytes) -> tuple[str, str]:
     if not text:
         msg = "holds no text; if it is a scan, run it through OCR first"
         raise UnreadableError(msg)
-    return title, text if surrogate_fault(text) is None else _without_surrogates(text)
+    text = text if surrogate_fault(text) is None else _without_surrogates(text)
+    return Page(title=title, text=text, date=date)
 
 
 def _without_surrogates(text: str) -> str:
     return text.encode(errors="replace").decode()
-
-
-def file_title(path: Path, text: str) -> str:
-    """The first heading of a Markdown file, else the file's name without its suffix."""
-    found = markdown_title(text) if path.suffix.lower() in {".md", ".markdown", ".mdx"} else ""
-    return found or path.stem

@@ -5,12 +5,11 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.sources.documents import Document, Failure, UnreadableError
-from agent_knowledge.sources.pages import file_title, read_html, read_pdf, read_text
+from agent_knowledge.sources.pages import read_html, read_markdown, read_pdf, read_text
 from agent_knowledge.sources.rows import File, read_csv, read_json_lines
 
 _ROWS = {
@@ -19,7 +18,11 @@ _ROWS = {
     ".csv": read_csv,
     ".tsv": read_csv,
 }
-_HTML = frozenset({".html", ".htm", ".xhtml"})
+_PAGES = {
+    **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
+    ".pdf": read_pdf,
+}
 _REASONS_SHOWN = 3
 
 
@@ -90,23 +93,18 @@ def _read_files(files: Iterable[File | Failure]) -> Iterator[Document | Failure]
 
 def _read_page(file: File) -> Document:
     data = file.path.read_bytes()
-    suffix = file.path.suffix.lower()
-    if suffix == ".pdf":
-        title, text = read_pdf(data)
-    elif suffix in _HTML:
-        title, text = read_html(data)
-    else:
-        title, text = "", read_text(data)
-    if not text.strip():
+    page = _PAGES.get(file.path.suffix.lower(), read_text)(data)
+    if not page.text.strip():
         msg = "is empty"
         raise UnreadableError(msg)
     return Document(
         id=file.name,
         origin=file.name,
-        title=title or file_title(file.path, text),
+        title=page.title or file.path.stem,
         uri=file.uri,
-        text=text,
-        date=file.date,
+        text=page.text,
+        date=page.date,
+        metadata=page.labels,
         where=file.name,
     )
 
@@ -116,7 +114,7 @@ def _files(name: str, path: Path) -> Iterator[File | Failure]:
     if path.is_dir():
         yield from _folder_files(path)
     elif path.is_file():
-        yield _file(path, path.name)
+        yield File(path=path, name=path.name)
     elif glob.has_magic(str(path)):
         yield from _glob_files(path)
     else:
@@ -135,7 +133,7 @@ def _folder_files(folder: Path) -> Iterator[File | Failure]:
         for file_name in sorted(names):
             path = Path(root, file_name)
             if not file_name.startswith(".") and _stays_inside(path, folder) and path.is_file():
-                yield _file(path, path.relative_to(folder).as_posix())
+                yield File(path=path, name=path.relative_to(folder).as_posix())
     for error in errors:
         place = Path(str(error.filename)).relative_to(folder).as_posix()
         reason = f"cannot be listed ({error.strerror})"
@@ -151,17 +149,9 @@ def _glob_files(pattern: Path) -> Iterator[File]:
     for found in sorted(glob.glob(pattern_below, root_dir=root, recursive=True)):  # noqa: PTH207
         path = root / found
         if path.is_file() and _stays_inside(path, root):
-            yield _file(path, Path(found).as_posix())
+            yield File(path=path, name=Path(found).as_posix())
 
 
 def _stays_inside(path: Path, folder: Path) -> bool:
     """A symlink must not pull in what lies outside of the folder that was named."""
     return path.resolve().is_relative_to(folder.resolve())
-
-
-def _file(path: Path, name: str) -> File:
-    try:
-        changed = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC).date().isoformat()
-    except (OSError, ValueError, OverflowError):
-        changed = None
-    return File(path=path, name=name, date=changed)

@@ -7,10 +7,10 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from agent_knowledge.sources.dates import date_of, is_date_field
 from agent_knowledge.sources.documents import Document, Failure, UnreadableError, surrogate_fault
 
 _NOT_METADATA = frozenset({"id", "title", "text", "uri", "url"})
@@ -22,11 +22,10 @@ usual table's; every cell of a wide one would leave its vectors no room for the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of a source: where it is, what the source calls it, and when it changed."""
+    """A file of a source: where it is, and what the source calls it."""
 
     path: Path
     name: str
-    date: str | None
 
     @property
     def uri(self) -> str:
@@ -101,19 +100,11 @@ def _row_document(file: File, number: int, where: str, row: Mapping[str, Any]) -
         title=fields["title"],
         uri=uri if isinstance(uri, str) else f"{file.uri}#{fields['id']}",
         text=fields["text"],
-        date=_iso_date(metadata.get("date", "")) or file.date,
+        date=date_of(row.items()),
         metadata=metadata,
         where=where,
         row=True,
     )
-
-
-def _iso_date(text: str) -> str | None:
-    try:
-        date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-    return text
 
 
 def _string(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
@@ -208,6 +199,6 @@ def _as_row(cells: dict[str, str]) -> dict[str, str]:
     if "text" in cells:
         return cells
     lines = [f"{k}: {v}" for k, v in cells.items() if k not in {"id", "title"} and v.strip()]
-    own = {k: v for k, v in cells.items() if k in {*_NOT_METADATA, "date"}}
+    own = {k: v for k, v in cells.items() if k in _NOT_METADATA or is_date_field(k)}
     called = [k for k, v in cells.items() if k not in own and any(c.isalpha() for c in v)]
     return own | {k: cells[k] for k in called[:_NAMING_CELLS]} | {"text": "\n".join(lines)}

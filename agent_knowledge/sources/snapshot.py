@@ -139,7 +139,7 @@ class Snapshot:
         linked = np.zeros_like(measured.dense)
         for own, text in texts:
             np.maximum(linked, self.names.mentioned(text, but_of=own), out=linked)
-        named = measured.talked_of.gains + LINK * linked
+        named = (measured.talked_of.gains + LINK * linked).astype(np.float32)
         found = _best_found(np.where(linked > 0, named, 0), _NAMED * k)
         return self._hits(measured, np.sort(found), named)
 

@@ -44,7 +44,7 @@ def _sections(document: Document) -> Iterator[Span]:
     """Cut along headings. A heading with no body of its own only lends its name to the path."""
     text = document.text
     path: list[tuple[int, str]] = []
-    start = body = 0
+    start = body = len(text) - len(text.lstrip())  # blank where front matter was
     title = document.title
     found_any = False
     for heading in headings(text):

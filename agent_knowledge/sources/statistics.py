@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,13 @@ def save(statistics: SourceStatistics, folder: Path) -> None:
 def load(folder: Path) -> SourceStatistics | None:
     """Read what `save` wrote; None when it is not there or not whole."""
     try:
-        row = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return SourceStatistics(**{**row, "center": np.array(row["center"], dtype=np.float32)})
+        row: dict[str, Any] = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        return SourceStatistics(
+            passages=int(row["passages"]),
+            center=np.array(row["center"], dtype=np.float32),
+            spread=float(row["spread"]),
+            near=float(row["near"]),
+            near_spread=float(row["near_spread"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None

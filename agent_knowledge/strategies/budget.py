@@ -24,7 +24,12 @@ class Fitted:
 
 
 def fit(
-    passages: Sequence[Passage], examples: Sequence[Example], tokens: int, frame_tokens: int = 0
+    passages: Sequence[Passage],
+    examples: Sequence[Example],
+    tokens: int,
+    frame_tokens: int = 0,
+    *,
+    all_passages: bool = False,
 ) -> Fitted:
     """Keep the best passages and examples that fit, in their order.
 
@@ -36,6 +41,7 @@ def fit(
         examples: Best first.
         tokens: The budget for both together.
         frame_tokens: What stands around each example where it is shown.
+        all_passages: Keep every passage, whole, whatever the budget; examples keep to theirs.
     """
     share = int(tokens * _EXAMPLES_SHARE) if passages else tokens
     kept_examples: list[Example] = []
@@ -46,8 +52,8 @@ def fit(
         kept_examples.append(example)
         share -= cost
         tokens -= cost
-    kept: list[Passage] = []
-    for passage in passages:
+    kept: list[Passage] = list(passages) if all_passages else []
+    for passage in () if all_passages else passages:
         around = FENCE_TOKENS + count_tokens(passage.title) + count_tokens(passage.uri)
         if around + count_tokens(passage.text) > tokens:
             if not kept:

@@ -26,11 +26,25 @@ from agent_knowledge.text import count_tokens
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan
 
 
-def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: Shelf) -> Knowledge:
+def gather(
+    decision: Decision,
+    reading: Reading,
+    agent: AgentProfile,
+    shelf: Shelf,
+    *,
+    all_passages: bool = False,
+) -> Knowledge:
     """Gather what a decision's plan names, within the policy's `context_tokens`.
 
     A fine-tuned endpoint gets the system prompt and the task alone, both as its set's template
     has them: it was trained not to need more.
+
+    Args:
+        decision: What is to be gathered.
+        reading: What was measured, with what the sources answered.
+        agent: Whose policy it is.
+        shelf: The agent's knowledge.
+        all_passages: Hand over every passage that was retrieved, whatever the budget.
 
     Raises:
         SourceError: Every source of the plan failed.
@@ -46,7 +60,8 @@ def gather(decision: Decision, reading: Reading, agent: AgentProfile, shelf: She
         chooser, selection = shelf.examples[plan.examples], agent.examples[plan.examples].selection
         view = nearest_view(chooser.held, reading.views)
         examples = chooser.choose(view, plan.k_examples, text, selection)
-    fitted = fit(passages, examples, agent.policy.context_tokens, _frame_tokens(form))
+    budget, frame = agent.policy.context_tokens, _frame_tokens(form)
+    fitted = fit(passages, examples, budget, frame, all_passages=all_passages)
     rules = _rules(decision, fitted.passages, fitted.examples, form)
     return Knowledge(
         decision=decision,

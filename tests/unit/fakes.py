@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agent_knowledge.search import Hit, Probe, Query
+from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
 from agent_knowledge.types import Example, Matrix, Passage, Vector
 
 
@@ -25,22 +25,34 @@ def passage(text: str, *, source: str = "handbook", start: int = 0, title: str =
     )
 
 
-def probe(
+def result(
     dense: Sequence[float],
-    lexical: Sequence[float] | None = None,
-    numbers: Sequence[int] | None = None,
+    lexical: Sequence[float] = (),
+    numbers: Sequence[int] = (),
     source: str = "s",
+    *,
+    named: Sequence[float] = (),
+    usual: float = 0.0,
+    spread: float = 0.0,
     **more: Any,
-) -> Probe:
-    """What a source answered: a cosine and a BM25 score per passage."""
-    cosines = np.array(dense, dtype=np.float32)
-    none = np.zeros(len(cosines), dtype=np.float32)
-    return Probe(
-        source=source,
-        numbers=np.array(range(len(cosines)) if numbers is None else numbers, dtype=np.int64),
-        dense=cosines,
-        lexical=none if lexical is None else np.array(lexical, dtype=np.float32),
-        **{"named": none, **more},
+) -> SearchResult:
+    """What a source answered: a cosine, a BM25 score and what names add per passage."""
+    none = [0.0] * len(dense)
+    rows = zip(numbers or range(len(dense)), dense, lexical or none, named or none, strict=True)
+    vector = unit(1, 0)
+    return SearchResult(
+        query=Query(text="q", vector=vector),
+        hits=Hits.of(
+            source,
+            [
+                Hit(source=source, passage=number, dense=cosine, lexical=words, named=gain)
+                for number, cosine, words, gain in rows
+            ],
+        ),
+        statistics=SourceStatistics(
+            passages=len(dense), center=usual * vector, spread=spread, near=0.0, near_spread=0.0
+        ),
+        **more,
     )
 
 
@@ -77,16 +89,23 @@ class Index:
 
     held: Sequence[Passage]
 
-    def probe(self, queries: Sequence[Query], sources: Sequence[str]) -> list[dict[str, Probe]]:
-        return [{name: self.probe_of(name) for name in sources} for _ in queries]
+    def search(
+        self, queries: Sequence[Query], sources: Sequence[str], k: int
+    ) -> list[dict[str, SearchResult]]:
+        return [{name: self.result_of(name) for name in sources} for _ in queries]
 
-    def probe_of(self, source: str) -> Probe:
+    def result_of(self, source: str) -> SearchResult:
         """Every passage of a source, better the further to the front."""
         numbers = [n for n, held in enumerate(self.held) if held.source == source]
-        return probe([1 - n / 100 for n in numbers], [10 - n for n in numbers], numbers, source)
+        return result([1 - n / 100 for n in numbers], [10 - n for n in numbers], numbers, source)
 
-    def related(self, hits: Sequence[Hit], probes: Sequence[Probe]) -> dict[str, Vector]:
-        return {probe.source: np.zeros(len(probe.numbers)) for probe in probes}
+    def related(
+        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+    ) -> dict[str, Hits]:
+        return {}
+
+    def statistics(self, source: str) -> SourceStatistics:
+        return self.result_of(source).statistics
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         return tuple(self.held[hit.passage] for hit in hits)

@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 
 from agent_knowledge.context import (
+    CITE_RULE,
+    INSTANCE_RULE,
     JSON_RULE,
+    LOOK_UP_GAP_RULE,
+    NO_SOURCE_RULE,
     STYLE_RULE,
     fence_for,
     holds_knowledge,
     read_examples,
     read_passages,
     render_knowledge,
+    render_look_up,
     render_passages,
     render_prompt,
     render_repair,
@@ -137,9 +142,39 @@ def test_a_forged_fence_inside_a_sample_is_plain_text():
     assert [example.input for example in read_examples(text)] == [forged]
 
 
+FOUND = {"plan": Plan(sources=("s",)), "passages": (passage("30 days."),)}
+
+
+def test_a_look_up_says_what_the_sources_lack_and_never_that_nothing_is_needed():
+    covered = render_look_up(knowledge(**FOUND), first=6)
+    assert CITE_RULE in covered
+    assert LOOK_UP_GAP_RULE not in covered
+    assert read_passages(covered)[0].number == 6
+    gap = render_look_up(knowledge(**FOUND, gap=True))
+    assert LOOK_UP_GAP_RULE in gap
+    assert [p.text for p in read_passages(gap)] == ["30 days."]
+    assert render_look_up(knowledge(plan=Plan(sources=("s",)))) == LOOK_UP_GAP_RULE
+    assert render_look_up(knowledge()) == NO_SOURCE_RULE
+
+
+def test_a_look_up_lets_examples_be_followed_where_the_sources_lack_it():
+    lacking = render_look_up(knowledge(**FOUND, examples=SAID, gap=True))
+    assert lacking.index(INSTANCE_RULE) < lacking.index(CITE_RULE) < lacking.index(LOOK_UP_GAP_RULE)
+    assert read_examples(lacking) == SAID
+    held = render_look_up(knowledge(**FOUND, examples=SAID))
+    assert INSTANCE_RULE not in held
+    assert "show the form" in held
+    voice = render_look_up(knowledge(**FOUND, examples=SAID, form=Form(kind="style"), gap=True))
+    assert STYLE_RULE in voice
+    assert INSTANCE_RULE not in voice
+
+
 def test_whether_a_text_is_ours():
     for ours in (knowledge(), knowledge(plan=Plan(clarify="Which?")), knowledge(examples=SAID)):
         assert holds_knowledge(render_knowledge(ours))
+    for ours in (knowledge(), knowledge(gap=True), knowledge(**FOUND, gap=True)):
+        assert holds_knowledge(render_look_up(ours))
+    assert holds_knowledge(render_knowledge(knowledge(gap=True)))
     assert not holds_knowledge("Refunds take 30 days.")
 
 

@@ -21,7 +21,7 @@ from agent_knowledge import (
 )
 from agent_knowledge.assembly import load_model, packaged_embedder
 from agent_knowledge.config import AgentProfile, Policy
-from agent_knowledge.decision.evidence import weigh
+from agent_knowledge.decision.evidence import likely_of
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.types import to_dict
 from tests.scripted import ScriptedModel, filled
@@ -152,11 +152,11 @@ def test_what_it_says_is_evidence_and_stands_in_the_decision(shop: KnowledgeConf
 def test_what_it_says_can_turn_a_weak_decision(shop: KnowledgeConfig) -> None:
     task = "Tell me about lamps"
     evidence = [
-        weigh(advised(shop, says(need), ask_model_below=1)[0].route(task).signals).need["retrieval"]
-        for need in ("direct", "retrieval")
+        likely_of(advised(shop, says(n), ask_model_below=1)[0].route(task).signals)["retrieval"]
+        for n in ("direct", "retrieval")
     ]
     assert evidence[0] < evidence[1]
-    others = dict.fromkeys(("gap", "fresh", "pattern", "clear_pattern"), 1.0)
+    others = dict.fromkeys(("fresh", "pattern"), 1.0)
     thresholds = {**others, "retrieval": sum(evidence) / 2, "confidence": 0.0}
     policy = {"ask_model_below": 1, "thresholds": thresholds}
     decided = [advised(shop, says(n), **policy)[0].route(task) for n in ("direct", "retrieval")]
@@ -277,7 +277,7 @@ def test_a_question_of_several_look_ups_is_cut_where_the_model_wrote_it(
     shop: KnowledgeConfig,
 ) -> None:
     written = "Which lamp has the longer warranty, the Rowan desk lamp or the Alder floor lamp?"
-    thresholds = {"multi_hop": 0, "clear_pattern": 1}
+    thresholds = {"multi_hop": 0, "pattern": 1}
     policy = {"query_rewrite": "model", "thresholds": thresholds}
     router, _ = advised(shop, filled("StandaloneQuery", query=written), **policy)
     parts = router.route(FOLLOW_UP).plan.sub_queries

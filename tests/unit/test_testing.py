@@ -22,7 +22,8 @@ def test_a_memory_index_finds_the_passage_of_its_source() -> None:
     passages = [passage("red lamp", source="a"), passage("blue desk", source="b")]
     index = MemoryIndex(passages, embedder)
     query = Query(text="blue desk", vector=embedder.embed(["blue desk"])[0])
-    probes = index.probe([query], ["a", "b"])[0]
-    assert np.isclose(probes["b"].terms_found, 1.0)
-    assert probes["a"].terms_found == 0.0
-    assert index.passages(fuse([probes["b"]]))[0].text == "blue desk"
+    results = index.search([query], ["a", "b"], 10)[0]
+    assert np.isclose(results["b"].terms_found, 1.0)
+    assert results["a"].terms_found == 0.0
+    assert index.passages(fuse([results["b"]]))[0].text == "blue desk"
+    assert index.statistics("a").passages == results["a"].statistics.passages == 1

@@ -85,6 +85,11 @@ def test_a_decision_is_plain_json_with_the_keys_of_the_command_line():
         "nearest",
         "foreign",
         "asked",
+        "agent_need",
+        "turn",
+        "turn_need",
+        "likely",
+        "evidence",
     }
     assert row["signals"]["coverage"] == {"faq": 0.9, "web": None}
     assert row["reasons"] == [{"rule": "facts-need-retrieval", "text": "needed"}]

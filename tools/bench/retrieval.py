@@ -23,7 +23,7 @@ import numpy as np
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.config import AgentProfile, SourceConfig
-from agent_knowledge.search import Hit, Hits, Query, SearchResult
+from agent_knowledge.search import Hit, Hits, Query
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RANKED = 50
-"""Passages; each way of searching contributes as many, so every ranking has its own best."""
 _RRF_CONSTANT = 60
 """Of Cormack, Clarke and Büttcher, "Reciprocal rank fusion" (2009); LangChain's default too."""
 
@@ -104,21 +103,18 @@ def _score(ranking: Ranking, one: RetrievalSet, embedder: RememberingMiniLM) -> 
 def _rankings(
     source: str, store: Path, index: SourceIndex, embedder: RememberingMiniLM
 ) -> Iterator[tuple[str, Ranking]]:
-    def search(query: Query) -> SearchResult:
-        return index.search([query], [source], _RANKED)[0][source]
-
-    def documents(hits: Sequence[Hit]) -> Sequence[str]:
-        return [passage.document for passage in index.passages(hits[:_RANKED])]
-
     def by(score: Callable[[Hits], NDArray[np.float64]]) -> Ranking:
         def ranking(query: Query) -> Sequence[str]:
-            hits = search(query).hits
-            return documents(sorted(hits.scored(score(hits)), key=lambda hit: -hit.score))
+            found = index.search([query], [source], _RANKED)[0][source].hits
+            best = np.argsort(-score(found), kind="stable")[:_RANKED]
+            hits = [Hit(source=source, passage=int(found.passages[i])) for i in best]
+            return [passage.document for passage in index.passages(hits)]
 
         return ranking
 
     def fused(query: Query) -> Sequence[str]:
-        return documents(fuse([search(query)]))
+        hits = fuse(list(index.search([query], [source], _RANKED)[0].values()))
+        return [passage.document for passage in index.passages(hits[:_RANKED])]
 
     router = KnowledgeRouter(
         AgentProfile(sources={source: SourceConfig(path="already-indexed")}),

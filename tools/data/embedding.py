@@ -25,7 +25,8 @@ class RememberingMiniLM:
             layers: Other tuned layers than the packaged ones.
             kept: A file that vectors are kept in from one process to the next.
         """
-        self._inner = MiniLM(layers=layers)
+        self._embedder = MiniLM()  # without the tuned layers, which documents don't need
+        self._encoder = MiniLM(layers=layers)
         self._known: dict[str, Any] = {}
         self._read: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._kept = kept
@@ -36,13 +37,13 @@ class RememberingMiniLM:
     @property
     def version(self) -> str:
         """See `ports.TextEncoder`."""
-        return self._inner.version
+        return self._encoder.version
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Embed texts; see `ports.Embedder`."""
         keys = [_key(text) for text in texts]
         new = {k: text for k, text in zip(keys, texts, strict=True) if k not in self._known}
-        self._known.update(zip(new, self._inner.embed(list(new.values())), strict=True))
+        self._known.update(zip(new, self._embedder.embed(list(new.values())), strict=True))
         found = [self._known[key] for key in keys]
         return np.array(found, dtype=np.float32).reshape(len(texts), DIMENSIONS)
 
@@ -51,7 +52,7 @@ class RememberingMiniLM:
         pairs = list(zip(texts, contexts or [""] * len(texts), strict=True))
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self._read]
         if new:
-            made = self._inner.read([text for text, _ in new], [context for _, context in new])
+            made = self._encoder.read([text for text, _ in new], [context for _, context in new])
             rows = zip(made.vectors, made.states, strict=True)
             self._read.update(zip(new, rows, strict=True))
         found = [self._read[pair] for pair in pairs]

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
+from numpy.typing import NDArray
 
 from agent_knowledge.decision.scoring import calibration_error, codes
 from agent_knowledge.signals.fits import FILE, Fit
@@ -60,6 +61,7 @@ def main() -> None:
     print_figures(figures)
     print_thresholds(tasks, left_out)
     print_gaps(tasks, left_out)
+    print_leanings(tasks, left_out)
     fitted = decision_fit.fit_all(tasks, background)
     write(fitted, PACKAGE / FILE, provenance(args.data, tasks, figures))
 
@@ -122,7 +124,7 @@ def judge_left_out(
         fitted = decision_fit.fit_all([t for t in tasks if t.agent != name], background)
         write(fitted, decision_data.left_out_fits(name), {"left out": name})
         for task in tasks:
-            if task.agent == name:
+            if task.agent == name and not task.added:
                 yield task.labelled.id, signals_of(task.measured, fitted.minilm)
 
 
@@ -131,7 +133,7 @@ Judged = Sequence[tuple[MeasuredTask, Signals]]
 
 def by_agent(tasks: Sequence[MeasuredTask], signals: Mapping[str, Signals]) -> dict[str, Judged]:
     """Tasks with their signals, agent by agent, and all together."""
-    pairs = [(task, signals[task.labelled.id]) for task in tasks]
+    pairs = [(task, signals[task.labelled.id]) for task in tasks if not task.added]
     names = sorted({task.agent for task in tasks})
     apart = {name: [pair for pair in pairs if pair[0].agent == name] for name in names}
     return {**apart, "all": pairs}
@@ -187,7 +189,7 @@ def print_gaps(tasks: Sequence[MeasuredTask], signals: Mapping[str, Signals]) ->
             [
                 max(p for p in signals[t.labelled.id].coverage.values() if p is not None)
                 for t in tasks
-                if t.labelled.kind == kind
+                if t.labelled.kind == kind and not t.added
             ]
         )
         for kind in kinds
@@ -195,6 +197,32 @@ def print_gaps(tasks: Sequence[MeasuredTask], signals: Mapping[str, Signals]) ->
     for threshold in (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5):
         shares = "  ".join(f"{float((best[kind] < threshold).mean()):.3f}" for kind in kinds)
         print(f"{threshold:5.2f}  {shares}")
+
+
+def print_leanings(tasks: Sequence[MeasuredTask], signals: Mapping[str, Signals]) -> None:
+    """How far the offsets that suit each agent best lie apart: `tuning.SPREAD`."""
+    steps = np.arange(-3, 3.01, 0.1)
+    best: list[tuple[float, float]] = []
+    for name, judged in by_agent(tasks, signals).items():
+        if name == "all":
+            continue
+        likely = np.array([[max(s.likely[n], 1e-6) for n in NEEDS] for _, s in judged])
+        truth = np.array([NEEDS.index(t.labelled.expected) for t, _ in judged])  # pyright: ignore[reportArgumentType]
+        found = {
+            (float(r), float(f)): _log_likelihood(likely, truth, r, f) for r in steps for f in steps
+        }
+        best.append(max(found, key=lambda pair: found[pair]))
+    spread = np.std(np.array(best), axis=0)
+    print(f"\nbest offsets of agents spread by {spread[0]:.2f} retrieval, {spread[1]:.2f} few_shot")
+
+
+def _log_likelihood(
+    likely: NDArray[Any], truth: NDArray[Any], retrieval: float, few_shot: float
+) -> float:
+    offsets = {"direct": 0.0, "retrieval": retrieval, "few_shot": few_shot}
+    leaned = likely * np.exp([offsets[need] for need in NEEDS])
+    leaned /= leaned.sum(axis=1, keepdims=True)
+    return float(np.log(leaned[np.arange(len(truth)), truth]).sum())
 
 
 def _choice(signals: Signals, threshold: float) -> Need:
@@ -233,7 +261,8 @@ def provenance(
             "shared": [name for name in agents if name in shared],
             "own": [name for name in agents if name not in shared],
         },
-        "tasks": len(tasks),
+        "tasks": sum(not task.added for task in tasks),
+        "courtesies": sum(task.added for task in tasks),
         "tasks_sha256": digest.hexdigest(),
         "settings": {"C": decision_fit.STRENGTH, "inner_parts": decision_fit.INNER},
         "left_out": {name: dict(row) for name, row in figures.items()},

@@ -18,11 +18,15 @@ from agent_knowledge.signals.fits import DecisionFit, Fit, Fits, Weights, load_f
 from agent_knowledge.signals.reader import Measured
 from agent_knowledge.signals.text_heads import FILE as HEADS_FILE
 from agent_knowledge.signals.text_heads import TextHeads
+from agent_knowledge.types import Task
 from tools.data.agent_folders import IndexedAgent, indexed
 from tools.data.agents import LabelledAgent, LabelledTask
 from tools.data.embedding import RememberingMiniLM
+from tools.data.rows import read_rows
 from tools.train import folds
+from tools.train.prompts_data import PROMPTS
 
+COURTESIES = "turns.jsonl"
 VECTORS = "vectors.npz"
 """Beside the tuned layers of a fold: vectors of its agents, embedded once."""
 _NOTHING = Fit(weights={}, centers={}, bias=0.0)
@@ -39,12 +43,15 @@ class MeasuredTask:
         labelled: The task and its labels.
         measured: What was measured.
         covers: Of each source, whether it holds a document that answers the task.
+        added: It is a courtesy of ours after a conversation of the agent's, to fit to alone: an
+            agent's own tasks have too few of them.
     """
 
     agent: str
     labelled: LabelledTask
     measured: Measured
     covers: Mapping[str, bool]
+    added: bool = False
 
 
 def left_out_text(agent: str, background: Mapping[str, float]) -> tuple[Path, Weights]:
@@ -92,14 +99,35 @@ def measure_agent(
     agent: LabelledAgent, encoder: RememberingMiniLM, weights: Weights
 ) -> list[MeasuredTask]:
     """Index an agent and measure its tasks."""
+    tasks = [*agent.tasks, *courtesies(agent)]
     with indexed(agent, encoder) as here:
         reader = here.router(weights).reader
-        measured = list(reader.measure([labelled.task for labelled in agent.tasks]))
+        measured = list(reader.measure([labelled.task for labelled in tasks]))
     return [
         MeasuredTask(
-            agent=agent.name, labelled=labelled, measured=one, covers=_covers(here, labelled)
+            agent=agent.name,
+            labelled=labelled,
+            measured=one,
+            covers=_covers(here, labelled),
+            added=place >= len(agent.tasks),
         )
-        for labelled, one in zip(agent.tasks, measured, strict=True)
+        for place, (labelled, one) in enumerate(zip(tasks, measured, strict=True))
+    ]
+
+
+def courtesies(agent: LabelledAgent) -> list[LabelledTask]:
+    """Thanks and the like of ours, each after one of the agent's conversations."""
+    rows = [row for row in read_rows(PROMPTS / COURTESIES) if row["need"] == "direct"]
+    told = [labelled for labelled in agent.tasks if labelled.kind == "followup"]
+    start = int.from_bytes(agent.name.encode()[-2:])  # other ones for each agent, not by chance
+    return [
+        LabelledTask(
+            id=f"{agent.name}-added{place}",
+            kind="followup-chat",
+            task=Task(str(rows[(start + place) % len(rows)]["task"]), history=before.task.history),
+            expected="direct",
+        )
+        for place, before in enumerate(told)
     ]
 
 

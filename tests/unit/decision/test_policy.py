@@ -29,6 +29,7 @@ class Setting:
     """An agent with everything at hand, and one task's signals; a test changes what it is about."""
 
     need: dict[str, float] = field(default_factory=lambda: dict(PLAIN))
+    likely: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, float | None] = field(default_factory=lambda: {"handbook": 0.1, "faq": 0.1})
     pattern: dict[str, float] = field(default_factory=lambda: {"triage": 0.05, "voice": 0.05})
     fresh: float = 0.0
@@ -40,6 +41,7 @@ class Setting:
     def decide(self) -> Decision:
         signals = Signals(
             need=self.need,  # pyright: ignore[reportArgumentType]
+            likely=self.likely,  # pyright: ignore[reportArgumentType]
             fresh=self.fresh,
             asks_sources=self.asks_sources,
             coverage=self.coverage,
@@ -148,9 +150,11 @@ def test_facts_come_from_the_able_sources_best_covered_first():
     assert decision.plan.citations == "when_retrieved"
 
 
-def test_a_task_that_the_text_leaves_open_is_settled_by_what_the_agent_holds():
-    assert Setting(need=OPEN, coverage={"faq": 0.95}).decide().strategy == "retrieval"
-    assert Setting(need=OPEN, coverage={"faq": 0.05}).decide().strategy == "direct"
+def test_all_evidence_together_decides_whatever_the_text_alone_suggests():
+    looked_up = Setting(need=PLAIN, likely=FACTS, coverage={"faq": 0.95}).decide()
+    assert (looked_up.strategy, looked_up.confidence) == ("retrieval", 0.8)
+    plain = Setting(need=FACTS, likely=PLAIN, coverage={"faq": 0.05}).decide()
+    assert (plain.strategy, plain.confidence) == ("direct", 0.8)
 
 
 def test_what_changes_with_time_is_retrieved():
@@ -238,13 +242,11 @@ def test_a_style_set_is_a_matter_of_the_prompt():
     assert rules(decision) == ["style-wants-prompt"]
 
 
-def test_a_clear_match_outweighs_what_the_text_alone_suggests():
-    doubtful_facts = {"direct": 0.1, "retrieval": 0.6, "few_shot": 0.3}
-    assert Setting(need=doubtful_facts, pattern={"triage": 0.95}).decide().strategy == "few_shot"
-    assert Setting(need=PLAIN, pattern={"triage": 0.95}).decide().strategy == "few_shot"
-    assert Setting(fresh=0.9, pattern={"triage": 0.95}).decide().strategy == "few_shot"
-    weak = Setting(need=doubtful_facts, pattern={"triage": 0.6}).decide()
-    assert (weak.strategy, weak.plan.examples) == ("retrieval", None)
+def test_an_instance_of_a_set_is_no_news_and_no_question_whatever_its_text_suggests():
+    asked = Setting(need=FACTS, likely=PATTERN, pattern={"triage": 0.95}).decide()
+    assert (asked.strategy, asked.confidence) == ("few_shot", 0.8)
+    fresh = Setting(fresh=0.9, likely=PATTERN, pattern={"triage": 0.95}).decide()
+    assert fresh.strategy == "few_shot"
 
 
 def test_a_weak_match_does_not_outweigh_a_text_that_needs_nothing():
@@ -309,7 +311,11 @@ def test_the_endpoint_serves_its_set_when_every_rule_holds():
         ),
         (served({"training": {"examples": 500}}), "stable-data", "training.data_as_of"),
         (served({}, caller_asks=True), "no-citations", "can't cite"),
-        (served({}, fresh=0.9, pattern={"triage": 0.6}), "no-new-facts", "changes with time"),
+        (
+            served({}, need=dict(PLAIN), fresh=0.9, pattern={"triage": 0.6}),
+            "no-new-facts",
+            "changes with time",
+        ),
         (
             served({}, need=dict(FACTS_SURELY), coverage={"faq": 0.9}),
             "no-new-facts",
@@ -330,7 +336,8 @@ def test_each_broken_rule_closes_the_gate_and_is_named(setting: Setting, rule: s
 def test_what_the_text_alone_suggests_refuses_no_task_that_clearly_matches(
     coverage: dict[str, float | None],
 ):
-    decision = served({}, need=dict(FACTS_SURELY), coverage=coverage).decide()
+    likely = {"direct": 0.1, "retrieval": 0.0, "few_shot": 0.9}
+    decision = served({}, need=dict(FACTS_SURELY), likely=likely, coverage=coverage).decide()
     assert (decision.strategy, decision.plan.endpoint) == ("fine_tuned", "triage-ft")
 
 
@@ -353,6 +360,7 @@ def test_five_hundred_examples_are_enough():
 
 def test_rejections_stand_in_the_guides_order_first_broken_rules_first():
     setting = served({"allow_unproven": False, "training": {}}, fresh=0.9, caller_asks=True)
+    setting.need = dict(PLAIN)
     setting.pattern = {"triage": 0.6}
     decision = setting.decide()
     assert rejected(decision) == [
@@ -432,20 +440,21 @@ def test_an_unsure_agent_without_sources_has_nothing_to_retrieve():
     assert (decision.strategy, decision.unsure) == ("direct", True)
 
 
-def test_facts_that_no_source_seems_to_hold_take_a_text_that_clearly_needs_them():
-    def decided(retrieval: float) -> Decision:
-        rest = (1 - retrieval) / 2
-        need = {"direct": rest, "retrieval": retrieval, "few_shot": rest}
-        return Setting(need=need, coverage={"faq": 0.1}).decide()
-
-    assert (decided(0.55).strategy, decided(0.55).gap) == ("direct", False)
-    assert (decided(0.65).strategy, decided(0.65).gap) == ("retrieval", True)
+def test_what_no_need_clearly_carries_is_looked_up():
+    split = {"direct": 0.35, "retrieval": 0.4, "few_shot": 0.25}
+    decision = Setting(likely=split, coverage={"faq": 0.8}).decide()
+    assert (decision.strategy, decision.unsure) == ("retrieval", True)
+    assert decision.confidence == 0.4
+    assert rules(decision)[-1] == "retrieval-first-for-agents"
 
 
 def test_thresholds_of_the_policy_move_the_lines():
     strict = {"thresholds": {"coverage": 0.95}}
     assert Setting(need=FACTS, coverage={"faq": 0.9}, policy=strict).decide().gap
-    eager = {"thresholds": {"pattern": 0.2}}
-    few_shot = Setting(need=PATTERN, pattern={"triage": 0.4}, policy=eager).decide()
-    assert few_shot.strategy == "few_shot"
+    never = {"thresholds": {"pattern": 0.9}, "when_unsure": "direct"}
+    shown = Setting(need=PATTERN, pattern={"triage": 0.4}).decide()
+    assert (shown.strategy, shown.plan.examples) == ("few_shot", "triage")
+    assert (
+        Setting(need=PATTERN, pattern={"triage": 0.4}, policy=never).decide().plan.examples is None
+    )
     assert Setting(fresh=0.3, policy={"thresholds": {"fresh": 0.3}}).decide().gap

@@ -186,12 +186,15 @@ def test_as_good_and_in_time_where_the_others_are_late(
     assert (decided(on_record(close), by).strategy == "fine_tuned") == serves
 
 
+PLAIN = {"direct": 0.8, "retrieval": 0.1, "few_shot": 0.1}
+
+
 @pytest.mark.parametrize(
     ("signals", "rule"),
     [
         ({"citations": True}, "no-citations"),
-        ({"fresh": 0.9, "pattern": {"triage": 0.6}}, "no-new-facts"),
-        ({"pattern": {"triage": 0.1}}, "fits-the-case"),
+        ({"fresh": 0.9, "likely": PLAIN, "pattern": {"triage": 0.6}}, "no-new-facts"),
+        ({"likely": PLAIN, "pattern": {"triage": 0.1}}, "fits-the-case"),
     ],
 )
 def test_evidence_opens_no_other_rule(signals: dict[str, Any], rule: str):

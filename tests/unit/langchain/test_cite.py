@@ -11,7 +11,9 @@ from agent_knowledge.assembly import load_model
 from agent_knowledge.citations.finish import REFUSAL
 from agent_knowledge.langchain import KnowledgeMiddleware, KnowledgeTool, cite_sources
 from tests.scripted import ScriptedModel
-from tests.unit.langchain.test_numbering import RETURNS, SHIPPING, calls, run
+from tests.unit.langchain.test_numbering import RETURNS, calls, run
+
+FREE_SHIPPING = "From what amount is shipping free?"
 
 ANSWER = (
     "You have 30 days from delivery [1]. Shipping is free from 60 euros in Zone 1 [6]. No [99]."
@@ -19,7 +21,7 @@ ANSWER = (
 
 
 def asked_twice(support: KnowledgeRouter, answer: str = ANSWER) -> list[AIMessage]:
-    model = ScriptedModel(replies=[calls(RETURNS, SHIPPING), answer])
+    model = ScriptedModel(replies=[calls(RETURNS, FREE_SHIPPING), answer])
     return run(create_agent(model, [KnowledgeTool(support)]))  # pyright: ignore[reportReturnType]
 
 
@@ -50,7 +52,8 @@ def test_numbers_may_have_gaps(support: KnowledgeRouter) -> None:
     nothing_found = calls("Write a haiku about rain.", RETURNS)
     said = "You have 30 days from delivery [6]. There is nothing behind this [3]."
     model = ScriptedModel(replies=[nothing_found, said])
-    final = cite_sources(run(create_agent(model, [KnowledgeTool(support)])))[-1]
+    agent = create_agent(model, [KnowledgeTool(support, mode="route")])
+    final = cite_sources(run(agent))[-1]
     assert final.text == "You have 30 days from delivery [6]. There is nothing behind this."
     (annotation,) = final.content_blocks[-1]["annotations"]
     assert annotation["extras"]["document"] == "return-window"
@@ -88,7 +91,7 @@ def test_an_earlier_turns_number_still_means_its_passage(support: KnowledgeRoute
 
 
 def test_after_the_middleware_nothing_is_left_to_do(support: KnowledgeRouter) -> None:
-    model = ScriptedModel(replies=[calls(SHIPPING), ANSWER])
+    model = ScriptedModel(replies=[calls(FREE_SHIPPING), ANSWER])
     agent = create_agent(model, [KnowledgeTool(support)], middleware=[KnowledgeMiddleware(support)])
     messages = run(agent, text=RETURNS)
     assert cite_sources(messages) == messages

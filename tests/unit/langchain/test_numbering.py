@@ -83,7 +83,8 @@ def test_a_tool_counts_on_from_the_passages_of_the_middleware(support: Knowledge
     final = result["messages"][-1]
     assert final.text == "Shipping is free from 60 euros [6]. No."
     annotation = final.content_blocks[-1]["annotations"][0]
-    assert "hipping" in annotation["cited_text"]
+    shown = next(m for m in result["messages"] if isinstance(m, ToolMessage)).artifact["passages"]
+    assert annotation["cited_text"] in shown[0]["text"]
 
 
 def test_the_numbers_go_on_in_a_later_turn(support: KnowledgeRouter) -> None:
@@ -117,7 +118,7 @@ def test_an_artifact_has_all_that_a_citation_needs(support: KnowledgeRouter) -> 
     call = {"name": "knowledge", "args": {"query": RETURNS}, "id": "1", "type": "tool_call"}
     message = KnowledgeTool(support).invoke(call)
     message.artifact = json.loads(json.dumps(message.artifact))  # as a checkpointer may keep it
-    assert shown_by_tools([message])["1"] == support.prepare(RETURNS).passages[0]
+    assert shown_by_tools([message])["1"] == support.look_up(RETURNS).passages[0]
 
 
 def test_outside_an_agent_the_later_message_has_the_number(support: KnowledgeRouter) -> None:
@@ -127,7 +128,7 @@ def test_outside_an_agent_the_later_message_has_the_number(support: KnowledgeRou
         for query in (RETURNS, SHIPPING)
     ]
     later = [tool.invoke(call) for call in asked]
-    assert shown_by_tools(later)["1"] == support.prepare(SHIPPING).passages[0]
+    assert shown_by_tools(later)["1"] == support.look_up(SHIPPING).passages[0]
 
 
 def test_other_tools_messages_hold_no_passages() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from agent_knowledge.context import (
     GAP_RULE,
     NO_CITE_RULE,
     render_knowledge,
+    render_look_up,
     render_passages,
     render_prompt,
     render_samples,
@@ -174,6 +176,29 @@ def test_it_uses_whatever_a_tool_result_holds():
     nothing = render_knowledge(Knowledge(decision=decision(Plan())))
     assert result("Write a poem", nothing) == NEEDS_A_MODEL
     assert result("How long do refunds take?", "Refunds take 9 days.") == "Refunds take 9 days."
+
+
+def looked_up(*passages: Passage, examples: tuple[Example, ...]) -> str:
+    plan = Plan(sources=("s",) if passages else ())
+    gap = replace(decision(plan), gap=True)
+    return render_look_up(Knowledge(decision=gap, passages=passages, examples=examples))
+
+
+def test_where_a_look_up_found_no_answer_it_follows_the_examples_that_came_along():
+    shown = (Example(input="I was charged twice", output="billing"),)
+    found = looked_up(*PASSAGES, examples=shown)
+    assert result("How long do refunds take?", found) == "Refunds take 30 days. [2]"
+    assert result("My card was charged twice", found) == "billing"
+    lacking = looked_up(*PASSAGES, examples=())
+    assert result("My card was charged twice", lacking) == NOT_COVERED
+    unlike = looked_up(examples=shown)
+    assert result("Write a poem", unlike) == NEEDS_A_MODEL
+
+
+def test_it_takes_more_evidence_where_a_look_up_says_that_the_sources_may_lack_it():
+    given = (passage("Parcels leave the warehouse daily."), passage("We sell shoes."))
+    asked = "Which parcels are insured by the warehouse against theft abroad?"
+    assert result(asked, looked_up(*given, examples=())) == NOT_COVERED
 
 
 def test_streaming_gives_the_same_words_and_calls():

@@ -14,7 +14,7 @@ from hashed_words import HashedWords
 
 from agent_knowledge.embedding.minilm import MiniLM
 from agent_knowledge.errors import SourceError
-from agent_knowledge.search import Hit, Query
+from agent_knowledge.search import Hit, Query, SearchResult
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer
@@ -42,36 +42,89 @@ def store(tmp_path: Path) -> Path:
     return folder
 
 
+def search(opened: SourceIndex, text: str, k: int = 50) -> SearchResult:
+    return opened.search([EMBEDDER.query(text)], ["s"], k)[0]["s"]
+
+
+def ranked(opened: SourceIndex, text: str, *sources: str) -> tuple[Hit, ...]:
+    return fuse(list(opened.search([EMBEDDER.query(text)], sources or ("s",), 50)[0].values()))
+
+
 def best(opened: SourceIndex, text: str, *sources: str) -> str:
-    hits = fuse(opened.probe([EMBEDDER.query(text)], sources or ("s",))[0].values())
-    return opened.passages(hits[:1])[0].text
+    return opened.passages(ranked(opened, text, *sources)[:1])[0].text
 
 
-def test_a_probe_measures_every_passage(store: Path):
+def test_a_search_finds_the_best_of_each_way_and_no_more(store: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
-        probe = opened.probe([EMBEDDER.query("apple7 zebra")], ["s"])[0]["s"]
-    assert len(probe.numbers) == len(probe.dense) == len(probe.lexical) == 120
-    assert np.flatnonzero(probe.lexical).tolist() == [7]
-    assert probe.dense.argmax() == 7
-    assert probe.dense.max() <= 1.001
-    assert probe.usual == pytest.approx(float(probe.dense.mean()), abs=0.01)
+        found = search(opened, "apple7 zebra", k=10)
+    hits = sorted(found.hits, key=lambda hit: -hit.dense)
+    assert len(hits) == 10, "the one passage that has the word is near, too, and goes by no name"
+    assert hits[0].lexical > 0
+    assert hits[0].terms == pytest.approx(0.5)
+    assert hits[0].dense == found.cosine <= 1.001
+    assert not any(hit.lexical or hit.terms for hit in hits[1:])
+
+
+def test_what_is_found_in_one_way_tells_what_the_others_say_of_it(tmp_path: Path):
+    rows = [{"id": str(n), "title": "Fleet", "text": f"boat{n} boat{n} boat{n}"} for n in range(30)]
+    rows.append({"id": "inn", "title": "Laurel Inn", "text": "parking " + "word " * 200})
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    index(tmp_path / "store", "s", path)
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
+        hits = list(search(opened, "boat3 at the Laurel Inn", k=2).hits)
+        passages = opened.passages(hits)
+    (named,) = [hit for hit in hits if hit.named]
+    assert passages[hits.index(named)].document == "inn"
+    assert named.lexical > 0
+    assert 0 < named.terms < 1
+    assert -1 <= named.dense < max(hit.dense for hit in hits)
+
+
+def test_the_statistics_of_a_source_are_kept_when_it_is_indexed(store: Path, tmp_path: Path):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        statistics = opened.statistics("s")
+        found = search(opened, "apple7 zebra", k=120)
+        assert statistics.passages == found.statistics.passages == len(found.hits) == 120
+        assert found.usual == pytest.approx(float(found.hits.dense.mean()), abs=0.01)
+        assert 0 < statistics.spread < 1
+        index(store, "s", write(tmp_path / "rows.jsonl", 60, "pear"))
+        assert opened.statistics("s").passages == 60
+
+
+def test_an_index_without_statistics_asks_to_be_indexed_again(store: Path, tmp_path: Path):
+    (folder,) = (store / "search").iterdir()
+    (folder / "statistics.json").unlink()
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        with pytest.raises(SourceError, match="not whole; run: agent-knowledge index s"):
+            opened.statistics("s")
+        index(store, "s", tmp_path / "rows.jsonl")
+        assert best(opened, "apple7") == "apple7 shared"
+
+
+def test_how_much_of_a_query_a_source_knows_at_all(store: Path):
+    with SourceIndex(store, EMBEDDER.name) as opened:
+        assert search(opened, "apple7 apple9").known == 1
+        assert search(opened, "apple7 apple9").terms_found == pytest.approx(0.5)
+        assert search(opened, "apple7 zebra").known == pytest.approx(0.5)
+        assert search(opened, "zebra").known == search(opened, "").known == 0
 
 
 def test_many_queries_are_answered_as_each_alone(store: Path):
     queries = [EMBEDDER.query(f"apple{n}") for n in range(5)]
     with SourceIndex(store, EMBEDDER.name) as opened:
-        together = opened.probe(queries, ["s"])
+        together = opened.search(queries, ["s"], 120)
         for query, found in zip(queries, together, strict=True):
-            alone = opened.probe([query], ["s"])[0]["s"]
-            assert np.allclose(found["s"].dense, alone.dense, atol=1e-5)
-            assert np.array_equal(found["s"].lexical, alone.lexical)
+            alone = opened.search([query], ["s"], 120)[0]["s"].hits
+            assert np.allclose(found["s"].hits.dense, alone.dense, atol=1e-5)
+            assert np.array_equal(found["s"].hits.lexical, alone.lexical)
 
 
 def test_terms_found_is_the_share_of_the_querys_words_by_rarity(store: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
 
         def share(text: str) -> float:
-            return opened.probe([EMBEDDER.query(text)], ["s"])[0]["s"].terms_found
+            return search(opened, text).terms_found
 
         assert share("apple7 shared") == pytest.approx(1)
         assert share("apple7 zebra") == pytest.approx(0.5)
@@ -83,7 +136,7 @@ def test_terms_found_is_the_share_of_the_querys_words_by_rarity(store: Path):
 
 def test_passages_come_in_the_order_of_the_hits_and_carry_where_they_stand(store: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
-        first, second = fuse(opened.probe([EMBEDDER.query("apple7 apple9")], ["s"])[0].values())[:2]
+        first, second = ranked(opened, "apple7 apple9")[:2]
         gone = Hit(source="s", passage=10_000)
         passages = opened.passages([second, gone, first])
     assert {p.document for p in passages} == {"r7", "r9"}
@@ -106,9 +159,7 @@ def test_passages_tell_their_lines_and_the_hash_of_their_document(tmp_path: Path
     with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
 
         def found() -> list[Passage]:
-            numbers = opened.probe([EMBEDDER.query("apple1")], ["s"])[0]["s"].numbers
-            hits = [Hit(source="s", passage=int(number)) for number in numbers[::-1]]
-            return list(opened.passages(hits))
+            return list(opened.passages(list(search(opened, "apple1").hits)[::-1]))
 
         passages = found()
         assert len(passages) > 4
@@ -128,8 +179,7 @@ def test_passages_tell_their_lines_and_the_hash_of_their_document(tmp_path: Path
 
 def test_the_text_of_a_passages_document_is_that_which_is_stored_now(store: Path, tmp_path: Path):
     with SourceIndex(store, EMBEDDER.name) as opened:
-        hits = fuse(opened.probe([EMBEDDER.query("apple7")], ["s"])[0].values())
-        (passage,) = opened.passages(hits[:1])
+        (passage,) = opened.passages(ranked(opened, "apple7")[:1])
         assert opened.document_text(passage) == "apple7 shared"
         assert opened.document_text(replace(passage, source="web")) is None
         index(store, "s", write(tmp_path / "rows.jsonl", 120, "pear"))
@@ -143,7 +193,7 @@ def test_a_title_is_searched_too(tmp_path: Path):
     path.write_text('{"id": "a", "title": "Parking", "text": "Yes."}', encoding="utf-8")
     index(tmp_path / "store", "s", path)
     with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
-        assert opened.probe([EMBEDDER.query("parking")], ["s"])[0]["s"].terms_found == 1
+        assert search(opened, "parking").terms_found == 1
 
 
 def test_reading_creates_nothing(tmp_path: Path):
@@ -151,7 +201,7 @@ def test_reading_creates_nothing(tmp_path: Path):
         SourceIndex(tmp_path / "store", EMBEDDER.name) as opened,
         pytest.raises(SourceError, match=r"no index in .*; run: agent-knowledge index"),
     ):
-        opened.probe([EMBEDDER.query("x")], ["s"])[0]
+        search(opened, "x")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,7 +210,7 @@ def test_a_source_that_is_not_indexed_is_named(store: Path):
         SourceIndex(store, EMBEDDER.name) as opened,
         pytest.raises(SourceError, match="source 'other' is not indexed; run"),
     ):
-        opened.probe([EMBEDDER.query("x")], ["other"])[0]
+        opened.search([EMBEDDER.query("x")], ["other"], 50)
 
 
 def test_broken_search_files_are_an_error_that_says_what_to_do_and_indexing_mends_them(
@@ -198,8 +248,7 @@ def test_an_open_reader_sees_what_another_process_indexed(store: Path, tmp_path:
             path = write(tmp_path / "rows.jsonl", 150, word)
             subprocess.run([sys.executable, SCRIPT, str(store), "s", str(path)], check=True)
             for reader in (opened, other):
-                probe = reader.probe([EMBEDDER.query(f"{word}149")], ["s"])[0]["s"]
-                assert len(probe.numbers) == 150
+                assert reader.statistics("s").passages == 150
                 assert best(reader, f"{word}149") == f"{word}149 shared"
 
 
@@ -207,15 +256,14 @@ def test_a_second_look_up_survives_a_source_that_changed_since_the_first(
     store: Path, tmp_path: Path
 ):
     with SourceIndex(store, EMBEDDER.name) as opened:
-        old = opened.probe([EMBEDDER.query("apple7")], ["s"])[0]["s"]
+        old = search(opened, "apple7")
         index(store, "s", write(tmp_path / "rows.jsonl", 10, "pear"))
-        new = opened.probe([EMBEDDER.query("pear7")], ["s"])
+        new = opened.search([EMBEDDER.query("pear7")], ["s"], 50)
         hits = fuse([old])[:2]
-        related = opened.related(hits, [old])
-        assert related["s"].shape == old.numbers.shape
-        assert not related["s"].any()
-        assert fuse([old], new, related)[0].passage == hits[0].passage
+        assert len(opened.related(old.query, hits, ["s"], 50)["s"]) == 0
         assert opened.passages(hits) == ()
+        found = opened.passages(fuse([old], new))
+        assert {passage.text for passage in found} <= {f"pear{n} shared" for n in range(10)}
 
 
 def test_what_a_passage_names_is_related_to_it(tmp_path: Path):
@@ -230,11 +278,16 @@ def test_what_a_passage_names_is_related_to_it(tmp_path: Path):
     )
     index(tmp_path / "store", "s", path)
     with SourceIndex(tmp_path / "store", EMBEDDER.name) as opened:
-        probe = opened.probe([EMBEDDER.query("who filmed solaris")], ["s"])[0]["s"]
-        first = fuse([probe])[:1]
+        query = EMBEDDER.query("who filmed solaris")
+        first = ranked(opened, query.text)[:1]
         assert opened.passages(first)[0].document == "Solaris"
-        assert opened.related(first, [probe])["s"].tolist()[0] == 0
-        assert opened.related(first, [probe])["s"].argmax() == 1
+        (related,) = opened.related(query, first, ["s"], 50)["s"]
+        assert opened.passages([related])[0].document == "Andrei Tarkovsky"
+        assert related.named > 0
+        assert related.lexical == 0
+        assert related.dense == pytest.approx(
+            next(hit.dense for hit in ranked(opened, query.text) if hit.passage == related.passage)
+        )
 
 
 def test_an_open_reader_sees_a_store_that_was_deleted_and_made_again(store: Path, tmp_path: Path):
@@ -279,7 +332,7 @@ def test_with_minilm_a_paraphrase_is_found(tmp_path: Path):
     text = "How can I be reimbursed for a purchase?"
     query = Query(text=text, vector=embedder.embed([text])[0])
     with SourceIndex(tmp_path / "store", "minilm") as opened:
-        hits = fuse(opened.probe([query], ["handbook"])[0].values())
+        hits = fuse(list(opened.search([query], ["handbook"], 50)[0].values()))
         passage = opened.passages(hits)[0]
     assert passage.title == "Handbook > Refunds"
     assert page.read_text(encoding="utf-8")[passage.start : passage.end] == passage.text

@@ -16,6 +16,7 @@ from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
 from agent_knowledge.sources.indexing import Indexer, IndexReport
+from agent_knowledge.types import Passage
 
 SCRIPT = str(Path(__file__).with_name("hashed_words.py"))
 
@@ -35,11 +36,19 @@ def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
     return (report.added, report.updated, report.unchanged, report.deleted, len(report.failed))
 
 
-def found(store: Path, text: str, embedder: HashedWords | None = None) -> list[tuple[str, str]]:
+def passages(store: Path, text: str, embedder: HashedWords | None = None) -> tuple[Passage, ...]:
     embedder = embedder or HashedWords()
     with SourceIndex(store, embedder.name) as opened:
-        hits = fuse(opened.probe([embedder.query(text)], ["s"])[0].values())
-        return [(passage.document, passage.text) for passage in opened.passages(hits)]
+        hits = fuse(list(opened.search([embedder.query(text)], ["s"], 50)[0].values()))
+        return opened.passages(hits)
+
+
+def found(store: Path, text: str, embedder: HashedWords | None = None) -> list[tuple[str, str]]:
+    return [(passage.document, passage.text) for passage in passages(store, text, embedder)]
+
+
+def dates(store: Path, text: str) -> list[str | None]:
+    return [passage.date for passage in passages(store, text)]
 
 
 def test_a_re_index_does_only_what_changed_and_says_so(tmp_path: Path):
@@ -64,12 +73,29 @@ def test_a_re_index_does_only_what_changed_and_says_so(tmp_path: Path):
     assert again.embedded == 0
 
 
-def test_a_touched_file_is_unchanged(tmp_path: Path):
-    page = tmp_path / "page.md"
-    page.write_text("text", encoding="utf-8")
-    index(tmp_path / "store", page)
+@pytest.mark.parametrize(("front", "day"), [("", None), ("date: 2024-01-01", "2024-01-01")])
+def test_a_touched_file_is_unchanged_and_of_the_date_that_it_tells(
+    tmp_path: Path, front: str, day: str | None
+):
+    page, store = tmp_path / "page.md", tmp_path / "store"
+    page.write_text(f"---\n{front}\n---\ntext", encoding="utf-8")
+    index(store, page)
+    assert dates(store, "text") == [day]
+    os.utime(page, (1_000_000_000, 1_000_000_000))
+    assert counts(index(store, page)) == (0, 0, 1, 0, 0)
     page.touch()
-    assert counts(index(tmp_path / "store", page)) == (0, 0, 1, 0, 0)
+    assert counts(index(store, page)) == (0, 0, 1, 0, 0)
+    assert dates(store, "text") == [day]
+
+
+def test_a_date_that_changed_is_a_change_that_embeds_nothing(tmp_path: Path):
+    page, store = tmp_path / "page.md", tmp_path / "store"
+    page.write_text("---\ndate: 2024-01-01\n---\ntext", encoding="utf-8")
+    index(store, page)
+    page.write_text("---\ndate: 2025-05-05\n---\ntext", encoding="utf-8")
+    report = index(store, page)
+    assert (counts(report), report.embedded) == ((0, 1, 0, 0, 0), 0)
+    assert dates(store, "text") == ["2025-05-05"]
 
 
 def test_a_changed_document_embeds_only_its_changed_passages(tmp_path: Path):
@@ -238,8 +264,8 @@ def test_any_name_that_a_configuration_allows_can_be_indexed(tmp_path: Path):
         for name in ("a", "A", "a..b.", "x" * 63):
             assert indexer.index(name, rows).added == 1
     with SourceIndex(tmp_path / "store", "hashed-words") as opened:
-        probes = opened.probe([HashedWords().query("apples")], ["a", "A", "a..b.", "x" * 63])[0]
-    assert all(len(probe.numbers) == 1 for probe in probes.values())
+        found = opened.search([HashedWords().query("apples")], ["a", "A", "a..b.", "x" * 63], 5)[0]
+    assert [len(result.hits) for result in found.values()] == [1, 1, 1, 1]
 
 
 def test_damaged_vectors_are_an_error_that_says_what_to_do(tmp_path: Path):

@@ -49,6 +49,10 @@ def lifted(found: TalkedOf) -> set[str]:
         ),
         ("Is there parking?", "Laurel Inn\nhotel", ("Laurel Inn", "hotel")),
         ("can i bring my dog", "", ()),
+        ("Harbour House: Which cards do you take?", "", ("Harbour House",)),
+        ("Harbour House (Hull) – Can I pay later?", "", ("Harbour House",)),
+        ("Guide > Harbour House: Is there a lift?", "Hotel", ("Guide", "Harbour House", "Hotel")),
+        ("Which cards do you take: Visa?", "", ()),
         ("A title that is a whole sentence about one matter", "", ()),
         ("", "", ()),
     ],
@@ -76,6 +80,26 @@ def test_a_turn_that_names_something_itself_leaves_the_rest_behind():
     found = talked_of("and does the Harbor Court Hotel have parking", "we took the laurel inn")
     assert lifted(found) == {HOTELS[1]}
     assert found.mentioned > 0.5
+
+
+def test_a_question_with_its_subject_before_a_colon_is_found_by_that_subject():
+    names = ["Harbour House", "Rose Court", "Mill Lodge"]
+    asked = ["Which cards do you take?", "Is there a lift?"]
+    titles = [f"{name}: {question}" for name in names for question in asked]
+    found = index([(title, "") for title in titles]).talked_of(
+        spoken("do they have a lift"), [spoken("i would like to stay at the harbour house")]
+    )
+    best = np.flatnonzero(found.gains == found.gains.max())
+    assert [titles[i] for i in best] == titles[:2]
+    assert found.subjects == ("Harbour House",)
+
+
+def test_a_name_that_was_offered_some_turns_ago_is_what_a_turn_without_one_is_about():
+    offer = (
+        "I found three: Laurel Inn, which is quiet; you could also look for a motel. Shall I go on?"
+    )
+    told = [offer, "hm let me think", "Of course, take your time.", "ok that one is fine"]
+    assert lifted(talked_of("do they have parking", *told)) == {HOTELS[0]}
 
 
 def test_names_are_heard_through_speech():

@@ -25,7 +25,7 @@ def jsonl(folder: Path, *lines: object) -> Path:
     return path
 
 
-def pdf(text: str) -> bytes:
+def pdf(text: str, info: str = "") -> bytes:
     """A one-page PDF, written by hand: pypdf itself writes no text."""
     stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
     objects = [
@@ -34,6 +34,7 @@ def pdf(text: str) -> bytes:
         b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< {info} >>".encode(),
     ]
     out = b"%PDF-1.4\n"
     offsets = []
@@ -41,8 +42,9 @@ def pdf(text: str) -> bytes:
         offsets.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = len(out)
-    out += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
-    return out + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table
+    out += b"xref\n0 7\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    trailer = b"trailer << /Size 7 /Root 1 0 R /Info 6 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+    return out + trailer % table
 
 
 # What is read
@@ -91,6 +93,27 @@ def test_a_csv_without_one_gives_every_column_by_name(tmp_path: Path):
     (lamp, desk), _ = read(path)
     assert (lamp.id, lamp.text) == ("prices.csv#1", "product: Lamp\nprice: 30")
     assert (desk.id, desk.text) == ("prices.csv#2", "product: Desk\nprice: 200")
+
+
+@pytest.mark.parametrize("field", ["entity", "hotel", "Venue name", "brand_2"])
+def test_a_short_text_field_of_any_name_is_metadata_that_a_row_goes_by(tmp_path: Path, field: str):
+    path = jsonl(tmp_path, {"title": "Is there a lift?", "text": "Yes.", field: "Harbour House"})
+    (row,), _ = read(path)
+    assert row.keywords == "Harbour House"
+    table = tmp_path / "rows.csv"
+    for header in (f"title,text,{field}", f"title,answer,{field}"):
+        table.write_text(f'{header}\nIs there a lift?,"42",Harbour House\n', encoding="utf-8")
+        (row,), _ = read(table)
+        assert row.keywords == "Harbour House"
+
+
+def test_a_wide_table_keeps_room_for_what_it_says(tmp_path: Path):
+    path = tmp_path / "wide.csv"
+    names = [f"column{n}" for n in range(40)]
+    path.write_text(f"{','.join(names)}\n{','.join(names)}\n", encoding="utf-8")
+    (row,), _ = read(path)
+    assert row.keywords.split("\n") == names[:8]
+    assert "column39: column39" in row.text
 
 
 def test_a_folder_gives_one_document_a_file_by_relative_path(tmp_path: Path):
@@ -169,6 +192,91 @@ def test_hidden_files_and_symlinks_that_leave_the_folder_are_skipped(tmp_path: P
     assert failures == []
 
 
+# When it was written
+
+ROWS = [
+    ({"date": "2026-01-02T10:00:00Z"}, "2026-01-02"),
+    ({"date": "2024-01-01", "updated": "2025-05-05"}, "2025-05-05"),
+    ({"last_updated": 20250505}, "2025-05-05"),
+    ({"date": "2999-01-01"}, None),
+    ({"date": "2026-01-02 or later"}, None),
+    ({"date": ["2026-01-02"]}, None),
+    ({"departure": "2026-01-02"}, None),
+]
+
+
+@pytest.mark.parametrize(("fields", "day"), ROWS)
+def test_a_json_line_is_of_the_date_that_it_tells(tmp_path: Path, fields: object, day: str | None):
+    assert isinstance(fields, dict)
+    (row,), _ = read(jsonl(tmp_path, {"id": "a", "text": "x", **fields}))
+    assert row.date == day
+
+
+def test_a_csv_row_is_of_the_date_in_its_column(tmp_path: Path):
+    path = tmp_path / "prices.csv"
+    path.write_text("product,Last Updated\nLamp,2025-05-05\nDesk,unknown\n", encoding="utf-8")
+    (lamp, desk), _ = read(path)
+    assert (lamp.date, desk.date) == ("2025-05-05", None)
+    assert lamp.text == "product: Lamp\nLast Updated: 2025-05-05"
+    assert (lamp.keywords, desk.keywords) == ("Lamp", "Desk")
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "day"),
+    [
+        ('<meta property="article:modified_time" content="2025-05-05T10:00Z">', "", "2025-05-05"),
+        ('<meta name="dcterms.date" content="2025-05-05">', "", "2025-05-05"),
+        (
+            '<meta http-equiv="last-modified" content="Mon, 05 May 2025 10:00:00 GMT">',
+            '<time datetime="2024-01-01">',
+            "2025-05-05",
+        ),
+        (
+            '<meta name="date" content="2024-01-01">',
+            '<time itemprop="dateModified" datetime="2025-05-05">yesterday</time>',
+            "2025-05-05",
+        ),
+        ("", '<time class="dt-published">5 May 2025</time> <time>2024-01-01</time>', "2025-05-05"),
+        ("", '<p>Of <time datetime="2025-05-05">last May</time></p>', "2025-05-05"),
+        ("", "<p><time>2025-05-05</time> to <time>2025-05-06</time></p>", None),
+        ('<meta name="date" content="2999-01-01">', "", None),
+        ('<meta name="viewport" content="2025-05-05"><meta name="date">', "<time></time>", None),
+    ],
+)
+def test_a_page_is_of_the_date_that_it_tells(tmp_path: Path, head: str, body: str, day: str | None):
+    path = tmp_path / "page.html"
+    path.write_text(f"<html><head>{head}</head><body><p>Text</p>{body}</body></html>")
+    (page,), _ = read(path)
+    assert page.date == day
+
+
+@pytest.mark.parametrize(
+    ("info", "day"),
+    [
+        ("/CreationDate (D:20240101120000Z) /ModDate (D:20250505101500+02'00')", "2025-05-05"),
+        ("/CreationDate (D:20240101) /ModDate (never)", "2024-01-01"),
+        ("/ModDate (D:29990101120000Z)", None),
+        ("/ModDate /Nothing", None),
+        ("", None),
+    ],
+)
+def test_a_pdf_is_of_its_own_date(tmp_path: Path, info: str, day: str | None):
+    (tmp_path / "paper.pdf").write_bytes(pdf("Warranty lasts two years", info))
+    (paper,), failures = read(tmp_path)
+    assert (paper.date, failures) == (day, [])
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.txt", "a.html", "a.pdf", "a.jsonl", "a.csv"])
+def test_when_a_file_was_written_is_no_date(tmp_path: Path, name: str):
+    data = {".pdf": pdf("Text"), ".jsonl": b'{"text": "x"}', ".csv": b"a\nx\n"}
+    (tmp_path / name).write_bytes(data.get(Path(name).suffix, b"Text"))
+    (before,), _ = read(tmp_path)
+    os.utime(tmp_path / name, (1_000_000_000, 1_000_000_000))
+    (after,), _ = read(tmp_path)
+    assert (before.date, after.date) == (None, None)
+    assert before.content_hash == after.content_hash
+
+
 # What cannot be read
 
 
@@ -218,6 +326,7 @@ def test_a_duplicate_id_is_reported_with_both_places_and_the_first_is_kept(tmp_p
         ("image.png", b"\x89PNG\0\0", "is binary"),
         ("latin.txt", "caf\xe9".encode("latin-1"), "is not UTF-8 (byte 3)"),
         ("empty.md", b" \n", "is empty"),
+        ("titled.md", b"---\ntitle: T\n---\n\n", "holds nothing but front matter"),
         ("broken.pdf", b"%PDF-1.7 nothing more", "is no readable PDF"),
         ("empty.html", b"", "is no readable HTML"),
         ("latin.csv", b"a,b\n\xff,1\n", "is not UTF-8"),

@@ -84,3 +84,14 @@ def test_examples_take_a_third_beside_passages_and_everything_without():
 def test_what_stands_around_an_example_counts():
     examples = [Example(input="x" * 36, output="y" * 4)] * 30  # 10 tokens each
     assert len(fit((), examples, 300, frame_tokens=10).examples) == 15
+
+
+@settings(deadline=None)
+@given(PASSAGES, EXAMPLES, st.integers(64, 3000))
+def test_all_passages_are_kept_whole_where_that_is_asked_and_examples_keep_to_their_share(
+    passages: list[Passage], examples: list[Example], tokens: int
+):
+    fitted = fit(passages, examples, tokens, all_passages=True)
+    assert fitted.passages == tuple(passages)
+    assert fitted.examples == fit(passages, examples, tokens).examples
+    assert not any("passage" in line for line in fitted.left_out)

@@ -75,7 +75,7 @@ def gathered(
         query=Query(text="How long?", vector=unit(1, 0)),
         standalone="How long?",
         views=(unit(1, 0),),
-        probes={"handbook": index.probe_of("handbook")},
+        results={"handbook": index.result_of("handbook")},
     )
     external = {"web": web} if web else {}
     shelf = Shelf(

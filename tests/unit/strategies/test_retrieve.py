@@ -14,7 +14,7 @@ from agent_knowledge.types import Plan
 from tests.unit.fakes import CountingEmbedder, Index, WebSearch, passage
 
 INDEX = Index([passage(f"own {n}") for n in range(4)] + [passage("faq 0", source="faq")])
-PROBES = {name: INDEX.probe_of(name) for name in ("handbook", "faq")}
+RESULTS = {name: INDEX.result_of(name) for name in ("handbook", "faq")}
 FOUND = [passage(f"web {n}", source="web") for n in range(4)]
 
 
@@ -31,12 +31,12 @@ def texts(passages: tuple) -> list[str]:
 
 
 def test_indexed_sources_give_their_best_passages_first():
-    found, failed = retrieve(plan("handbook", k=2), PROBES, shelf({}))
+    found, failed = retrieve(plan("handbook", k=2), RESULTS, shelf({}))
     assert (texts(found), failed) == (["own 0", "own 1"], ())
 
 
 def test_only_the_plans_sources_are_read():
-    found, _ = retrieve(plan("faq"), PROBES, shelf({"web": WebSearch(FOUND)}))
+    found, _ = retrieve(plan("faq"), RESULTS, shelf({"web": WebSearch(FOUND)}))
     assert texts(found) == ["faq 0"]
 
 
@@ -49,13 +49,13 @@ def test_an_external_source_is_asked_the_plans_query_and_k():
 
 def test_indexed_and_external_sources_take_turns():
     web = {"web": WebSearch(FOUND), "news": WebSearch([passage("news 0", source="news")])}
-    found, _ = retrieve(plan("handbook", "web", "news", k=6), PROBES, shelf(web))
+    found, _ = retrieve(plan("handbook", "web", "news", k=6), RESULTS, shelf(web))
     assert texts(found) == ["own 0", "web 0", "news 0", "own 1", "web 1", "own 2"]
 
 
 def test_a_failed_external_source_is_reported_and_the_others_serve():
     web = WebSearch(fails_with=TimeoutError("no reply"))
-    found, failed = retrieve(plan("handbook", "web", k=1), PROBES, shelf({"web": web}))
+    found, failed = retrieve(plan("handbook", "web", k=1), RESULTS, shelf({"web": web}))
     assert texts(found) == ["own 0"]
     assert failed == ("source 'web' failed (TimeoutError: no reply)",)
 
@@ -89,8 +89,8 @@ def test_a_task_of_several_look_ups_asks_its_parts_and_follows_what_is_named():
     index = MemoryIndex(held, embedder)
     question = "When was the man who filmed Solaris born?"
     query = Query(text=question, vector=embedder.embed([question])[0])
-    probes = index.probe([query], ["handbook"])[0]
+    results = index.search([query], ["handbook"], 50)[0]
     once = Plan(sources=("handbook",), query=question, k=2)
     twice = replace(once, multi_hop=True, sub_queries=("the man", "who filmed Solaris born"))
     owned = Shelf(embedder=embedder, index=index)
-    assert [p.title for p in retrieve(twice, probes, owned)[0]] == ["Solaris", "Andrei Tarkovsky"]
+    assert [p.title for p in retrieve(twice, results, owned)[0]] == ["Solaris", "Andrei Tarkovsky"]
