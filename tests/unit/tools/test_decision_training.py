@@ -57,6 +57,7 @@ def measured(agent: str, place: int, chance: np.random.Generator) -> MeasuredTas
             meant=one.task,
             query=Query(text=one.task.text, vector=NOTHING),
             text=text,
+            alone=None,
             views=(),
             results={},
             sources={
