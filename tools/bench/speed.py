@@ -28,6 +28,7 @@ import numpy as np
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Task, load_router
 from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
+from agent_knowledge.signals.text_heads import context_of
 from agent_knowledge.sources.indexing import Indexer
 from agent_knowledge.text import sentences
 from agent_knowledge.types import Matrix
@@ -45,6 +46,8 @@ agents:
 TURNS = "dialogue/turns.jsonl"
 MOST_TIMES = 2.5
 """As long as embedding its text alone a decision may take."""
+_WARM = 20
+"""Tasks that are run before any is timed."""
 PASSAGES = 10_000
 SENTENCES = 5
 """About 90 words a passage."""
@@ -115,19 +118,21 @@ def write_sources(folder: Path, texts: Sequence[str]) -> KnowledgeConfig:
 
 
 def one_at_a_time(which: str, router: KnowledgeRouter, tasks: Sequence[Task]) -> None:
-    """p50 of `route` and of embedding the same text, in turn."""
+    """p50 of `route`, and of embedding the same text, without and with its context, in turn."""
     embedder = MiniLM()
-    alone: list[float] = []
-    routed: list[float] = []
-    for i, task in enumerate([*tasks[:20], *tasks]):
-        times = _timed(partial(embedder.embed, [task.text])), _timed(partial(router.route, task))
-        if i >= 20:
-            alone.append(times[0])
-            routed.append(times[1])
-    a, r = median(alone) * 1000, median(routed) * 1000
+    rows = [
+        (
+            _timed(partial(router.route, task)),
+            _timed(partial(embedder.embed, [task.text])),
+            _timed(partial(embedder.embed, [f"{context_of(task.history)} {task.text}"])),
+        )
+        for task in [*tasks[:_WARM], *tasks]
+    ]
+    route, text, in_context = np.median(rows[_WARM:], axis=0) * 1000
     print(
-        f"one at a time, {len(tasks)} tasks {which}: embedding the text {a:.2f} ms, route "
-        f"{r:.2f} ms (p50): {r / a:.2f} times, at most {MOST_TIMES} wanted",
+        f"one at a time, {len(tasks)} tasks {which} (p50): route {route:.2f} ms, "
+        f"{route / text:.2f} times embedding the text ({text:.2f} ms), at most {MOST_TIMES} wanted"
+        f"; {route / in_context:.2f} times embedding it in its context ({in_context:.2f} ms)",
         flush=True,
     )
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 
 from agent_knowledge.embedding.minilm import TUNED_LAYERS, TUNED_OUTPUT, WEIGHTS_SHA256, MiniLM
 from agent_knowledge.signals.text_heads import FILE, OUTPUTS

@@ -13,10 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch import Tensor  # pyright: ignore[reportMissingImports]
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy  # pyright: ignore[reportMissingImports]
 
 from agent_knowledge.types import NEEDS
 from tools.train.text_data import AgentTexts, IntentSet, Places, Prompts, Targets

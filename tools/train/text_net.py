@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn.functional import normalize
-from transformers import BertConfig
-from transformers.models.bert.modeling_bert import BertLayer
+from safetensors.torch import load_file  # pyright: ignore[reportMissingImports]
+from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
+from torch.nn.functional import normalize  # pyright: ignore[reportMissingImports]
+from transformers import BertConfig  # pyright: ignore[reportMissingImports]
+from transformers.models.bert.modeling_bert import BertLayer  # pyright: ignore[reportMissingImports]
 
 from agent_knowledge.embedding.minilm import DIMENSIONS
 from tools.train.text_export import LAYERS, TUNED
@@ -28,7 +28,7 @@ _DROPOUT = 0.1
 _BATCH = 48
 
 
-class TextNet(nn.Module):
+class TextNet(nn.Module):  # pyright: ignore[reportUntypedBaseClass]
     """Upper layers of MiniLM, a head per question, and a projection into kinds."""
 
     def __init__(self, weights: Path) -> None:

