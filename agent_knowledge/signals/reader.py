@@ -79,9 +79,10 @@ class SignalReader:
         texts = self._read_texts(asked)
         for start in range(0, len(asked), _CHUNK):
             chunk = asked[start : start + _CHUNK]
-            results = self._search([one.query(texts) for one in chunk])
+            results = self._search([one.query(texts) for one in chunk], CANDIDATES)
             turns = [one for one in chunk if one.context]
-            in_context = self._search([one.query_in_context(texts) for one in turns])
+            # Only measured, never shown: the best passage tells all.
+            in_context = self._search([one.query_in_context(texts) for one in turns], 1)
             of_turn = dict(zip(map(id, turns), in_context, strict=True))
             for one, found in zip(chunk, results, strict=True):
                 yield self._measured(one, texts, found, of_turn.get(id(one), {}))
@@ -110,10 +111,10 @@ class SignalReader:
             vectors = dict(zip(wanted, self.embedder.embed(texts), strict=True))
         return _Texts(readings, vectors)
 
-    def _search(self, queries: Sequence[Query]) -> Sequence[Mapping[str, SearchResult]]:
+    def _search(self, queries: Sequence[Query], k: int) -> Sequence[Mapping[str, SearchResult]]:
         if self.index is None or not self.sources or not queries:
             return [dict[str, SearchResult]() for _ in queries]
-        return self.index.search(queries, self.sources, CANDIDATES)
+        return self.index.search(queries, self.sources, k)
 
     def _measured(
         self,
