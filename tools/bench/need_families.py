@@ -61,7 +61,8 @@ def judge_families(data: Path, minilm: Path) -> dict[str, Likely]:
         places = [place for place, row in enumerate(shared) if family_of(row) in group]
         asked = [str(shared[place]["task"]) for place in places]
         seen = [row for row in trainable if family_of(row) not in group]
-        print(f"without {', '.join(group)}: {len(seen)} prompts", flush=True)
+        what = f"without {', '.join(group)}: {len(seen)} prompts"
+        print(f"{what}, about ten minutes on one core", flush=True)
         prompts = text_data.read_prompts(seen, material.states)
         judged[_NET][places] = _by_net(replace(material, prompts=prompts), minilm, asked)
         for name, fit in fits.items():
