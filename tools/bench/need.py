@@ -75,7 +75,7 @@ def main() -> None:
     elif args.families:
         _print_families(args.data, args.minilm)
     else:
-        print("AUC of the packaged heads on questions that nothing was fitted to")
+        print("AUC of the packaged heads on questions that the text model was not tuned on")
         for name, value in fresh_and_hops(args.data):
             print(f"{name:48} {value:.3f}", flush=True)
 
