@@ -136,7 +136,7 @@ def _print_families(data: Path, minilm: Path) -> None:
     for name, f in of.items():
         cells = f"{f.accuracy:8.3f}  {f.with_second:7.3f}  {f.macro_f1:8.3f}  {f.ece:5.3f}"
         print(f"{name:{_NAME_WIDTH}} {cells}")
-    print("accuracy by family: " + ", ".join(of))
+    print("accuracy by family, in the same order")
     for family in next(iter(of.values())).by_family:
         cells = "  ".join(f"{f.by_family[family]:8.3f}" for f in of.values())
         print(f"{family:{_NAME_WIDTH}} {cells}")
