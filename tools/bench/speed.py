@@ -128,7 +128,7 @@ def one_at_a_time(which: str, router: KnowledgeRouter, tasks: Sequence[Task]) ->
         )
         for task in [*tasks[:_WARM], *tasks]
     ]
-    route, text, in_context = np.median(rows[_WARM:], axis=0) * 1000
+    route, text, in_context = np.median(rows[-len(tasks) :], axis=0) * 1000
     print(
         f"one at a time, {len(tasks)} tasks {which} (p50): route {route:.2f} ms, "
         f"{route / text:.2f} times embedding the text ({text:.2f} ms), at most {MOST_TIMES} wanted",
