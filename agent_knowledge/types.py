@@ -221,7 +221,7 @@ class Signals:
     Attributes:
         need: Per need, summing to 1, from the text alone, as of a task to a model with nothing at
             hand; where a model was asked, with what it said.
-        fresh: The right answer changes with time.
+        fresh: The right answer changes with time; of a turn of a conversation, and it asks for one.
         multi_hop: Answering takes two or more separate look-ups.
         asks_sources: The text itself asks where an answer comes from.
         coverage: Per source, that it holds what is asked; None for an external source, which

@@ -165,7 +165,8 @@ class Thresholds(_Section):
         retrieval: A task is looked up when all evidence together reaches this for retrieval.
         fresh: A task's answer changes with time from here on.
         multi_hop: A task takes several look-ups from here on.
-        coverage: A source is able to serve from here on; below it in all sources is a gap.
+        coverage: A source is able to serve from here on; below it in all sources is a gap. Its
+            default and that of `confidence` are chosen in docs/adr/0015.
         pattern: A task is an instance of an example set when all evidence together reaches this.
         confidence: A decision below this is unsure, and `when_unsure` decides.
     """

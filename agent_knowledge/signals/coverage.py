@@ -14,7 +14,7 @@ _FARTHEST = 6.0
 _LEAST_SPREAD = 0.03
 """A source of copies of one passage has no spread of its own."""
 _FEWEST = 8
-"""Of fewer passages nothing is usual."""
+"""Of fewer passages nothing is usual: a limit, below any source that the fits saw."""
 
 IN_CONTEXT = "context_"
 

@@ -196,13 +196,15 @@ def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> 
         name: fits.coverage.probability(row) if row else 0.0
         for name, row in measured.sources.items()
     }
-    text, results = measured.text, measured.results
+    text, alone, results = measured.text, measured.alone, measured.results
+    # "Book it for tomorrow" names a time and asks for nothing.
+    asks = alone.agent["retrieval"] if alone else 1.0
     read = not is_other_script(measured.task.text)
     signals = Signals(
         need=text.need,
         agent_need=text.agent,
-        turn_need=measured.alone.agent if measured.alone else {},
-        fresh=text.fresh,
+        turn_need=alone.agent if alone else {},
+        fresh=text.fresh * asks,
         multi_hop=text.multi_hop,
         asks_sources=asks_for_sources(measured.task.text),
         coverage=covered | dict.fromkeys(external),

@@ -226,3 +226,18 @@ def test_no_router_shows_another_agents_examples(shop: KnowledgeConfig, task: st
         for other in set(every) - {own}:
             with pytest.raises(InputError, match="has none of that name"):
                 router.prepare_rung(task, "few_shot", other)
+
+
+def test_a_turn_that_names_a_time_and_asks_for_nothing_is_no_news(support: KnowledgeRouter) -> None:
+    history = (
+        Message("user", "I'd like a table for four"),
+        Message("assistant", "Gladly. For which day, and at what time?"),
+    )
+    turns = (
+        "ok so for monday evening at seven for four people",
+        "let's say tomorrow then, at eight",
+    )
+    for turn in turns:
+        decision = support.route(Task(turn, history=history))
+        assert decision.signals.fresh < 0.5
+        assert "fresh-needs-retrieval" not in {reason.rule for reason in decision.reasons}
