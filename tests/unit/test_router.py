@@ -228,16 +228,16 @@ def test_no_router_shows_another_agents_examples(shop: KnowledgeConfig, task: st
                 router.prepare_rung(task, "few_shot", other)
 
 
-def test_a_turn_that_names_a_time_and_asks_for_nothing_is_no_news(support: KnowledgeRouter) -> None:
+def test_a_turn_that_wants_something_done_today_is_no_news(support: KnowledgeRouter) -> None:
     history = (
-        Message("user", "I'd like a table for four"),
-        Message("assistant", "Gladly. For which day, and at what time?"),
+        Message("user", "can you find me a restaurant near the station"),
+        Message("assistant", "I found three. Would you like one that is open late?"),
     )
-    turns = (
-        "ok so for monday evening at seven for four people",
-        "let's say tomorrow then, at eight",
-    )
-    for turn in turns:
+    for turn in (
+        "is there any train today that gets there by nine",
+        "can you check if theres a shuttle at five a.m. i need two seats",
+    ):
+        assert support.route(turn).signals.fresh > 0.5  # alone it may be
         decision = support.route(Task(turn, history=history))
         assert decision.signals.fresh < 0.5
         assert "fresh-needs-retrieval" not in {reason.rule for reason in decision.reasons}
