@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Matrix,
         NeedVerdict,
         Passage,
+        Screened,
         Task,
         TextStates,
     )
@@ -126,6 +127,17 @@ class Retriever(Protocol):
 
     def retrieve(self, query: str, k: int) -> Sequence[Passage]:
         """Find up to `k` passages, best first."""
+        ...
+
+
+class Screen(Protocol):
+    """Tells whether a text speaks to the model that will read it, instead of to people.
+
+    Called from several threads at once.
+    """
+
+    def screen(self, texts: Sequence[str]) -> Sequence[Screened]:
+        """Screen texts, each by itself; one verdict each, in their order."""
         ...
 
 

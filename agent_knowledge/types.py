@@ -128,6 +128,36 @@ class Passage:
         return f"{self.source}:{self.document}:{self.start}-{self.end}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class SuspiciousSpan:
+    """A span of a text that seems written for the model that will read it.
+
+    Attributes:
+        start: First character.
+        end: One past the last.
+        kind: `addresses_model`, `authority`, `command`, `encoded` or `hidden`.
+    """
+
+    start: int
+    end: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """Whether a text seems to speak to the model that will read it.
+
+    Attributes:
+        score: Calibrated probability, 0..1, where one text in two does.
+        suspicious: The probability reaches the threshold of the screen.
+        spans: Where, in order; none of a text that is not suspicious.
+    """
+
+    score: float
+    suspicious: bool
+    spans: tuple[SuspiciousSpan, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """A worked example; `score` is its cosine with the task when it was chosen for one."""

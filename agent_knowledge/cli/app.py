@@ -20,6 +20,7 @@ from agent_knowledge.cli import (
     exporting,
     indexing,
     routing,
+    screening,
     starting,
     tuning,
     verifying,
@@ -52,6 +53,7 @@ app.command("few-shot")(routing.few_shot)
 app.command("ask")(asking.ask)
 app.command("check")(checking.check)
 app.command("verify")(verifying.verify)
+app.command("screen")(screening.screen)
 app.command("tune")(tuning.tune)
 app.command("advise")(advising.advise)
 app.command("evaluate")(evaluating.evaluate)

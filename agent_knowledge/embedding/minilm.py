@@ -129,7 +129,7 @@ class MiniLM:
     def _load_tokenizer(self) -> Tokenizer:
         with self._loading:  # a second thread waits for the first one's work
             if self._tokenizer is None:
-                self._tokenizer = _read_tokenizer()
+                self._tokenizer = read_tokenizer()
             return self._tokenizer
 
     def _load_embedding(self) -> InferenceSession:
@@ -213,7 +213,8 @@ def _in_context(ids: Sequence[int], context: Sequence[int]) -> Encoded:
     return Encoded([*ids, *beside], len(ids))
 
 
-def _read_tokenizer() -> Tokenizer:
+def read_tokenizer() -> Tokenizer:
+    """MiniLM's tokenizer, checked by its sha256; it cuts at `MAX_TOKENS`."""
     file = resources.files("agent_knowledge.data") / "minilm_tokenizer.json"
     data = file.read_bytes()
     _check(data, TOKENIZER_SHA256, "its tokenizer", "reinstall langchain-agent-knowledge")

@@ -1,0 +1,5 @@
+"""Screening: does a text that will be shown to a model speak to that model?"""
+
+from agent_knowledge.screening.screen import Screen
+
+__all__ = ["Screen"]
