@@ -22,7 +22,7 @@ _SAY = (
     r"|(?:provide|give|offer)(?: any| enough| further| an?)? (?:information|details?|answer))"
 )
 _GIVEN = (
-    r"(?:(?:the|these|those|my|our|your|any|all|none|of|available|provided|given|retrieved|cited)\s)+"
+    r"(?:(?:the|these|those|my|our|your|any|all|none|of|available|provided|given|retrieved|cited)\s){1,8}"
     r"(?:sources?|passages?|context|excerpts?|(?:provided|given|retrieved)\s(?:text|documents?)"
     r"|documents? (?:provided|given|retrieved))"
 )
@@ -56,7 +56,7 @@ _QUESTION = re.compile(r"[?？][\"'”’»)*_]*\Z")
 _LEAD_IN = re.compile(r"[:：][*_]*\Z")
 _SENTENCE_END = re.compile(r"[.!。！…][\"'”’»)*_]*\Z")
 _ITEM = re.compile(r"[ \t>]*(?:[-*+•‣◦]|\d{1,3}[.)])[ \t]")
-_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*(?:\n|\Z)")
+_TABLE_RULE = re.compile(r"^(?=[ \t:|]*+-)[ \t:|-]++(?:\n|\Z)", re.MULTILINE)
 
 
 def is_list_of_sources(sentence: str) -> bool:

@@ -26,7 +26,7 @@ from agent_knowledge.types import without_surrogates
 _SPECIAL = re.compile(r"[\\`*_\[\]{}<|~$&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What would be read as Markdown, HTML, a template or an address within a line."""
 _WIDE_BRACKET = re.compile("[【】［］]")
-_FOOTNOTE = re.compile(r"(\\*)\[\^")
+_FOOTNOTE = re.compile(r"(?<!\\)(\\*+)\[\^")
 _OPENS_LINE = re.compile(r"(?:\A|\n)[ \t>*+-]*(?:\d{1,9}[.)][ \t>*+-]*)*\Z")
 _LOOK_BACK = 80
 _FENCE = re.compile(r"`{3,}|~{3,}")
