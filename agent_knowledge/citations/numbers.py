@@ -188,10 +188,13 @@ class Date:
 def dates(text: str) -> list[Date]:
     """The dates of a text that give a month and more, in any common spelling; none overlap."""
     found: list[Date] = []
+    taken: set[int] = set()
     for pattern in _DATES:
         for match in pattern.finditer(text):
-            if any(d.start < match.end() and match.start() < d.end for d in found):
+            characters = range(*match.span())
+            if not taken.isdisjoint(characters):
                 continue
+            taken.update(characters)
             month = match["month"].lower()
             found.append(
                 Date(

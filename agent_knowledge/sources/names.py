@@ -240,14 +240,21 @@ class NameIndex:
 
     def _strength(self, name: _Name, words: Sequence[tuple[int, str]]) -> float:
         """How clearly a name is mentioned: by its words within one short stretch of the text."""
-        places = [(at, stem) for at, stem in words if stem in name.weights]
+        places = sorted((at, stem) for at, stem in words if stem in name.weights)
         stretch = len(name.weights) + 1
         mass = max(
-            sum(name.weights[stem] for stem in {s for at, s in places if 0 <= at - start < stretch})
-            for start, _ in places
+            sum(name.weights[stem] for stem in _from(places, first, stretch))
+            for first in range(len(places))
         )
         share = mass / name.total
         return share**2 * (1 - math.exp(-mass / _MASS)) if share >= _LEAST_SHARE else 0.0
+
+
+def _from(places: Spoken, first: int, stretch: int) -> frozenset[str]:
+    """The stems within so many words from the first of several places on, which are in order."""
+    end = places[first][0] + stretch
+    near = places[first : first + 2 * stretch]  # two a word: itself, and joined with the next
+    return frozenset(stem for at, stem in near if at < end)
 
 
 def _as_written(text: str) -> str:
