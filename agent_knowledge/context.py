@@ -77,6 +77,7 @@ _FORM_RULE = "The examples show the form to answer in."
 
 _ALONE = (ASK_RULE, NOTHING_RULE, GAP_RULE, LOOK_UP_GAP_RULE, NO_SOURCE_RULE)
 """What may stand in a tool's message without a passage or an example."""
+_FENCE = re.compile("[0-9a-f]{16}")
 _HEADER = re.compile(r"^(?:Sources|Examples|Samples)\. Fence ([0-9a-f]{16}):\n", re.MULTILINE)
 _OPENING = re.compile(r' n="(\d+)" title="([^"\n]*)" uri="([^"\n]*)">\n')
 
@@ -115,7 +116,7 @@ def render_passages(passages: Sequence[Passage], fence: str, first: int = 1) -> 
     Raises:
         ValueError: The fence is not 16 hexadecimal digits, or a passage holds it.
     """
-    if not re.fullmatch("[0-9a-f]{16}", fence):
+    if not _FENCE.fullmatch(fence):
         msg = f"fence {fence!r} is not accepted; take one from fence_for()"
         raise ValueError(msg)
     if _occurs(fence, passages):

@@ -16,7 +16,7 @@ from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-_FENCED = re.compile(r"^```[^\n`]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```([^\n`]*)$", re.MULTILINE)
 _SHOWN_FAULTS = 8
 _SHOWN_CHARACTERS = 200
 _REFERENCES = ("$ref", "$dynamicRef")
@@ -77,8 +77,19 @@ def check_answer(text: str, schema: str) -> Checked:
 def _json_of(text: str) -> str:
     """The answer without what stands around its JSON: white space, or the only code fence."""
     bare = text.strip()
-    fenced = _FENCED.findall(bare)
+    fenced = list(_fenced(bare))
     return fenced[0].strip() if len(fenced) == 1 and bare[:1] not in {"{", "[", '"'} else bare
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """What stands in the code fences of a text; one that is never closed is none."""
+    start = -1
+    for fence in _FENCE.finditer(text):
+        if start < 0:
+            start = fence.end() + 1
+        elif not fence[1].strip(" \t"):
+            yield text[start : fence.start()]
+            start = -1
 
 
 def _parse(text: str) -> Any:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent_knowledge.citations.markers import Marker, Span, code_spans
 from agent_knowledge.citations.quotes import quoted_spans
-from agent_knowledge.citations.statements import admits_a_gap, is_list_of_sources, states_something
+from agent_knowledge.citations.statements import (
+    Layout,
+    admits_a_gap,
+    is_list_of_sources,
+    states_something,
+)
 from agent_knowledge.text import sentences, words
 
 
@@ -80,17 +85,18 @@ def read_sentences(answer: str, markers: Sequence[Marker]) -> Sentences:
         if owner is not None:
             given.setdefault(owner, []).append(marker)
     code = tuple(code_spans(bare.text))
-    quoted = _quoted(bare, code) if given else []
+    quoted = _by_sentence(_quoted(bare, code), spans) if given else {}
+    layout = Layout.of(bare.text, code)
     return Sentences(
         cited=tuple(
-            _cited(bare, spans[owner], given[owner], quoted)
+            _cited(bare, spans[owner], given[owner], quoted.get(owner, ()))
             for owner in sorted(given)
             if _is_claim(bare.text[slice(*spans[owner])])
         ),
         uncited=tuple(
             bare.original_span(span)
             for number, span in enumerate(spans)
-            if number not in given and states_something(bare.text, span, code)
+            if number not in given and states_something(layout, span)
         ),
     )
 
@@ -100,7 +106,7 @@ def _is_claim(sentence: str) -> bool:
 
 
 def _cited(
-    bare: _Bare, span: Span, markers: Sequence[Marker], quoted: Sequence[tuple[Span, Quoted]]
+    bare: _Bare, span: Span, markers: Sequence[Marker], quoted: Sequence[Quoted]
 ) -> CitedSentence:
     start, end = bare.original_span(span)
     return CitedSentence(
@@ -108,7 +114,7 @@ def _cited(
         start=min(start, markers[0].start),
         end=max(end, markers[-1].end),
         markers=tuple(markers),
-        quoted=tuple(one for (a, b), one in quoted if a < span[1] and b > span[0]),
+        quoted=tuple(quoted),
     )
 
 
@@ -120,6 +126,19 @@ def _quoted(bare: _Bare, code: Sequence[Span]) -> list[tuple[Span, Quoted]]:
         if count := len(words(text)):
             start, end = bare.original_span(span)
             found.append((span, Quoted(text=text, start=start, end=end, words=count)))
+    return found
+
+
+def _by_sentence(
+    quoted: Sequence[tuple[Span, Quoted]], spans: Sequence[Span]
+) -> dict[int, list[Quoted]]:
+    """Per sentence, by its number, the quotations that lie in it or reach into it."""
+    found: dict[int, list[Quoted]] = {}
+    for (start, end), one in quoted:
+        first = bisect_right(spans, start, key=lambda span: span[1])
+        behind = bisect_left(spans, end, key=lambda span: span[0])
+        for number in range(first, behind):
+            found.setdefault(number, []).append(one)
     return found
 
 

@@ -18,25 +18,30 @@ then another number of one or two digits that stands so is a marker too, and nam
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+_LOOK_BACK = 40
 _BRACKET = re.compile(r"\[([^\[\]\n]{1,200})\]|【([^【】\n]{1,200})】|［([^［］\n]{1,200})］")
 _LABEL = re.compile(
     r"(?:sources?|passages?|documents?|docs?|references?|refs?|citations?|cite|see|ids?|nos?)"
     r"(?:[\s:#.]+|(?=\d))|[\^#]",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile(r"\s*(?:[,;，、&]|\band\b)\s*")
+_SEPARATOR = re.compile(r"[,;，、&]|\band\b")
 _NUMBER = re.compile(r"[0-9]+")
 _RANGE = re.compile(r"([0-9]{1,9})\s*[-–—]\s*\^?([0-9]{1,9})")
 _DIGITS = re.compile(r"[0-9]+")
 _ROUND = re.compile(r"[(（]([^()（）\n]{1,60})[)）]")
 _BACKTICKS = re.compile(r"`+|^ {0,3}~{3,}", re.MULTILINE)
-_PROSE_WORD = re.compile(r"(?:[^\W\d_]{2,}|(?<![\w.])[0-9][0-9.,]*)\Z")
+_PROSE_WORD = re.compile(rf"(?:[^\W\d_]{{2}}|(?<![\w.])[0-9][0-9.,]{{0,{_LOOK_BACK}}})\Z")
 _PHRASE_END = re.compile(r"\s|[.,;:!?)\]»”’\"'。、，|]|\*\*(?!\w)|<[/b]|\Z")
-_SENTENCE_END = re.compile(r"\s*(?:[.!?。|]|\n|<[/b]|\Z)")
-_ROUND_END = re.compile(r"[.,;!?»”’\"'。、，；|]|\*\*(?!\w)|[ \t]*(?:\r?\n|[|]|<[/b]|\Z)")
+# A run of blanks is read from its beginning only: from each of its characters takes quadratic time.
+_SENTENCE_END = re.compile(r"(?<![^\S\n])[^\S\n]*+(?:[.!?。|\n]|<[/b]|\Z)")
+_ROUND_END = re.compile(
+    r"[.,;!?»”’\"'。、，；|]|\*\*(?!\w)|(?<![ \t])[ \t]*+(?:\r?\n|[|]|<[/b]|\Z)"
+)
 _ROUND_BEFORE = re.compile(
     r"[^\W_](?:[.!?%°\"'”’»*`)]{0,3})[ \t]\Z|[\u3040-\u9fff\uac00-\ud7af。]\Z"
 )
@@ -58,7 +63,6 @@ _LONGEST_NUMBER = 3
 _LONGEST_ROUND = 2
 _WIDEST_RANGE = 20
 _MOST_IDS = 50
-_LOOK_BACK = 40
 
 Span = tuple[int, int]
 """Characters `start:end` of a text."""
@@ -251,6 +255,12 @@ def _end_of_chain(text: str, match: re.Match[str]) -> int:
 def _begins_line(text: str, start: int) -> bool:
     line = text[max(0, start - _LOOK_BACK) : start].rpartition("\n")[2]
     return not line.strip(" \t-*+>")
+
+
+def lies_in(spans: Sequence[Span], start: int, end: int) -> bool:
+    """Whether characters lie in one of several spans, which are in order and don't overlap."""
+    before = bisect_right(spans, start, key=lambda span: span[0]) - 1
+    return before >= 0 and end <= spans[before][1]
 
 
 def code_spans(text: str) -> Iterator[Span]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from agent_knowledge.text import STOP_WORDS
 
 _DIGITS = re.compile(r"(\d+(?:[.,]\d+)*)([^\W\d_]*)")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 _SMALL = {
     word: str(value)
@@ -116,7 +117,7 @@ def _value(digits: str, scale: int) -> str:
     """One spelling for a number: "1,000.50" is "1000.5"; versions such as "1.5.9" stay."""
     if len(digits) > _LONGEST_NUMBER:
         return digits
-    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
+    if _THOUSANDS.fullmatch(digits):
         digits = digits.replace(",", "")
     elif digits.count(",") == 1 and "." not in digits:
         digits = digits.replace(",", ".")
@@ -187,10 +188,13 @@ class Date:
 def dates(text: str) -> list[Date]:
     """The dates of a text that give a month and more, in any common spelling; none overlap."""
     found: list[Date] = []
+    taken: set[int] = set()
     for pattern in _DATES:
         for match in pattern.finditer(text):
-            if any(d.start < match.end() and match.start() < d.end for d in found):
+            characters = range(*match.span())
+            if not taken.isdisjoint(characters):
                 continue
+            taken.update(characters)
             month = match["month"].lower()
             found.append(
                 Date(

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agent_knowledge.citations.markers import Span
+from agent_knowledge.citations.markers import Span, lies_in
 
 _LONGEST = 1_000
 _IN = r"\n(?![ \t]*\n)"  # a line's end that ends no paragraph
@@ -40,11 +40,16 @@ _UNIT = re.compile(
     r"|(?P<space>\s*\n[ \t]*(?:>[ \t]*)+|\s+|\A(?:>[ \t]*)+)"
     r"|(?P<quote>[\"'“”„‟″«»〝〞＂「」『』’‘‚‛′`´])"
     r"|(?P<nothing>\*+|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)|\]\([^()\s]{0,500}\)|[\[\]]"
-    r"|[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe0e\ufe0f\ufeff]+)"
+    r"|[\x01\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe0e\ufe0f\ufeff]+)"
     r"|(?P<other>[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?"
     r"|[^\n][\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
     r"\u3099\u309a]{1,16}|[^\x00-\x7f])"
 )
+_SEAM = "\x01"
+_SEAMED = re.compile(r"[^\W_\u2e80-\U0010ffff]++|[\s\S]")
+"""Words, and single characters: scripts without blanks between words, from U+2E80, have none."""
+_MOST_PIECES = 100
+"""What has more gaps quotes nothing: each piece is sought in the whole text."""
 _WRITTEN = {"dash": "-", "space": " ", "quote": "'", "nothing": ""}
 
 
@@ -53,7 +58,7 @@ def quoted_spans(text: str, code: Sequence[Span] = ()) -> tuple[Span, ...]:
 
     Args:
         text: Any text.
-        code: Spans in which quotation marks quote nothing.
+        code: Spans in which quotation marks quote nothing, in order.
 
     Returns:
         Characters of the text, without the marks, in order; never empty.
@@ -77,7 +82,8 @@ def _block(match: re.Match[str]) -> Span | None:
 
 def _touches(span: Span, code: Sequence[Span]) -> bool:
     """Whether a quotation opens or closes in code; one that has code within it is one still."""
-    return any(a <= span[0] - 1 < b or a < span[1] + 1 <= b for a, b in code)
+    start, end = span
+    return lies_in(code, start - 1, start) or lies_in(code, end, end + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,16 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A text as quotations are compared with it, and the way back to its own characters."""
+    """A text as quotations are compared with it, and the way back to its own characters.
+
+    Attributes:
+        text: The folded text.
+        seamed: The same with `_SEAM` wherever no word runs on, and at both ends.
+        stretches: What its characters stand for.
+    """
 
     text: str
+    seamed: str
     stretches: tuple[_Stretch, ...]
 
     def origin(self, start: int, end: int) -> Span:
@@ -107,6 +120,23 @@ class Folded:
             first.start + (start - first.at if first.plain else 0),
             last.start + (end - last.at) if last.plain else last.end,
         )
+
+    def find(self, part: str, start: int) -> Span | None:
+        """The first place, from a start on, of whole words; the case of the first letter is free.
+
+        Args:
+            part: Folded too.
+            start: As the place given, characters of `seamed`.
+        """
+        sought = [_with_seams(form) for form in (part, part[0].swapcase() + part[1:])]
+        places = [(self.seamed.find(form, start), len(form)) for form in sought]
+        place, length = min((p for p in places if p[0] >= 0), default=(-1, 0))
+        return (place, place + length) if place >= 0 else None
+
+    def origin_of_seamed(self, start: int, end: int) -> Span:
+        """The characters that `start:end` of `seamed`, which begins and ends with a seam, are."""
+        first = start - self.seamed.count(_SEAM, 0, start)
+        return self.origin(first, end - self.seamed.count(_SEAM, 0, end))
 
     def _at(self, place: int) -> _Stretch:
         return self.stretches[bisect_right(self.stretches, place, key=lambda s: s.at) - 1]
@@ -134,7 +164,13 @@ def fold(text: str) -> Folded:
         add(_compatible(unit.group()) if written is None else written, start, end, plain=False)
         at = end
     add(text[at:], at, len(text), plain=True)
-    return Folded("".join(parts), tuple(stretches))
+    folded = "".join(parts)
+    return Folded(folded, _with_seams(folded), tuple(stretches))
+
+
+def _with_seams(folded: str) -> str:
+    """A text in which whole words are found without looking at what stands around each place."""
+    return f"{_SEAM}{_SEAM.join(_SEAMED.findall(folded))}{_SEAM}"
 
 
 def _compatible(written: str) -> str:
@@ -155,34 +191,12 @@ def find_quotation(quoted: str, text: str) -> Span | None:
     folded = fold(text)
     pieces = _GAP.split(_ALTERED_LETTER.sub(r"\1", quoted))
     parts = [part for piece in pieces if (part := fold(piece).text.strip(_EDGE))]
-    first = at = -1
+    if not parts or len(parts) > _MOST_PIECES:
+        return None
+    found: list[Span] = []
     for part in parts:
-        place = _find(folded.text, part, max(at, 0))
-        if place < 0:
+        place = folded.find(part, found[-1][1] - 1 if found else 0)  # one seam may serve two
+        if place is None:
             return None
-        first, at = (place if first < 0 else first), place + len(part)
-    return folded.origin(first, at) if parts else None
-
-
-def _find(text: str, part: str, start: int) -> int:
-    """The first place, from a start on, of whole words; the case of the first letter is free."""
-    places = (_find_words(text, form, start) for form in (part, part[0].swapcase() + part[1:]))
-    return min((place for place in places if place >= 0), default=-1)
-
-
-def _find_words(text: str, part: str, start: int) -> int:
-    place = text.find(part, start)
-    while place >= 0:
-        end = place + len(part)
-        if not (_runs_on(text[place - 1 : place + 1]) or _runs_on(text[end - 1 : end + 1])):
-            return place
-        place = text.find(part, place + 1)
-    return -1
-
-
-def _runs_on(around: str) -> bool:
-    """Whether two characters are of one word; scripts without blanks between words have none."""
-    return len(around) == 2 and all(c.isalnum() and ord(c) < _FIRST_CJK for c in around)
-
-
-_FIRST_CJK = 0x2E80
+        found.append(place)
+    return folded.origin_of_seamed(found[0][0], found[-1][1])

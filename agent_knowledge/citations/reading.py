@@ -23,7 +23,8 @@ _NO_NEGATION = {
 }
 """After "not" or "no" these words undo it ("not only", "no later than")."""
 _SHORTENED = {"ca": "can", "wo": "will", "sha": "shall"}
-_SENTENCE_START = re.compile(r"(?:\A|[.!?:•\n\"“(*#|-])[\s\"“'(*_-]*\Z")
+_LOOK_BACK = 8
+_SENTENCE_START = re.compile(rf"(?:\A|[.!?:•\n\"“(*#|-])[\s\"“'(*_-]{{0,{_LOOK_BACK}}}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,5 +175,7 @@ def _kind(
     if written.islower() or not any(c.isupper() for c in written):
         return "word", False
     inner = any(c.isupper() for c in written[1:])
-    opens = not inner and _SENTENCE_START.search(text[max(0, start - 8) : start]) is not None
+    opens = (
+        not inner and _SENTENCE_START.search(text[max(0, start - _LOOK_BACK) : start]) is not None
+    )
     return ("word" if opens else "name"), opens

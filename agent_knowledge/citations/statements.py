@@ -7,9 +7,11 @@ sentence in another language is reported rather than passed over.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from agent_knowledge.citations.markers import Span
+from agent_knowledge.citations.markers import Span, lies_in
 from agent_knowledge.text import content_words, words
 
 _LEAST_WORDS = 3
@@ -22,7 +24,7 @@ _SAY = (
     r"|(?:provide|give|offer)(?: any| enough| further| an?)? (?:information|details?|answer))"
 )
 _GIVEN = (
-    r"(?:(?:the|these|those|my|our|your|any|all|none|of|available|provided|given|retrieved|cited)\s)+"
+    r"(?:(?:the|these|those|my|our|your|any|all|none|of|available|provided|given|retrieved|cited)\s){1,8}"
     r"(?:sources?|passages?|context|excerpts?|(?:provided|given|retrieved)\s(?:text|documents?)"
     r"|documents? (?:provided|given|retrieved))"
 )
@@ -55,8 +57,10 @@ _HEDGE = re.compile(
 _QUESTION = re.compile(r"[?？][\"'”’»)*_]*\Z")
 _LEAD_IN = re.compile(r"[:：][*_]*\Z")
 _SENTENCE_END = re.compile(r"[.!。！…][\"'”’»)*_]*\Z")
-_ITEM = re.compile(r"[ \t>]*(?:[-*+•‣◦]|\d{1,3}[.)])[ \t]")
-_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*(?:\n|\Z)")
+_ITEM = re.compile(r"^[ \t>]*+(?:[-*+•‣◦]|\d{1,3}[.)])[ \t]", re.MULTILINE)
+_LINE_SIGN = re.compile(r"^[^\S\n]*+([#|]?)", re.MULTILINE)
+_REST_OF_LINE = re.compile(r"[*_ \t]{0,80}+(?:\n|\Z)")
+_TABLE_RULE = re.compile(r"^(?=[ \t:|]*+-)[ \t:|-]++(?:\n|\Z)", re.MULTILINE)
 
 
 def is_list_of_sources(sentence: str) -> bool:
@@ -69,7 +73,42 @@ def admits_a_gap(sentence: str) -> bool:
     return _ADMISSION.search(sentence) is not None
 
 
-def states_something(text: str, span: Span, code: Sequence[Span]) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The lines of a text, looked at once for all of its sentences.
+
+    Attributes:
+        text: An answer without its markers.
+        code: The spans of code in it, in order.
+        starts: Where each line begins.
+        signs: What each opens with, if that is `#` or `|`; else empty.
+        rules: The starts of those that are the rule below the head of a table.
+    """
+
+    text: str
+    code: Sequence[Span]
+    starts: Sequence[int]
+    signs: Sequence[str]
+    rules: frozenset[int]
+
+    @classmethod
+    def of(cls, text: str, code: Sequence[Span]) -> Layout:
+        """Look at the lines of a text."""
+        lines = list(_LINE_SIGN.finditer(text))
+        return cls(
+            text=text,
+            code=code,
+            starts=[line.start() for line in lines],
+            signs=[line.group(1) for line in lines],
+            rules=frozenset(rule.start() for rule in _TABLE_RULE.finditer(text)),
+        )
+
+    def is_rule(self, line: int) -> bool:
+        """Whether the line of that number is the rule below the head of a table."""
+        return line < len(self.starts) and self.starts[line] in self.rules
+
+
+def states_something(layout: Layout, span: Span) -> bool:
     """Whether a sentence states a fact that should bear a marker.
 
     Not taken for such: what stands in code; questions; headings, labels and the head of a table;
@@ -77,13 +116,12 @@ def states_something(text: str, span: Span, code: Sequence[Span]) -> bool:
     say so; admissions that the sources lack something; fragments of a word or two.
 
     Args:
-        text: The answer without its markers.
+        layout: The answer without its markers.
         span: The sentence.
-        code: The spans of code in the text.
     """
     start, end = span
-    sentence = text[start:end].strip("*_ ")
-    if any(begin <= start and end <= stop for begin, stop in code):
+    sentence = layout.text[start:end].strip("*_ ")
+    if lies_in(layout.code, start, end):
         return False
     if len(words(sentence)) < _LEAST_WORDS or len(content_words(sentence)) < _LEAST_CONTENT:
         return False
@@ -91,19 +129,22 @@ def states_something(text: str, span: Span, code: Sequence[Span]) -> bool:
         return False
     if _GREETING.search(sentence) and len(words(sentence)) <= _GREETING_WORDS:
         return False
-    return not is_list_of_sources(sentence) and not _is_heading(text, span, sentence)
+    return not is_list_of_sources(sentence) and not _is_heading(layout, span, sentence)
 
 
-def _is_heading(text: str, span: Span, sentence: str) -> bool:
+def _is_heading(layout: Layout, span: Span, sentence: str) -> bool:
     """A line by itself that is no sentence: a heading, a label, the head of a table."""
-    line_start = text.rfind("\n", 0, span[0]) + 1
-    line_end = text.find("\n", span[1])
-    line_end = len(text) if line_end < 0 else line_end
-    line = text[line_start:line_end]
-    if line.lstrip().startswith("#"):
+    line = bisect_right(layout.starts, span[0]) - 1
+    sign = layout.signs[line]
+    if sign == "#":
         return True
-    if line.lstrip().startswith("|"):
-        return _TABLE_RULE.match(text, line_end + 1) is not None
-    alone = not text[span[1] : line_end].strip("*_ \t")
+    if sign == "|":
+        return layout.is_rule(bisect_right(layout.starts, span[1]))
+    alone = _REST_OF_LINE.match(layout.text, span[1]) is not None
     short = len(words(sentence)) <= _HEADING_WORDS
-    return alone and short and not _SENTENCE_END.search(sentence) and not _ITEM.match(line)
+    return (
+        alone
+        and short
+        and not _SENTENCE_END.search(sentence)
+        and not _ITEM.match(layout.text, layout.starts[line])
+    )

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from agent_knowledge.errors import ConfigError, nearest
 
+_NAMED = re.compile(r"'([^']*)'")
 _SECRET_KEYS = {"api_key", "url", "base_url"}
 _SHAPES = {
     "model_type": "keys and values",
@@ -137,7 +138,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
         what = shown if kind == "tuple_type" else f"a {type(value).__name__}"
         return f"expected {_SHAPES[kind]}, found {what}"
     if kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str((detail.get("ctx") or {}).get("expected", "")))
+        allowed = _NAMED.findall(str((detail.get("ctx") or {}).get("expected", "")))
         meant = nearest(str(value), allowed)
         accepted = f" Accepted: {', '.join(allowed)}" if meant.startswith("did") else ""
         return f"{shown} is not accepted; {meant}{accepted}"

@@ -15,7 +15,7 @@ from agent_knowledge.text import content_words
 _MOST = 4
 _LEAST_WORDS = 2
 _SEAM = re.compile(
-    r"\s*[,;]\s+|\s+(?=(?:that|which|who|whom|whose|where|when|and|or|than|while|during|after"
+    r"(?:(?<!\s)\s++)?+[,;]\s++|(?<!\s)\s++(?=(?:that|which|who|whom|whose|where|when|and|or|than|while|during|after"
     r"|before|(?:in|for|of|by|to|from|with) (?:which|whom|whose|the)|in what|both|between)\b)",
     re.IGNORECASE,
 )

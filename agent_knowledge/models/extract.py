@@ -153,7 +153,7 @@ def _value(quote: Quote, weights: Mapping[str, float]) -> float:
 
 def _rarity(asked: Collection[str], quotes: Sequence[Quote]) -> dict[str, float]:
     """What each word of the question weighs: more, the fewer sentences hold it."""
-    counts = Counter(stem for q in quotes for stem in asked if stem in q.own | q.context)
+    counts = Counter(stem for q in quotes for stem in (q.own | q.context).intersection(asked))
     return {stem: math.log(1 + len(quotes) / (0.5 + counts[stem])) for stem in asked}
 
 
@@ -201,7 +201,7 @@ def _found(quote: Quote, shown: Mapping[Place, Quote]) -> Found:
 def _is_linked(one: Quote, other: Quote, question: str) -> bool:
     """Whether one of two passages speaks of what the other is titled, and the question does not."""
     return one.number != other.number and any(
-        len(words(named.title)) > 1 and named.title in by.text and named.title not in question
+        named.title in by.text and named.title not in question and len(words(named.title)) > 1
         for named, by in ((one, other), (other, one))
     )
 

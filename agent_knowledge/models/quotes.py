@@ -97,7 +97,7 @@ def read_quotes(passage: WrittenPassage, rank: int) -> Iterator[Quote]:
         passage: The passage.
         rank: 0 for the best passage.
     """
-    title = stems(passage.title)
+    title, heading = stems(passage.title), _one_line(passage.title.rpartition(" > ")[2])
     lead: frozenset[str] = frozenset()
     spans = list(_whole(passage.text))
     for place, (start, end, is_list) in enumerate(spans):
@@ -111,7 +111,7 @@ def read_quotes(passage: WrittenPassage, rank: int) -> Iterator[Quote]:
         elif own or lead:
             yield Quote(
                 text=text,
-                title=_one_line(passage.title.rpartition(" > ")[2]),
+                title=heading,
                 number=passage.number,
                 place=(rank, place),
                 own=own,

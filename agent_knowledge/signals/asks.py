@@ -31,7 +31,7 @@ _GIVE = (
 )
 _WHICH_ONES = (
     "(?:(?:a|an|the|all|any|some|your|its|me|each|every|proper|full|direct|inline|in-text|reliable"
-    "|scholarly|apa|mla|at least [a-z]+) )*"
+    "|scholarly|apa|mla|at least [a-z]+) ){0,8}"
 )
 _START = r"(?:^|[.!?,;(]\s*|\n)(?:and )?"
 _IT = "(?:it|that|this|these)"

@@ -10,7 +10,10 @@ import re
 
 _LOOKED_AT_CHARACTERS = 4000
 _FEWEST_WORDS = 3
-_QUOTED = re.compile(r"\"([^\"]{1,2000})\"|“([^”]{1,2000})”|«([^»]{1,2000})»|„([^“”]{1,2000})[“”]")
+_QUOTED = re.compile(
+    r"\"([^\"]{1,2000})\"|“([^“”]{1,2000})”|«([^«»]{1,2000})»|„([^„“”]{1,2000})[“”]"
+)
+_BLANK_LINES = re.compile(r"\n\s*\n")
 _AFTER_COLON = re.compile(r":\s+(?=\S)")
 
 
@@ -26,7 +29,7 @@ def payload(text: str) -> str | None:
     """
     text = text[:_LOOKED_AT_CHARACTERS].strip()
     quoted = [next(filter(None, match.groups())) for match in _QUOTED.finditer(text)]
-    paragraphs = re.split(r"\n\s*\n", text)[1:]
+    paragraphs = _BLANK_LINES.split(text)[1:]
     after_colon = _AFTER_COLON.split(text, maxsplit=1)[1:]
     for found in (quoted, paragraphs, after_colon):
         longest = max(found, key=len, default="").strip().strip('"“”«»')

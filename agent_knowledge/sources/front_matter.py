@@ -31,7 +31,7 @@ def read_front_matter(text: str) -> Page:
         Title, date, tags and categories as the block tells them. In the text the block is blanked:
         no word of it is found, and what follows keeps its line and its place in the file.
     """
-    found = _BLOCK.match(text, 0, _MOST)
+    found = _BLOCK.match(text[:_MOST])
     fields = _parsed(found[1]) if found else None
     if found is None or fields is None:
         return Page(text=text)

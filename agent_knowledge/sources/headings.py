@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LINE = re.compile(
-    r"^(?: {0,3})(?:(#{1,6})[ \t]+(\S.*?)[ \t]*#*[ \t]*$|(`{3,}|~{3,}))", re.MULTILINE
-)
+_LINE = re.compile(r"^ {0,3}(?:(#{1,6})[ \t]++(\S.*)|(`{3,}|~{3,}))", re.MULTILINE)
+_BLANK = " \t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +31,9 @@ def headings(text: str) -> Iterator[Heading]:
             elif ticks.startswith(fence):
                 fence = ""
         elif not fence:
-            yield Heading(len(marks), title, found.start(), found.end())
+            yield Heading(len(marks), _unclosed(title), found.start(), found.end())
+
+
+def _unclosed(title: str) -> str:
+    """A heading's words without the signs that may close it (`## Like this ##`)."""
+    return title.rstrip(_BLANK).rstrip("#").rstrip(_BLANK) or title[0]

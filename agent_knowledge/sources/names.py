@@ -46,7 +46,6 @@ meant wherever somebody goes."""
 _MOST_MENTIONS = 64
 _NAME_WORDS = 8
 _HEADINGS = " > "
-_DISAMBIGUATION = re.compile(r"\s*\([^()]*\)\s*$")
 _ASKED_OF = re.compile(r"(?<=\S)(?: ?:| [-–—]) .*$")
 _ADDITION = re.compile(r"(?<=\w)(?:,| [-–:]) .*$")
 _ASKING = re.compile(
@@ -56,9 +55,10 @@ _ASKING = re.compile(
 )
 _PROPER = re.compile(
     r"(?<=[\w,;:] )(?!(?:I|Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri"
-    r"|Sat|Sun)[a-z]*\b)[A-Z]\w+|[\"“][^\"”]+[\"”]"
+    r"|Sat|Sun)[a-z]*\b)[A-Z]\w+|[\"“][^\"“”]+[\"”]"
 )
 _LETTERS = re.compile(r"\b(?:[^\W\d_]\.? ){1,4}[^\W\d_]\b\.?")
+_UNSPACED = str.maketrans("", "", ". ")
 _DIGITS = (
     "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty "
@@ -88,7 +88,11 @@ def proper_stems(text: str) -> Sequence[str]:
 
 
 def _bare(text: str) -> str:
-    return _DISAMBIGUATION.sub("", text).strip()
+    """A title without what stands in parentheses at its end, which tells it from its namesakes."""
+    bare = text.strip()
+    before, opening, aside = bare.rpartition("(")
+    is_last = aside.endswith(")") and aside.count(")") == 1
+    return before.strip() if opening and is_last else bare
 
 
 def _called(text: str) -> str:
@@ -236,16 +240,23 @@ class NameIndex:
 
     def _strength(self, name: _Name, words: Sequence[tuple[int, str]]) -> float:
         """How clearly a name is mentioned: by its words within one short stretch of the text."""
-        places = [(at, stem) for at, stem in words if stem in name.weights]
+        places = sorted((at, stem) for at, stem in words if stem in name.weights)
         stretch = len(name.weights) + 1
         mass = max(
-            sum(name.weights[stem] for stem in {s for at, s in places if 0 <= at - start < stretch})
-            for start, _ in places
+            sum(name.weights[stem] for stem in _from(places, first, stretch))
+            for first in range(len(places))
         )
         share = mass / name.total
         return share**2 * (1 - math.exp(-mass / _MASS)) if share >= _LEAST_SHARE else 0.0
 
 
+def _from(places: Spoken, first: int, stretch: int) -> frozenset[str]:
+    """The stems within so many words from the first of several places on, which are in order."""
+    end = places[first][0] + stretch
+    near = places[first : first + 2 * stretch]  # two a word: itself, and joined with the next
+    return frozenset(stem for at, stem in near if at < end)
+
+
 def _as_written(text: str) -> str:
     """Undo what speech does to names: letters spelled one by one, numbers read out."""
-    return _LETTERS.sub(lambda match: re.sub(r"[. ]", "", match[0]), _READ_OUT.sub(" ", text))
+    return _LETTERS.sub(lambda match: match[0].translate(_UNSPACED), _READ_OUT.sub(" ", text))

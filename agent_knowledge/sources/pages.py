@@ -21,6 +21,9 @@ from agent_knowledge.sources.headings import headings
 _PARSE_ERROR = cast("type[Exception]", _etree.LxmlError)
 _KEPT_SPACE = "\0"
 """Stands for a space of preformatted text until all others are collapsed; HTML text has no NUL."""
+_WHITE_SPACE = re.compile(r"\s+")
+_EMPTY_ITEM = re.compile(r"\n- *\n+")
+_BLANK_LINES = re.compile(r"\n{3,}")
 _SKIPPED = frozenset(
     {"script", "style", "head", "nav", "template", "noscript", "svg", "iframe", "form", "button"}
 )
@@ -163,13 +166,13 @@ def _closing(tag: str) -> list[str]:
 
 
 def _collapsed(text: str | None) -> str:
-    return re.sub(r"\s+", " ", text or "")
+    return _WHITE_SPACE.sub(" ", text or "")
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(r"[ \t]*\n[ \t]*", "\n", text.replace("\xa0", " "))
-    text = re.sub(r"\n- *\n+", "\n- ", re.sub(r"(?m)^\| ", "", text))
-    return re.sub(r"\n{3,}", "\n\n", text).strip().replace(_KEPT_SPACE, " ")
+    lines = (line.strip(" \t").removeprefix("| ") for line in text.replace("\xa0", " ").split("\n"))
+    text = _EMPTY_ITEM.sub("\n- ", "\n".join(lines))
+    return _BLANK_LINES.sub("\n\n", text).strip().replace(_KEPT_SPACE, " ")
 
 
 def read_pdf(data: bytes) -> Page:

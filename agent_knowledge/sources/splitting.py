@@ -14,6 +14,9 @@ from agent_knowledge.sources.headings import headings
 PASSAGE = 1600
 """Characters a passage at most; five of them are the default token budget of an agent. A row of a
 table up to here stays whole, whatever headings are in it."""
+LONGEST_NAME = 300
+"""Characters of a title or heading that name a passage. Each passage below bears them, so that a
+heading as long as its document would take the square of its length to store."""
 _BLOCK = 100_000
 """Longer sections are cut into blocks first, so that splitting needs memory for one block only."""
 
@@ -36,7 +39,7 @@ def split(document: Document) -> list[Span]:
     """
     text = document.text
     if document.row and len(text) <= PASSAGE:
-        return list(_trimmed(text, 0, len(text), document.title))
+        return list(_trimmed(text, 0, len(text), _name(document.title)))
     return [span for section in _sections(document) for span in _passages(text, section)]
 
 
@@ -45,20 +48,24 @@ def _sections(document: Document) -> Iterator[Span]:
     text = document.text
     path: list[tuple[int, str]] = []
     start = body = len(text) - len(text.lstrip())  # blank where front matter was
-    title = document.title
+    name = title = _name(document.title)
     found_any = False
     for heading in headings(text):
         if text[body : heading.start].strip():
             found_any = True
             yield Span(start, heading.start, title)
-        path = [(level, name) for level, name in path if level < heading.level]
-        path.append((heading.level, heading.title))
+        path = [(level, above) for level, above in path if level < heading.level]
+        path.append((heading.level, _name(heading.title)))
         start, body = heading.start, heading.end
-        title = _title(document.title, [name for _, name in path])
+        title = _title(name, [above for _, above in path])
     if text[body:].strip():
         yield Span(start, len(text), title)
     elif not found_any:  # headings only: then they are the content
-        yield Span(0, len(text), document.title)
+        yield Span(0, len(text), name)
+
+
+def _name(title: str) -> str:
+    return title if len(title) <= LONGEST_NAME else f"{title[: LONGEST_NAME - 1].rstrip()}…"
 
 
 def _title(document: str, path: list[str]) -> str:

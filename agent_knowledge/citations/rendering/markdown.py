@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 
 from agent_knowledge.answers import Answer
-from agent_knowledge.citations.markers import Marker, Span, code_spans
+from agent_knowledge.citations.markers import Marker, Span, code_spans, lies_in
 from agent_knowledge.citations.rendering.notes import (
     Note,
     Remark,
@@ -26,7 +25,7 @@ from agent_knowledge.types import without_surrogates
 _SPECIAL = re.compile(r"[\\`*_\[\]{}<|~$&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What would be read as Markdown, HTML, a template or an address within a line."""
 _WIDE_BRACKET = re.compile("[【】［］]")
-_FOOTNOTE = re.compile(r"(\\*)\[\^")
+_FOOTNOTE = re.compile(r"(?<!\\)(\\*+)\[\^")
 _OPENS_LINE = re.compile(r"(?:\A|\n)[ \t>*+-]*(?:\d{1,9}[.)][ \t>*+-]*)*\Z")
 _LOOK_BACK = 80
 _FENCE = re.compile(r"`{3,}|~{3,}")
@@ -75,8 +74,7 @@ def _plain(text: str, start: int, end: int, code: Sequence[Span]) -> Iterator[st
     """A stretch without markers; what reads as a footnote there is escaped, but for code."""
     for match in _FOOTNOTE.finditer(text, start, end):
         bracket = match.end() - 2
-        inside = bisect_right(code, bracket, key=lambda span: span[0]) - 1
-        if len(match.group(1)) % 2 or (inside >= 0 and bracket < code[inside][1]):
+        if len(match.group(1)) % 2 or lies_in(code, bracket, bracket + 1):
             continue
         yield f"{text[start:bracket]}\\"
         start = bracket
