@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
+from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.history import History
 from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
@@ -228,7 +228,8 @@ def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
         model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
     """
     key = "models.default"
-    return _open(model if model is not None else expand(config.models.default, key), key)
+    chosen = model if model is not None else expand(config.models.default, key)
+    return _open(chosen, key, config.models)
 
 
 def load_router_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
@@ -241,10 +242,11 @@ def load_router_model(config: KnowledgeConfig, model: object | None = None) -> C
     if model is None and config.models.router is None:
         return load_model(config)
     key = "models.router"
-    return _open(model if model is not None else expand(config.models.router or "", key), key)
+    chosen = model if model is not None else expand(config.models.router or "", key)
+    return _open(chosen, key, config.models)
 
 
-def _open(chosen: object, key: str) -> Chat:
+def _open(chosen: object, key: str, limits: ModelsConfig | None = None) -> Chat:
     """Open a model; a string is the packaged one's name or one for `init_chat_model`."""
     from agent_knowledge.models.chat import Chat
 
@@ -255,7 +257,7 @@ def _open(chosen: object, key: str) -> Chat:
     if isinstance(chosen, str):
         from agent_knowledge.models.endpoint import open_model
 
-        return Chat(model=open_model(chosen, key), name=chosen)
+        return Chat(model=open_model(chosen, key, limits), name=chosen)
     return Chat(model=cast("Any", chosen), name=type(chosen).__name__)
 
 

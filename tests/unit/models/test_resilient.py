@@ -20,8 +20,10 @@ from pydantic import SecretStr
 from agent_knowledge.config import EndpointConfig
 from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.models.breaker import Breaker
+from agent_knowledge.models.called import Called
 from agent_knowledge.models.endpoint import open_endpoint
-from agent_knowledge.models.resilient import Limits, ResilientChatModel
+from agent_knowledge.models.limits import Limits
+from agent_knowledge.models.resilient import ResilientChatModel
 from tests.loopback import DONE, STREAM, Loopback, failing, head, loopback, piece, streamed, whole
 from tests.scripted import ScriptedModel
 
@@ -373,7 +375,8 @@ class Slow(ScriptedModel):
 
 def around(inner: BaseChatModel, **limits: Any) -> ResilientChatModel:
     told = Limits(**{"timeout_s": 20, "budget_s": 20, "retries": 0, **limits})
-    return ResilientChatModel.around(inner, endpoint="x", limits=told, breaker=Breaker(5, 30))
+    called = Called(kind="endpoint", name="x", key="endpoints.x")
+    return ResilientChatModel.around(inner, called=called, limits=told, breaker=Breaker(5, 30))
 
 
 @pytest.mark.parametrize("way", WAYS)
