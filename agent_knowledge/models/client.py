@@ -6,8 +6,8 @@ passages on to any other, or fill the memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -123,12 +123,14 @@ class _Counted(httpx.AsyncByteStream):
         self._most = most
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._body:
-            self._left -= len(part)
-            if self._left < 0:
-                msg = f"its answer is longer than {self._most // 2**20} MiB"
-                raise BrokenAnswerError(msg)
-            yield part
+        parts = cast("AsyncGenerator[bytes]", aiter(self._body))  # so httpx makes it
+        async with aclosing(parts):
+            async for part in parts:
+                self._left -= len(part)
+                if self._left < 0:
+                    msg = f"its answer is longer than {self._most // 2**20} MiB"
+                    raise BrokenAnswerError(msg)
+                yield part
 
     async def aclose(self) -> None:
         await self._body.aclose()
