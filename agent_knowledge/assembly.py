@@ -89,7 +89,10 @@ def load_router(
 
 
 def load_verifier(
-    router: KnowledgeRouter | None = None, *, judge: object | None = None
+    router: KnowledgeRouter | None = None,
+    *,
+    judge: object | None = None,
+    limits: ModelsConfig | None = None,
 ) -> CitationVerifier:
     """Make a verifier that knows what claims mean, by the packaged embedder.
 
@@ -97,6 +100,7 @@ def load_verifier(
         router: Whose stored documents quotations are looked up in; None for the passages alone.
         judge: Who gives a second opinion: an object that satisfies `ports.ClaimJudge`, a LangChain
             chat model, or an `init_chat_model` string; None for nobody.
+        limits: What a judge given as a string may take; default: the configuration's defaults.
 
     Raises:
         ConfigError: The judge would be the packaged model, which can judge nothing.
@@ -105,7 +109,7 @@ def load_verifier(
 
     return CitationVerifier(
         packaged_embedder(),
-        judge=_load_claim_judge(judge),
+        judge=_load_claim_judge(judge, limits),
         documents=router.document_text if router else None,
     )
 
@@ -288,7 +292,7 @@ def _load_advisers(
     return ModelJudge(chat=chat) if judges else None, ModelWriter(chat=chat) if writes else None
 
 
-def _load_claim_judge(judge: object | None) -> ClaimJudge | None:
+def _load_claim_judge(judge: object | None, limits: ModelsConfig | None) -> ClaimJudge | None:
     if judge is None or (hasattr(judge, "judge") and hasattr(judge, "name")):
         return cast("ClaimJudge | None", judge)
     if judge == "extractive":
@@ -299,7 +303,7 @@ def _load_claim_judge(judge: object | None) -> ClaimJudge | None:
         raise ConfigError(msg)
     from agent_knowledge.models.judging import ModelClaimJudge
 
-    return ModelClaimJudge(chat=_open(judge, "judge"))
+    return ModelClaimJudge(chat=_open(judge, "judge", limits))
 
 
 def load_endpoint(agent: AgentProfile) -> Chat:
