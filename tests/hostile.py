@@ -26,12 +26,14 @@ class Attack:
         whole: What it sends to who asks for a whole answer.
         streamed: The same to who asks for a stream; None for the same bytes.
         says: A stream has said something before it.
+        refuses: Nobody listens.
     """
 
     name: str
     whole: Callable[[str], Script]
     streamed: Callable[[str], Script] | None = None
     says: bool = False
+    refuses: bool = False
 
     def script(self, streams: bool, elsewhere: str) -> Script:
         """What to send; `elsewhere` is the address of another server."""
@@ -74,6 +76,7 @@ _MANY = piece("word ") * 50
 _EVENTS = {"kind": "text/event-stream"}
 
 ATTACKS = (
+    Attack(name="refuses the connection", whole=_saying(), refuses=True),
     Attack(name="hangs", whole=_saying(float(GIVEN_UP_S))),
     Attack(name="closes at once", whole=_saying()),
     Attack(name="speaks no HTTP", whole=_saying(b"\x00\xff sk-secret\r\n\r\n")),
@@ -168,3 +171,14 @@ ATTACKS = (
     Attack(name="redirects nowhere", whole=_redirect(lambda _: "http://[:sk-secret/")),
     Attack(name="redirects to itself without end", whole=_redirect(lambda _: "again")),
 )
+
+
+def table(attacks: tuple[Attack, ...] = ATTACKS) -> str:
+    """The attacks and what comes of them, as docs/security.md shows them."""
+    rows = [
+        f"| {attack.name} | the next rung answers | `EndpointError` |"
+        + (" `BrokenStreamError` |" if attack.says else " as whole |")
+        for attack in attacks
+    ]
+    head = ["| The server | an endpoint | the model | a stream of either |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"

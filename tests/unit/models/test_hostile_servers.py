@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,14 @@ from agent_knowledge.config import EndpointConfig, ModelsConfig
 from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.models.chat import Chat
 from agent_knowledge.models.endpoint import open_endpoint, open_model
-from tests.hostile import ATTACKS, Attack
+from agent_knowledge.models.limits import (
+    ANSWER_CHARACTERS,
+    BODY_BYTES,
+    HELD_PIECES,
+    QUEUE_PIECES,
+    STREAM_BYTES,
+)
+from tests.hostile import ATTACKS, Attack, table
 from tests.loopback import Loopback, loopback, whole
 from tests.scripted import ScriptedModel
 
@@ -28,7 +36,7 @@ TRIAGE = 'Put this ticket into its queue: "Two identical payments showed up on m
 TASKS = {"endpoint": Task(TRIAGE), "model": Task("Write a haiku.", strategy="direct")}
 WAYS = ("answer", "aanswer", "stream", "astream")
 STREAMS = ("stream", "astream")
-TIMES: dict[str, Any] = {"timeout_s": 0.5, "budget_s": 0.8, "retries": 1}
+TIMES: dict[str, Any] = {"timeout_s": 0.3, "budget_s": 0.5, "retries": 1}
 SLACK_S = 4.0
 """What a busy machine may add; every one of these servers goes on for much longer."""
 
@@ -105,9 +113,11 @@ def outcomes(support: KnowledgeRouter, elsewhere: Loopback) -> dict[Key, Outcome
     support.route(TRIAGE)  # weights are loaded once
 
     def serving(attack: Attack) -> Loopback:
-        return stack.enter_context(
-            loopback(lambda body: attack.script(bool(body.get("stream")), elsewhere.url))
-        )
+        served = loopback(lambda body: attack.script(bool(body.get("stream")), elsewhere.url))
+        if attack.refuses:
+            with served as gone:
+                return gone
+        return stack.enter_context(served)
 
     with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
         work: dict[Key, Future[Outcome]] = {}
@@ -143,3 +153,15 @@ def test_nothing_was_sent_to_another_origin(
 ) -> None:
     assert any("redirects" in name for name, _, _ in outcomes)
     assert elsewhere.connections == 0
+
+
+def test_the_documentation_shows_every_attack_and_what_comes_of_it() -> None:
+    security = Path(__file__).parents[3] / "docs" / "security.md"
+    assert f"-->\n{table()}\n" in security.read_text(encoding="utf-8")
+
+
+def test_the_documentation_shows_the_limits() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = (f"{BODY_BYTES // 2**20} MiB", f"{STREAM_BYTES // 2**20} MiB")
+    counts = (f"{n:,}" for n in (ANSWER_CHARACTERS, QUEUE_PIECES, HELD_PIECES))
+    assert all(f"| {said}" in text for said in (*rows, *counts))
