@@ -57,7 +57,7 @@ def load_answerer(
     config = read_config(config)
     asked = model if config.models.router is None else None
     router = load_router(config, agent, embedding=embedding, retrievers=retrievers, model=asked)
-    verifier = load_verifier(router, judge=judge)
+    verifier = load_verifier(router, judge=judge, limits=config.models)
     return Answerer(router, load_model(config, model), verifier=verifier)
 
 

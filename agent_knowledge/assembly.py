@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
+from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.history import History
 from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
@@ -89,7 +89,10 @@ def load_router(
 
 
 def load_verifier(
-    router: KnowledgeRouter | None = None, *, judge: object | None = None
+    router: KnowledgeRouter | None = None,
+    *,
+    judge: object | None = None,
+    limits: ModelsConfig | None = None,
 ) -> CitationVerifier:
     """Make a verifier that knows what claims mean, by the packaged embedder.
 
@@ -97,6 +100,7 @@ def load_verifier(
         router: Whose stored documents quotations are looked up in; None for the passages alone.
         judge: Who gives a second opinion: an object that satisfies `ports.ClaimJudge`, a LangChain
             chat model, or an `init_chat_model` string; None for nobody.
+        limits: What a judge given as a string may take; default: the configuration's defaults.
 
     Raises:
         ConfigError: The judge would be the packaged model, which can judge nothing.
@@ -105,7 +109,7 @@ def load_verifier(
 
     return CitationVerifier(
         packaged_embedder(),
-        judge=_load_claim_judge(judge),
+        judge=_load_claim_judge(judge, limits),
         documents=router.document_text if router else None,
     )
 
@@ -228,7 +232,8 @@ def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
         model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
     """
     key = "models.default"
-    return _open(model if model is not None else expand(config.models.default, key), key)
+    chosen = model if model is not None else expand(config.models.default, key)
+    return _open(chosen, key, config.models)
 
 
 def load_router_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
@@ -241,10 +246,11 @@ def load_router_model(config: KnowledgeConfig, model: object | None = None) -> C
     if model is None and config.models.router is None:
         return load_model(config)
     key = "models.router"
-    return _open(model if model is not None else expand(config.models.router or "", key), key)
+    chosen = model if model is not None else expand(config.models.router or "", key)
+    return _open(chosen, key, config.models)
 
 
-def _open(chosen: object, key: str) -> Chat:
+def _open(chosen: object, key: str, limits: ModelsConfig | None = None) -> Chat:
     """Open a model; a string is the packaged one's name or one for `init_chat_model`."""
     from agent_knowledge.models.chat import Chat
 
@@ -255,7 +261,7 @@ def _open(chosen: object, key: str) -> Chat:
     if isinstance(chosen, str):
         from agent_knowledge.models.endpoint import open_model
 
-        return Chat(model=open_model(chosen, key), name=chosen)
+        return Chat(model=open_model(chosen, key, limits), name=chosen)
     return Chat(model=cast("Any", chosen), name=type(chosen).__name__)
 
 
@@ -286,7 +292,7 @@ def _load_advisers(
     return ModelJudge(chat=chat) if judges else None, ModelWriter(chat=chat) if writes else None
 
 
-def _load_claim_judge(judge: object | None) -> ClaimJudge | None:
+def _load_claim_judge(judge: object | None, limits: ModelsConfig | None) -> ClaimJudge | None:
     if judge is None or (hasattr(judge, "judge") and hasattr(judge, "name")):
         return cast("ClaimJudge | None", judge)
     if judge == "extractive":
@@ -297,7 +303,7 @@ def _load_claim_judge(judge: object | None) -> ClaimJudge | None:
         raise ConfigError(msg)
     from agent_knowledge.models.judging import ModelClaimJudge
 
-    return ModelClaimJudge(chat=_open(judge, "judge"))
+    return ModelClaimJudge(chat=_open(judge, "judge", limits))
 
 
 def load_endpoint(agent: AgentProfile) -> Chat:

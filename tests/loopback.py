@@ -7,12 +7,14 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 Script = Iterable[bytes | float]
 """What to send for one request: bytes, and pauses in seconds."""
+Reply = Script | Callable[[dict[str, Any]], Script]
+"""A script, or what makes one of the request's body."""
 
 _NUMBERS = itertools.count()
 
@@ -27,7 +29,7 @@ class Loopback:
         hung_up: Clients that left before their script was over.
     """
 
-    def __init__(self, *scripts: Script, keep_alive: bool = False) -> None:
+    def __init__(self, *scripts: Reply, keep_alive: bool = False) -> None:
         self.scripts = list(scripts)
         self.keep_alive = keep_alive
         self.connections = 0
@@ -67,12 +69,15 @@ class Loopback:
             length = int(value) if name.lower() == b"content-length" else length
         if not length:
             return False
-        body = json.loads(lines.read(length))
+        sent = lines.read(length)
+        if len(sent) < length:  # who asks has left
+            return False
+        body = json.loads(sent)
         with self._lock:
             self.asked.append(body)
             self.at.append(time.monotonic())
             script = self.scripts[min(len(self.asked), len(self.scripts)) - 1]
-        for step in script:
+        for step in script(body) if callable(script) else script:
             if isinstance(step, bytes):
                 client.sendall(step)
             else:
@@ -81,7 +86,7 @@ class Loopback:
 
 
 @contextmanager
-def loopback(*scripts: Script, keep_alive: bool = False) -> Iterator[Loopback]:
+def loopback(*scripts: Reply, keep_alive: bool = False) -> Iterator[Loopback]:
     """Serve while the block runs."""
     server = Loopback(*scripts, keep_alive=keep_alive)
     threading.Thread(target=server.serve, daemon=True).start()

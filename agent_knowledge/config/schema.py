@@ -65,11 +65,22 @@ class StoreConfig(_Section):
 class ModelsConfig(_Section):
     """Chat models: `extractive` (packaged, offline) or any `init_chat_model` string.
 
-    `router` is what the router asks where a policy has it ask one; none means `default`.
+    `router` is what the router asks where a policy has it ask one; none means `default`. The
+    limits hold for both, and for judges.
+
+    Attributes:
+        timeout_s: Seconds that one call may take. A model that thinks before it writes a long
+            answer takes a minute or two.
+        budget_s: Seconds that all calls for one task may take together, waiting included.
+        retries: Calls after the first that a task may take, where a repetition is safe; as many
+            as OpenAI's own client makes.
     """
 
     default: Text = "extractive"
     router: Text | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120
+    budget_s: Annotated[float, Field(gt=0, le=3600)] = 240
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
 
 
 class SourceConfig(_Section):

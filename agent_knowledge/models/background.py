@@ -4,18 +4,22 @@ A blocking HTTP client bounds each read and not the whole call, so a server that
 holds it for ever. A coroutine can be stopped at any point, and stopping it closes its connection.
 All calls run on the same loop, since the connections that a client keeps open belong to the loop
 that opened them.
+
+Who waits also has a clock of its own, for work that cannot be stopped: it raises `TimeoutError`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from agent_knowledge.models.limits import QUEUE_PIECES
 
 T = TypeVar("T")
 
@@ -28,63 +32,95 @@ _LOOPS: dict[int, asyncio.AbstractEventLoop] = {}
 class _End:
     """After the last piece: what went wrong, if anything."""
 
-    error: BaseException | None
+    error: Exception | None
 
 
-def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the background and wait for it; an interrupted wait stops it."""
+def wait_for(work: Coroutine[Any, Any, T], within_s: float) -> T:
+    """Run a coroutine in the background and wait for it; an interrupted wait stops it.
+
+    Raises:
+        TimeoutError: It took longer than `within_s` seconds.
+    """
     future = start(work)
     try:
-        return future.result()
+        return future.result(within_s)
     finally:
         future.cancel()  # nothing to do once it has ended
 
 
-async def wait_in_loop(work: Coroutine[Any, Any, T]) -> T:
+async def wait_in_loop(work: Coroutine[Any, Any, T], within_s: float) -> T:
     """`wait_for`, awaited; a cancelled wait stops the coroutine."""
-    return await asyncio.wrap_future(start(work))
+    async with asyncio.timeout(within_s):
+        return await asyncio.wrap_future(start(work))
 
 
-def iterate(pieces: AsyncIterator[T]) -> Iterator[T]:
+def iterate(pieces: AsyncGenerator[T], within_s: float) -> Iterator[T]:
     """Pass on what is made in the background, as it comes.
 
-    The maker never waits for the taker. A taker who closes the iterator stops it.
+    The maker waits for the taker once `limits.QUEUE_PIECES` are made and not taken. A taker who
+    closes the iterator stops it.
+
+    Raises:
+        TimeoutError: The next piece took longer than `within_s` seconds.
     """
-    made: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
-    future = start(_pump(pieces, made.put))
+    made: asyncio.Queue[T | _End] = asyncio.Queue(QUEUE_PIECES)
+    pump = start(_pump(pieces, made))
     try:
-        while not isinstance(piece := made.get(), _End):
+        while not isinstance(piece := wait_for(made.get(), within_s), _End):
             yield piece
     finally:
-        future.cancel()
+        pump.cancel()
     if piece.error:
         raise piece.error
 
 
-async def aiterate(pieces: AsyncIterator[T]) -> AsyncIterator[T]:
+async def aiterate(pieces: AsyncGenerator[T], within_s: float) -> AsyncIterator[T]:
     """`iterate`, awaited."""
-    loop = asyncio.get_running_loop()
-    made: asyncio.Queue[T | _End] = asyncio.Queue()
-    future = start(
-        _pump(pieces, lambda piece: loop.call_soon_threadsafe(made.put_nowait, piece)),
-    )
+    made: asyncio.Queue[T | _End] = asyncio.Queue(QUEUE_PIECES)
+    pump = start(_pump(pieces, made))
     try:
-        while not isinstance(piece := await made.get(), _End):
+        while not isinstance(piece := await wait_in_loop(made.get(), within_s), _End):
             yield piece
     finally:
-        future.cancel()
+        pump.cancel()
     if piece.error:
         raise piece.error
 
 
-async def _pump(pieces: AsyncIterator[T], put: Callable[[T | _End], object]) -> None:
+async def hold(pieces: AsyncGenerator[T], until: float) -> AsyncGenerator[T]:
+    """Pass pieces on until a time of the loop's clock; at the end their maker is closed.
+
+    Clock and cancellation are read at each piece too: `asyncio.wait_for`, which clients put around
+    their reads, may swallow a cancellation where a piece arrives at the same moment (Python 3.11),
+    and with a server that never pauses each does.
+
+    Raises:
+        TimeoutError: The time has come.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    async with aclosing(pieces):
+        while True:
+            try:
+                async with asyncio.timeout_at(until):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            if task and task.cancelling():
+                raise asyncio.CancelledError
+            if loop.time() >= until:
+                raise TimeoutError
+            yield piece
+
+
+async def _pump(pieces: AsyncGenerator[T], made: asyncio.Queue[T | _End]) -> None:
+    end = _End(None)
     try:
-        async for piece in pieces:
-            put(piece)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                await made.put(piece)
     except Exception as error:  # noqa: BLE001 - the taker raises it
-        put(_End(error))
-    else:
-        put(_End(None))
+        end = _End(error)
+    await made.put(end)
 
 
 def start(work: Coroutine[Any, Any, T]) -> Future[T]:

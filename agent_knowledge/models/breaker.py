@@ -37,12 +37,12 @@ class Breaker:
     """
 
     def __init__(
-        self, failures: int, reset_s: float, *, clock: Callable[[], float] = time.monotonic
+        self, failures: int | None, reset_s: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Make a closed breaker.
 
         Args:
-            failures: Failed tasks in a row that open it, at least 1.
+            failures: Failed tasks in a row that open it, at least 1; None for one that never opens.
             reset_s: Seconds until it is tried again.
             clock: Tells the time in seconds.
         """
@@ -86,7 +86,7 @@ class Breaker:
         with self._lock:
             if ticket == self._ticket:
                 self._failed += 1
-                if self._probing or self._failed >= self._limit:
+                if self._probing or (self._limit is not None and self._failed >= self._limit):
                     self._change(open_until=self._clock() + self._reset_s)
 
     def released(self, ticket: int) -> None:

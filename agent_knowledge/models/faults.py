@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import cast
 
 from openai import APIConnectionError, APITimeoutError
+from pydantic import ValidationError
 
 _REPEAT = frozenset({408, 409, 429})
 """Besides 5xx; the same codes that OpenAI's own client repeats."""
@@ -21,7 +22,7 @@ _ADVICE = {"true": True, "false": False}
 
 
 class BrokenAnswerError(Exception):
-    """An endpoint's answer is empty, or broke off; the message may be shown.
+    """An endpoint's answer is empty, broke off or breaks a limit; the message may be shown.
 
     Attributes:
         repeat: Nothing of it was passed on, and another try may do better.
@@ -62,8 +63,11 @@ def fault_of(error: BaseException) -> Fault:
     is neither repeated nor counted. Whatever else goes wrong, such as an answer that is no JSON,
     is counted and not repeated.
     """
-    if isinstance(error, BrokenAnswerError):
-        return Fault(what=str(error), repeat=error.repeat)
+    broken = next((c for c in _causes(error) if isinstance(c, BrokenAnswerError)), None)
+    if broken is not None:
+        return Fault(what=str(broken), repeat=broken.repeat)
+    if isinstance(error, ValidationError):
+        return Fault(what="an answer in another form than asked for")
     kind = type(error).__name__
     status = _status(error)
     if status is None:

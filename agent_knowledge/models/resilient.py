@@ -1,27 +1,26 @@
 """A chat model that ends in time, calls again where that is safe, and is left alone if it fails.
 
-One place for what a fine-tuned endpoint needs, whoever calls it: the answerer, an agent with the
-middleware, or a chain; whole or in pieces, awaited or not.
+One place for what every model behind a network needs, whoever calls it: the answerer, the router,
+an agent with the middleware, or a chain; whole or in pieces, awaited or not.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Self, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 from langchain_core.tools import BaseTool
 from langchain_openai.chat_models.base import BaseChatOpenAI
-from pydantic import Field
+from pydantic import BaseModel, Field
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -35,7 +34,10 @@ from tenacity import (
 from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.models import background
 from agent_knowledge.models.breaker import Breaker, BreakerOpenError
-from agent_knowledge.models.faults import BrokenAnswerError, Fault, fault_of
+from agent_knowledge.models.called import Called
+from agent_knowledge.models.faults import BrokenAnswerError, fault_of
+from agent_knowledge.models.limits import ANSWER_CHARACTERS, GRACE_S, HELD_PIECES, Limits
+from agent_knowledge.models.pieces import finishes, is_bare, length, tells
 
 T = TypeVar("T")
 
@@ -43,21 +45,6 @@ _EMPTY = "an empty answer"
 
 _backoff = wait_exponential(multiplier=0.2, max=4) + wait_random(0, 0.2)
 """Seconds before the second call 0.2 to 0.4, then twice that each time, at most 4."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a task may take.
-
-    Attributes:
-        timeout_s: Seconds for one call, its whole answer included.
-        budget_s: Seconds for all calls together, waiting between them included.
-        retries: Calls after the first.
-    """
-
-    timeout_s: float
-    budget_s: float
-    retries: int
 
 
 class ResilientChatModel(BaseChatModel):
@@ -68,31 +55,36 @@ class ResilientChatModel(BaseChatModel):
     is safe and the wait fits the budget; a stream only before its first piece. Whatever fails
     becomes an `EndpointError` with kind and status alone; after the first piece of a stream a
     `BrokenStreamError`, also when a server of OpenAI's protocol ends it without a
-    `finish_reason`. The model's own retries must be off.
+    `finish_reason`. Of an answer no more is taken than `limits` says; what bounds the bytes that
+    come over the wire is the model's own client (see `client.bounded_client`). The model's own
+    retries must be off.
+
+    The inner model gets no callbacks and shows in no `repr`: it may hold what no tracer should
+    see, such as an address.
 
     A model without async methods of its own runs in a thread, which cannot be stopped: the task
     still ends in time, its call in the background when the client gives up.
 
     Attributes:
         inner: The model that is called.
-        endpoint: Its name in the configuration.
+        called: What it is in the configuration.
         limits: What a task may take.
         breaker: Counts failed tasks; shared by all that use the endpoint.
     """
 
-    inner: BaseChatModel
-    endpoint: str
+    inner: BaseChatModel = Field(repr=False, exclude=True)
+    called: Called
     limits: Limits
     breaker: Breaker = Field(repr=False, exclude=True)
 
     @classmethod
     def around(
-        cls, inner: BaseChatModel, *, endpoint: str, limits: Limits, breaker: Breaker
+        cls, inner: BaseChatModel, *, called: Called, limits: Limits, breaker: Breaker
     ) -> Self:
         """Wrap a model, with what it says about itself."""
         return cls(
             inner=inner,
-            endpoint=endpoint,
+            called=called,
             limits=limits,
             breaker=breaker,
             profile=inner.profile,
@@ -101,11 +93,12 @@ class ResilientChatModel(BaseChatModel):
 
     @property
     def _llm_type(self) -> str:
-        return "resilient"
+        return "resilient" if self.called.kind == "endpoint" else self.inner._llm_type
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {**self.inner._identifying_params, "endpoint": self.endpoint}
+        named = {"endpoint": self.called.name} if self.called.kind == "endpoint" else {}
+        return {**self.inner._identifying_params, **named}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return self.inner._get_ls_params(stop=stop, **kwargs)
@@ -124,6 +117,21 @@ class ResilientChatModel(BaseChatModel):
             return cast("Runnable[LanguageModelInput, AIMessage]", self.bind(**options))
         return self
 
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Ask for a form in the way that the inner model does, within the limits."""
+        made = self.inner.with_structured_output(schema, include_raw=include_raw, **kwargs)
+        if isinstance(made, RunnableSequence):
+            first, *rest = made.steps
+            if isinstance(first, RunnableBinding):
+                return RunnableSequence(self.bind(**first.kwargs), *rest)
+        return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -131,7 +139,10 @@ class ResilientChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> ChatResult:
-        return background.wait_for(self._whole(messages, stop, kwargs))
+        try:
+            return background.wait_for(self._whole(messages, stop, kwargs), self._patience_s)
+        except TimeoutError:
+            raise self._overdue(said=False) from None
 
     async def _agenerate(
         self,
@@ -140,7 +151,11 @@ class ResilientChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> ChatResult:
-        return await background.wait_in_loop(self._whole(messages, stop, kwargs))
+        work = self._whole(messages, stop, kwargs)
+        try:
+            return await background.wait_in_loop(work, self._patience_s)
+        except TimeoutError:
+            raise self._overdue(said=False) from None
 
     def _stream(
         self,
@@ -149,7 +164,14 @@ class ResilientChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        yield from background.iterate(self._pieces(messages, stop, kwargs))
+        said = False
+        try:
+            pieces = self._pieces(messages, stop, kwargs)
+            for piece in background.iterate(pieces, self._patience_s):
+                said = True
+                yield piece
+        except TimeoutError:
+            raise self._overdue(said=said) from None
 
     async def _astream(
         self,
@@ -158,8 +180,14 @@ class ResilientChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for piece in background.aiterate(self._pieces(messages, stop, kwargs)):
-            yield piece
+        said = False
+        try:
+            pieces = self._pieces(messages, stop, kwargs)
+            async for piece in background.aiterate(pieces, self._patience_s):
+                said = True
+                yield piece
+        except TimeoutError:
+            raise self._overdue(said=said) from None
 
     async def _whole(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
@@ -170,39 +198,47 @@ class ResilientChatModel(BaseChatModel):
 
         async with self._task() as task:
             result = await self._persist(call, task)
-            if not any(_tells(generation.message) for generation in result.generations):
+            said = [generation.message for generation in result.generations]
+            if not any(map(tells, said)):
                 raise BrokenAnswerError(_EMPTY)
+            _hold_length(sum(map(length, said)))
             return result
 
     async def _pieces(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
-    ) -> AsyncIterator[ChatGenerationChunk]:
+    ) -> AsyncGenerator[ChatGenerationChunk]:
         async def call() -> _Opened:
-            return await self._open(self.inner._astream(messages, stop=stop, **options))
+            until = min(asyncio.get_running_loop().time() + self.limits.timeout_s, task.until)
+            inner = self.inner._astream(messages, stop=stop, **options)
+            pieces = cast("AsyncGenerator[ChatGenerationChunk]", inner)  # so says LangChain's base
+            return await self._open(background.hold(pieces, until))
 
         async with self._task() as task:
             opened = await self._persist(call, task)
-            finished = any(map(_finishes, opened.held))
+            finished, characters = False, 0
             task.said = True
-            for piece in opened.held:
-                yield piece
-            async with asyncio.timeout_at(opened.until):
-                async for piece in opened.rest:
-                    finished = finished or _finishes(piece)
+            async with aclosing(opened.rest):
+                async for piece in opened.pieces():
+                    finished = finished or finishes(piece)
+                    characters += length(piece.message)
+                    _hold_length(characters)
                     yield piece
             if self._says_finish and not finished:
                 raise BrokenAnswerError("the stream ended without a finish_reason")
 
-    async def _open(self, pieces: AsyncIterator[ChatGenerationChunk]) -> _Opened:
+    async def _open(self, pieces: AsyncGenerator[ChatGenerationChunk]) -> _Opened:
         """Read a stream up to the first piece that tells something: so far it may be repeated."""
         held: list[ChatGenerationChunk] = []
-        until = asyncio.get_running_loop().time() + self.limits.timeout_s
-        async with asyncio.timeout_at(until):
-            async for piece in pieces:
+        async for piece in pieces:
+            if not held or not is_bare(piece):
                 held.append(piece)
-                if _tells(piece.message):
-                    return _Opened(held=held, rest=pieces, until=until)
-        if self._says_finish and not any(map(_finishes, held)):
+            if tells(piece.message):
+                return _Opened(held=held, rest=pieces)
+            if len(held) > HELD_PIECES:
+                await pieces.aclose()
+                msg = f"the stream says nothing in {HELD_PIECES:,} pieces"
+                raise BrokenAnswerError(msg)
+        if self._says_finish and not any(map(finishes, held)):
             raise BrokenAnswerError("the stream ended before its first piece", repeat=True)
         raise BrokenAnswerError(_EMPTY)
 
@@ -226,68 +262,58 @@ class ResilientChatModel(BaseChatModel):
             | stop_before_delay(self.limits.budget_s),
             reraise=True,
         )
-        return await persist(counted)
+        async with asyncio.timeout_at(task.until):
+            return await persist(counted)
 
     @asynccontextmanager
     async def _task(self) -> AsyncGenerator[_Task]:
-        """Hold a task to its budget and tell the breaker what came of it.
+        """Let a task through to the model, and tell the breaker what came of it.
 
         Raises:
-            EndpointError: The breaker is open, or the endpoint failed.
+            EndpointError: The breaker is open, or the model failed.
         """
         try:
             ticket = self.breaker.admit()
         except BreakerOpenError as error:
-            raise EndpointError(self._left_alone(error)) from None
-        settle, task = self.breaker.released, _Task()
+            raise EndpointError(self.called.left_alone(error)) from None
+        until = asyncio.get_running_loop().time() + self.limits.budget_s
+        settle, task = self.breaker.released, _Task(until=until)
         try:
-            async with asyncio.timeout(self.limits.budget_s):
-                yield task
+            yield task
             settle = self.breaker.succeeded
         except Exception as error:  # noqa: BLE001 - each provider raises its own kinds
             fault = fault_of(error)
             if fault.counts:
                 settle = self.breaker.failed
+            told = self.called.failed(fault, self.limits, calls=task.calls, said=task.said)
             kind = BrokenStreamError if task.said else EndpointError
-            raise kind(self._failed(fault, task)) from None  # its words may hold a key
+            raise kind(told) from None  # its words may hold a key
         finally:
             settle(ticket)
 
-    def _left_alone(self, error: BreakerOpenError) -> str:
-        when = f"in {ceil(error.wait_s)} s" if error.wait_s else "under way, with another task"
-        return (
-            f"endpoint {self.endpoint!r} is left alone after {error.failures} failed tasks in a"
-            f" row; the next try is {when} (endpoints.{self.endpoint}.breaker)"
-        )
+    @property
+    def _patience_s(self) -> float:
+        """How long a taker waits for work that has not ended by its own clock."""
+        return self.limits.budget_s + GRACE_S
 
-    def _failed(self, fault: Fault, task: _Task) -> str:
-        what = f"{fault.what}, {task.calls} calls" if task.calls > 1 else fault.what
-        said = ", after part of its answer" if task.said else ""
-        return f"endpoint {self.endpoint!r} failed ({what}){said}; {self._advice(fault)}"
-
-    def _advice(self, fault: Fault) -> str:
-        key, limits = f"endpoints.{self.endpoint}", self.limits
-        if fault.timed_out:
-            return (
-                f"a call may take {limits.timeout_s:g} s and a task {limits.budget_s:g} s:"
-                f" {key}.timeout_s and .budget_s"
-            )
-        if fault.wait_s:
-            return f"it asks to be left alone for {fault.wait_s:.0f} s"
-        if fault.status in {401, 403}:
-            return f"check {key}.api_key"
-        if fault.status == 404:
-            return f"check {key}.model and .base_url"
-        return "check its URL, key and limits"
+    def _overdue(self, *, said: bool) -> EndpointError:
+        kind = BrokenStreamError if said else EndpointError
+        return kind(self.called.failed(fault_of(TimeoutError()), self.limits, said=said))
 
 
 @dataclass(slots=True)
 class _Task:
-    """How far a task has come."""
+    """How far a task has come.
 
+    Attributes:
+        until: When it must have ended, by the loop's clock.
+        calls: How many were made.
+        said: Part of the answer was passed on.
+    """
+
+    until: float
     calls: int = 0
     said: bool = False
-    """Part of the answer was passed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,9 +321,14 @@ class _Opened:
     """A stream that has begun."""
 
     held: list[ChatGenerationChunk]
-    rest: AsyncIterator[ChatGenerationChunk]
-    until: float
-    """When the call must have ended, by the loop's clock."""
+    rest: AsyncGenerator[ChatGenerationChunk]
+
+    async def pieces(self) -> AsyncIterator[ChatGenerationChunk]:
+        """All of it."""
+        for piece in self.held:
+            yield piece
+        async for piece in self.rest:
+            yield piece
 
 
 def _may_repeat(error: BaseException) -> bool:
@@ -311,15 +342,7 @@ def _wait_s(state: RetryCallState) -> float:
     return (asked_s or 0.0) + _backoff(state)
 
 
-def _tells(message: BaseMessage) -> bool:
-    """Whether a message or a piece of one holds text or the call of a tool."""
-    calls = isinstance(message, AIMessage) and (
-        message.tool_calls or (isinstance(message, AIMessageChunk) and message.tool_call_chunks)
-    )
-    return bool(calls) or bool(message.text.strip())
-
-
-def _finishes(piece: ChatGenerationChunk) -> bool:
-    """Whether a piece says that the answer is whole, by either of OpenAI's protocols."""
-    told = {**piece.message.response_metadata, **(piece.generation_info or {})}
-    return bool(told.get("finish_reason") or told.get("status"))
+def _hold_length(characters: int) -> None:
+    if characters > ANSWER_CHARACTERS:
+        msg = f"its answer is longer than {ANSWER_CHARACTERS:,} characters"
+        raise BrokenAnswerError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from threading import Barrier
 from typing import Any
@@ -24,6 +25,7 @@ from agent_knowledge.config import AgentProfile, Policy
 from agent_knowledge.decision.evidence import likely_of
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.types import to_dict
+from tests.loopback import loopback
 from tests.scripted import ScriptedModel, filled
 
 REFUND = "How long is the return window?"
@@ -183,6 +185,28 @@ def test_a_model_that_fails_leaves_the_decision_as_it_was(
     assert "settles nothing" in last(decision)
     assert says_so in last(decision)
     assert "sk-secret" not in str(decision)
+
+
+@pytest.mark.parametrize("key", ["ask_model_below", "query_rewrite"])
+def test_a_router_model_that_hangs_is_waited_for_no_longer_than_its_budget(
+    shop: KnowledgeConfig, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    policy = {"ask_model_below": 1} if key == "ask_model_below" else {"query_rewrite": "model"}
+    limits = {"router": "openai:m", "timeout_s": 0.2, "budget_s": 0.3}
+    models = shop.models.model_copy(update=limits)
+    with loopback([30.0]) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+        config = with_policy(shop, **policy).model_copy(update={"models": models})
+        router = load_router(config.at(shop.folder))
+        router.route(REFUND)  # weights are loaded once
+        began = time.monotonic()
+        decision = router.route(FOLLOW_UP)
+        assert time.monotonic() - began < 5
+    assert server.asked
+    assert decision.strategy == load_router(with_policy(shop)).route(FOLLOW_UP).strategy
+    assert "time-out" in last(decision)
+    assert "models.timeout_s" in last(decision)
 
 
 def test_the_callers_boundaries_are_not_put_to_a_model(shop: KnowledgeConfig) -> None:

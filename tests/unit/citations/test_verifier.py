@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,8 +9,10 @@ from langchain_core.documents import Document
 from agent_knowledge import CitationVerifier, load_verifier
 from agent_knowledge.answers import Opinion
 from agent_knowledge.citations.evidence import Evidence, GivenPassages
+from agent_knowledge.config import ModelsConfig
 from agent_knowledge.errors import ConfigError, InputError
 from agent_knowledge.types import Passage
+from tests.loopback import loopback
 from tests.scripted import ScriptedModel, filled
 from tests.unit.fakes import passage
 
@@ -127,3 +130,19 @@ def test_the_packaged_embedder_knows_other_words():
         for verifier in (CitationVerifier(), load_verifier())
     )
     assert by_meaning > by_words
+
+
+def test_a_judge_that_hangs_is_waited_for_no_longer_than_its_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with loopback([30.0]) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+        limits = ModelsConfig(timeout_s=0.2, budget_s=0.3)
+        judged = load_verifier(judge="openai:m", limits=limits)
+        began = time.monotonic()
+        (claim,) = judged.verify(TRUE, [TEXT]).claims
+        assert time.monotonic() - began < 5
+    assert claim.supported
+    assert claim.opinion
+    assert "time-out" in claim.opinion.reason

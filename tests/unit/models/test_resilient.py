@@ -8,20 +8,24 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Literal
 
 import pytest
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from agent_knowledge.config import EndpointConfig
 from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.models.breaker import Breaker
+from agent_knowledge.models.called import Called
 from agent_knowledge.models.endpoint import open_endpoint
-from agent_knowledge.models.resilient import Limits, ResilientChatModel
+from agent_knowledge.models.limits import ANSWER_CHARACTERS, HELD_PIECES, Limits
+from agent_knowledge.models.resilient import ResilientChatModel
 from tests.loopback import DONE, STREAM, Loopback, failing, head, loopback, piece, streamed, whole
 from tests.scripted import ScriptedModel
 
@@ -373,7 +377,8 @@ class Slow(ScriptedModel):
 
 def around(inner: BaseChatModel, **limits: Any) -> ResilientChatModel:
     told = Limits(**{"timeout_s": 20, "budget_s": 20, "retries": 0, **limits})
-    return ResilientChatModel.around(inner, endpoint="x", limits=told, breaker=Breaker(5, 30))
+    called = Called(kind="endpoint", name="x", key="endpoints.x")
+    return ResilientChatModel.around(inner, called=called, limits=told, breaker=Breaker(5, 30))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -383,6 +388,68 @@ def test_a_model_without_async_or_streams_serves_and_ends_in_time(way: str):
     with pytest.raises(EndpointError, match="time-out"):
         ask(around(Slow(replies=["billing"]), budget_s=0.1), way)
     assert time.monotonic() - began < 0.9
+
+
+class Chatty(ScriptedModel):
+    """Streams pieces of a thousand characters, more than anybody asked for."""
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for _ in range(self.replies[0]):
+            yield ChatGenerationChunk(message=AIMessageChunk("x" * 1000))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_whoever_gives_it_an_answer_has_a_longest_length(way: str):
+    most = ANSWER_CHARACTERS // 1000
+    if way in STREAMS:
+        right, wrong = Chatty(replies=[most]), Chatty(replies=[most + 1])
+    else:
+        right, wrong = (ScriptedModel(replies=["x" * 1000 * pieces]) for pieces in (most, most + 1))
+    assert len(ask(around(right), way)) == ANSWER_CHARACTERS
+    with pytest.raises(EndpointError, match="longer than 1,000,000 characters"):
+        ask(around(wrong), way)
+
+
+class Thinking(ScriptedModel):
+    """Streams the same thought again and again before it says something."""
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        thought, times = self.replies
+        piece = ChatGenerationChunk(message=AIMessageChunk(thought))
+        for _ in range(times):
+            yield piece
+        yield ChatGenerationChunk(message=AIMessageChunk("thirty"))
+
+
+THOUGHT = [{"type": "reasoning", "reasoning": "hm"}]
+
+
+def test_thoughts_before_an_answer_are_held_and_not_without_end():
+    assert ask(around(Thinking(replies=[THOUGHT, 20])), "stream") == "thirty"
+    with pytest.raises(EndpointError, match="says nothing in 32,768 pieces"):
+        ask(around(Thinking(replies=[THOUGHT, HELD_PIECES + 1])), "stream")
+
+
+def test_pieces_that_hold_nothing_are_not_held():
+    assert ask(around(Thinking(replies=["", HELD_PIECES + 1])), "stream") == "thirty"
+
+
+class Form(BaseModel):
+    """A form to fill in."""
+
+    need: Literal["direct", "retrieval"]
+
+
+def test_a_form_is_asked_for_in_the_models_own_way_and_within_the_limits():
+    told = whole('{"need": "direct"}')
+    with loopback(told, whole('{"need": "magic"}'), trickling(head())) as server:
+        model = opened(server, timeout_s=0.5, retries=0)
+        asked = model.with_structured_output(Form)
+        assert asked.invoke("hi") == Form(need="direct")
+        for what in ("in another form than asked for", "time-out"):
+            with pytest.raises(EndpointError, match=what):
+                asked.invoke("hi")
+    assert server.asked[0]["response_format"]["json_schema"]["name"] == "Form"
 
 
 @pytest.mark.parametrize("way", STREAMS)

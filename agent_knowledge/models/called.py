@@ -1,0 +1,63 @@
+"""What is called, and what is said when it fails: kinds, status codes and keys to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from agent_knowledge.models.breaker import BreakerOpenError
+from agent_knowledge.models.faults import Fault
+from agent_knowledge.models.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """An endpoint or a model, as messages name it.
+
+    Attributes:
+        kind: Which of the two.
+        name: Its name in the configuration; of a model the string that it was opened by.
+        key: Where it stands there, such as `endpoints.triage-ft` or `models.default`.
+    """
+
+    kind: Literal["endpoint", "model"]
+    name: str
+    key: str
+
+    def left_alone(self, error: BreakerOpenError) -> str:
+        """Why it is not called at all."""
+        when = f"in {ceil(error.wait_s)} s" if error.wait_s else "under way, with another task"
+        return (
+            f"{self.kind} {self.name!r} is left alone after {error.failures} failed tasks in a"
+            f" row; the next try is {when} ({self.key}.breaker)"
+        )
+
+    def failed(self, fault: Fault, limits: Limits, *, calls: int = 1, said: bool = False) -> str:
+        """Why a task failed, and what to look at.
+
+        Args:
+            fault: What the last call told.
+            limits: What the task was allowed.
+            calls: How many were made.
+            said: Part of the answer was passed on.
+        """
+        what = f"{fault.what}, {calls} calls" if calls > 1 else fault.what
+        after = ", after part of its answer" if said else ""
+        return f"{self.kind} {self.name!r} failed ({what}){after}; {self._advice(fault, limits)}"
+
+    def _advice(self, fault: Fault, limits: Limits) -> str:
+        own = self.kind == "endpoint"
+        if fault.timed_out:
+            where = self.key if own else "models"
+            return (
+                f"a call may take {limits.timeout_s:g} s and a task {limits.budget_s:g} s:"
+                f" {where}.timeout_s and .budget_s"
+            )
+        if fault.wait_s:
+            return f"it asks to be left alone for {fault.wait_s:.6g} s"
+        if fault.status in {401, 403}:
+            return f"check {self.key}.api_key" if own else "check the provider's key"
+        if fault.status == 404:
+            return f"check {self.key}.model and .base_url" if own else f"check {self.key}"
+        return "check its URL, key and limits"
