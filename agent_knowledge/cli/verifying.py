@@ -11,7 +11,7 @@ import typer
 from agent_knowledge.answers import Claim
 from agent_knowledge.cli.batch import Row, run_batch
 from agent_knowledge.cli.options import Agent, Output
-from agent_knowledge.errors import InputError
+from agent_knowledge.errors import InputError, shown
 from agent_knowledge.types import Passage
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def verify(
 def _verified(verifier: CitationVerifier, row: Row, *, details: bool) -> Row:
     answer = row.get("answer")
     if not isinstance(answer, str):
-        msg = f"'answer' is {answer!r}; give a text"
+        msg = f"'answer' is {shown(answer)}; give a text"
         raise InputError(msg)
     found = verifier.verify(answer, _passages(row.get("passages")))
     verified: Row = {
@@ -100,17 +100,17 @@ def _passages(given: object) -> dict[str, Passage]:
         InputError: They are no list, one of them lacks an id or a text, or two share an id.
     """
     if not isinstance(given, list):
-        msg = f"'passages' is {given!r}; give a list of {{'id', 'title', 'text'}}"
+        msg = f"'passages' is {shown(given)}; give a list of {{'id', 'title', 'text'}}"
         raise InputError(msg)
     found: dict[str, Passage] = {}
     for one in cast("list[object]", given):
         passage = cast("Row", one if isinstance(one, dict) else {})
         id_, text = passage.get("id"), passage.get("text")
         if id_ is None or not isinstance(text, str):
-            msg = f"a passage is {one!r}; give 'id' and 'text', and a 'title' if there is one"
+            msg = f"a passage is {shown(one)}; give 'id' and 'text', and a 'title' if there is one"
             raise InputError(msg)
         if str(id_) in found:
-            msg = f"two passages have the id {id_!r}; give each its own"
+            msg = f"two passages have the id {shown(id_)}; give each its own"
             raise InputError(msg)
         found[str(id_)] = _passage(str(id_), text, passage)
     return found

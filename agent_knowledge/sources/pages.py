@@ -13,16 +13,24 @@ from lxml import etree as _etree  # pyright: ignore - compiled, has no stubs
 from lxml import html
 from pypdf import DocumentInformation
 
+from agent_knowledge.files import UTF_16, UnreadableError, decode
 from agent_knowledge.sources.dates import date_of, day_of
-from agent_knowledge.sources.documents import Page, UnreadableError, surrogate_fault
+from agent_knowledge.sources.documents import Page, surrogate_fault
 from agent_knowledge.sources.front_matter import read_front_matter
 from agent_knowledge.sources.headings import headings
 
 _PARSE_ERROR = cast("type[Exception]", _etree.LxmlError)
+_CUT_SHORT = "ERR_RESOURCE_LIMIT"
+"""What libxml2 logs when it leaves the rest of a page out."""
+_DEEPEST = 2048
+"""Elements within each other that libxml2 follows."""
 _KEPT_SPACE = "\0"
 """Stands for a space of preformatted text until all others are collapsed; HTML text has no NUL."""
 _SKIPPED = frozenset(
-    {"script", "style", "head", "nav", "template", "noscript", "svg", "iframe", "form", "button"}
+    {
+        *("script", "style", "head", "nav", "template", "noscript", "svg", "iframe"),
+        *("button", "select", "datalist", "textarea"),  # of a form; whole pages stand in one
+    }
 )
 _HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
 _BLOCKS = frozenset(
@@ -40,14 +48,10 @@ def read_text(data: bytes) -> Page:
     Raises:
         UnreadableError: It is no UTF-8, or binary.
     """
-    if b"\0" in data:
+    if b"\0" in data and not data.startswith(UTF_16):
         msg = "is binary (it has NUL bytes), expected UTF-8 text"
         raise UnreadableError(msg)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = f"is not UTF-8 (byte {error.start}); save it as UTF-8"
-        raise UnreadableError(msg) from error
+    text = decode(data).removeprefix("\ufeff")
     return Page(text=text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -77,7 +81,7 @@ def read_html(data: bytes) -> Page:
     in a knowledge base are content.
 
     Raises:
-        UnreadableError: It cannot be parsed.
+        UnreadableError: It cannot be parsed, or is nested more deeply than the parser follows.
     """
     # The HTML standard's default: a page that declares nothing is read as UTF-8 when it can be.
     encoding = "utf-8" if _is_utf8(data) else None
@@ -87,9 +91,12 @@ def read_html(data: bytes) -> Page:
     except (_PARSE_ERROR, ValueError) as error:
         msg = f"is no readable HTML ({error})"
         raise UnreadableError(msg) from error
+    if any(entry.type_name == _CUT_SHORT for entry in parser.error_log):
+        msg = f"is nested more than {_DEEPEST:,} elements deep"
+        raise UnreadableError(msg)
     title = " ".join((root.findtext(".//title") or "").split())
-    body = root.find("body")
-    text = _tidy("".join(_walk(body if body is not None else root)))
+    # What stands behind `</html>` is a tree of its own; browsers show that too.
+    text = _tidy("".join(piece for tree in (root, *root.itersiblings()) for piece in _walk(tree)))
     return Page(title=title or _first_heading(text), text=text, date=_html_date(root))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from langchain_core.documents import Document as Chunk
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from agent_knowledge import limits
 from agent_knowledge.sources.documents import Document
 from agent_knowledge.sources.headings import headings
 
@@ -52,7 +53,7 @@ def _sections(document: Document) -> Iterator[Span]:
             found_any = True
             yield Span(start, heading.start, title)
         path = [(level, name) for level, name in path if level < heading.level]
-        path.append((heading.level, heading.title))
+        path.append((heading.level, heading.title[: limits.TITLE_CHARACTERS]))
         start, body = heading.start, heading.end
         title = _title(document.title, [name for _, name in path])
     if text[body:].strip():
@@ -64,7 +65,7 @@ def _sections(document: Document) -> Iterator[Span]:
 def _title(document: str, path: list[str]) -> str:
     if document and (not path or path[0] != document):
         path = [document, *path]
-    return " > ".join(path)
+    return " > ".join(path)[: limits.TITLE_CHARACTERS]
 
 
 def even_pieces(text: str, most: int) -> list[str]:

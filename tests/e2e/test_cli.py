@@ -86,7 +86,7 @@ def test_a_batch_keeps_order_and_ids_and_reports_bad_lines(in_shop: CommandLine)
     ]
     ran = in_shop("route", "-a", "support", "--input", "-", stdin="\n".join(lines))
     assert ran.code == 0
-    assert [row["id"] for row in ran.rows] == ["7", "2", "3", "x", "h", "s", "c"]
+    assert [row["id"] for row in ran.rows] == ["7", None, None, "x", "h", "s", "c"]
     assert [row.get("line") for row in ran.rows] == [None, 2, 3, 4, 5, None, None]
     assert ran.rows[0]["strategy"] == "retrieval"
     assert ran.rows[6]["plan"]["citations"] == "always"
