@@ -21,6 +21,7 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 
 class AgentKnowledgeError(Exception):
@@ -75,7 +76,7 @@ _repr.maxstring = _repr.maxother = _repr.maxlong = _MOST_SHOWN
 _repr.maxlevel = 3
 
 
-def shown(value: object) -> str:
+def shown(value: Any) -> str:
     """A value as a message shows it: its `repr`, short however large the value is."""
     text = _repr.repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."

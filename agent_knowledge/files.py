@@ -92,13 +92,11 @@ def kind_of(path: Path) -> str | None:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         return None
-    kinds = {
-        "a folder": stat.S_ISDIR,
-        "a named pipe": stat.S_ISFIFO,
-        "a socket": stat.S_ISSOCK,
-        "a device": lambda held: stat.S_ISCHR(held) or stat.S_ISBLK(held),
-    }
-    return next((name for name, is_one in kinds.items() if is_one(mode)), "no regular file")
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def lines_of(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -115,6 +113,16 @@ def lines_of(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
             while (rest := file.readline(limits.LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
         yield number, None if too_long else line.removeprefix(_BOM) if number == 1 else line
+
+
+def leniently(line: bytes | None) -> str | bytes | None:
+    """A line's text, its bytes that are no UTF-8 as U+FFFD: one of them must not cost a task.
+
+    What begins as UTF-16 stays as it is, for `read_object` to say so.
+    """
+    if line is None or line.startswith(UTF_16):
+        return line
+    return line.decode("utf-8", errors="replace")
 
 
 def read_object(line: str | bytes | None) -> dict[str, object]:
@@ -185,4 +193,4 @@ def _parts(held: object) -> Iterator[object]:
         inside = cast("dict[str, object]", held).values()
     else:
         inside = cast("list[object]", held)
-    return (part for part in inside if isinstance(part, dict | list))
+    return (cast("object", part) for part in inside if isinstance(part, dict | list))

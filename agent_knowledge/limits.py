@@ -15,7 +15,7 @@ HISTORY_TURNS = 10_000
 PASSAGE_CHARACTERS = 100_000
 """Of a passage that is handed in, by an external retriever or to `verify`, which compares it with
 each claim in two thirds of a second. Documents of our own are cut into far shorter ones."""
-ANSWER_CHARACTERS = 100_000
+CHECKED_CHARACTERS = 100_000
 """Of an answer that `verify` is given."""
 DOCUMENT_BYTES = 100_000_000
 """Of a file that is one document: a book as PDF with its pictures, or twenty Bibles as text."""

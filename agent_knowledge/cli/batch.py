@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO, cast
 import typer
 
 from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
-from agent_knowledge.files import UTF_16, UnreadableError, lines_of, read_object
+from agent_knowledge.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.types import Message, Task
 
 CHUNK = 64
@@ -146,7 +146,7 @@ def _alone(row: Row, work: Callable[[Sequence[Row]], Sequence[Row]]) -> Row:
 
 def _read(number: int, raw: bytes | None) -> Line:
     try:
-        row: Row = read_object(_text(raw))
+        row: Row = read_object(leniently(raw))
     except UnreadableError as error:
         return Line(number, None, {}, str(error))
     given = row.get("id")
@@ -155,13 +155,6 @@ def _read(number: int, raw: bytes | None) -> Line:
     if isinstance(given, bool) or not isinstance(given, str | int | float):
         return Line(number, None, row, f"'id' is {shown(given)}; give a text or a number")
     return Line(number, str(given), row)
-
-
-def _text(raw: bytes | None) -> str | bytes | None:
-    """A line's text; bytes that are no UTF-8 become U+FFFD: one of them must not cost a task."""
-    if raw is None or raw.startswith(UTF_16):
-        return raw
-    return raw.decode("utf-8", errors="replace")
 
 
 def text_of(row: Row, key: str) -> str:

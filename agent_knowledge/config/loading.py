@@ -321,4 +321,4 @@ def _read_yaml(text: str) -> tuple[object, dict[Place, int], list[tuple[Place, s
         raw = cast("object", loader.construct_document(root) if root else {})
     finally:
         loader.dispose()
-    return raw, lines, repeated
+    return {} if raw is None else raw, lines, repeated

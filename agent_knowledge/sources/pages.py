@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -91,7 +91,8 @@ def read_html(data: bytes) -> Page:
     except (_PARSE_ERROR, ValueError) as error:
         msg = f"is no readable HTML ({error})"
         raise UnreadableError(msg) from error
-    if any(entry.type_name == _CUT_SHORT for entry in parser.error_log):
+    log = cast("Iterable[Any]", parser.error_log)
+    if any(entry.type_name == _CUT_SHORT for entry in log):
         msg = f"is nested more than {_DEEPEST:,} elements deep"
         raise UnreadableError(msg)
     title = " ".join((root.findtext(".//title") or "").split())

@@ -13,7 +13,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from agent_knowledge.errors import InputError, shown
-from agent_knowledge.files import UTF_16, UnreadableError, lines_of, read_object
+from agent_knowledge.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.records import digest
 from agent_knowledge.types import Message, Task, without_surrogates
 
@@ -123,9 +123,8 @@ def _lines(source: str | Path) -> Iterator[tuple[int, bytes | None]]:
 
 def _row(line: bytes | None) -> dict[str, Any]:
     """A line's fields; bytes that are no UTF-8 become U+FFFD."""
-    lenient = line is None or line.startswith(UTF_16)
     try:
-        return read_object(line if lenient else line.decode("utf-8", errors="replace"))
+        return read_object(leniently(line))
     except UnreadableError as error:
         raise InputError(str(error)) from error
 
