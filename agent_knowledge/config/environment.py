@@ -65,7 +65,7 @@ def as_path(folder: Path, text: str, key: str) -> Path:
         key: Its key path, for the message.
 
     Raises:
-        ConfigError: It is a URL, holds a NUL, or names the home of nobody. The message shows none
+        ConfigError: It is a URL, holds what no path can, or names the home of nobody. The message shows none
             of it: a variable may have held a secret.
     """
     if url := _URL.match(text):
@@ -74,11 +74,14 @@ def as_path(folder: Path, text: str, key: str) -> Path:
             "local copy"
         )
         raise ConfigError(msg)
-    if "\0" in text:
-        msg = f"{key}: holds a NUL character, which no path has"
-        raise ConfigError(msg)
     try:
+        if b"\0" in os.fsencode(text):
+            msg = f"{key}: holds a NUL character, which no path has"
+            raise ConfigError(msg)
         return folder / Path(text).expanduser()
+    except UnicodeEncodeError as error:
+        msg = f"{key}: holds half a character (a lone surrogate), which no path has"
+        raise ConfigError(msg) from error
     except RuntimeError as error:
         msg = f"{key}: begins with '~' and a name whose home is not known; write the path out"
         raise ConfigError(msg) from error
