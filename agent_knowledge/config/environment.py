@@ -65,8 +65,8 @@ def as_path(folder: Path, text: str, key: str) -> Path:
         key: Its key path, for the message.
 
     Raises:
-        ConfigError: It is a URL, holds what no path can, or names the home of nobody. The message shows none
-            of it: a variable may have held a secret.
+        ConfigError: It is a URL, holds what no path can, or names the home of nobody. The message
+            shows none of it: a variable may have held a secret.
     """
     if url := _URL.match(text):
         msg = (

@@ -24,12 +24,14 @@ class Page:
         title: May be empty.
         date: ISO date of its last change, when it tells one itself.
         labels: Tags and the like by name.
+        left_out: What of the file is not in the text, and why; empty when all of it is.
     """
 
     text: str
     title: str = ""
     date: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ _CUT_SHORT = "ERR_RESOURCE_LIMIT"
 """What libxml2 logs when it leaves the rest of a page out."""
 _DEEPEST = 2048
 """Elements within each other that libxml2 follows."""
+_PAGES_SHOWN = 20
 _KEPT_SPACE = "\0"
 """Stands for a space of preformatted text until all others are collapsed; HTML text has no NUL."""
 _SKIPPED = frozenset(
@@ -189,6 +190,7 @@ def read_pdf(data: bytes) -> Page:
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         pages = [page.extract_text().strip() for page in reader.pages]
+        scanned = [n for n, text in enumerate(pages) if not text and _has_pictures(reader.pages[n])]
         told = reader.metadata or DocumentInformation()
         title = str(told.title or "").strip()
         date = day_of(told.modification_date_raw) or day_of(told.creation_date_raw)
@@ -200,7 +202,23 @@ def read_pdf(data: bytes) -> Page:
         msg = "holds no text; if it is a scan, run it through OCR first"
         raise UnreadableError(msg)
     text = text if surrogate_fault(text) is None else _without_surrogates(text)
-    return Page(title=title, text=text, date=date)
+    return Page(title=title, text=text, date=date, left_out=_pictures_only(scanned))
+
+
+def _has_pictures(page: pypdf.PageObject) -> bool:
+    resources = cast("Any", page.get("/Resources"))
+    drawn = resources.get_object().get("/XObject") if resources is not None else None
+    held = drawn.get_object().values() if drawn is not None else ()
+    return any(one.get_object().get("/Subtype") == "/Image" for one in held)
+
+
+def _pictures_only(pages: Sequence[int]) -> str:
+    """Say which pages are pictures alone, as scans are; blank pages are none."""
+    if not pages:
+        return ""
+    shown = ", ".join(str(page + 1) for page in pages[:_PAGES_SHOWN])
+    more = f" and {len(pages) - _PAGES_SHOWN} more" if len(pages) > _PAGES_SHOWN else ""
+    return f"page {shown}{more}: a picture and no text; run it through OCR first"
 
 
 def _without_surrogates(text: str) -> str:

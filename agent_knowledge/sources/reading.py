@@ -95,7 +95,7 @@ def _read_files(files: Iterable[File | Failure]) -> Iterator[Document | Failure]
         try:
             read_rows = _ROWS.get(file.path.suffix.lower())
             if read_rows is None:
-                yield _read_page(file)
+                yield from _read_page(file)
             else:
                 yield from read_rows(file)
         except UnreadableError as error:
@@ -105,7 +105,8 @@ def _read_files(files: Iterable[File | Failure]) -> Iterator[Document | Failure]
             yield Failure(where=file.name, reason=reason, origin=file.name)
 
 
-def _read_page(file: File) -> Document:
+def _read_page(file: File) -> Iterator[Document | Failure]:
+    """The document that a file is, and what of the file could not be read."""
     data = read_bytes(file.path, limits.DOCUMENT_BYTES)
     try:
         page = _PAGES.get(file.path.suffix.lower(), read_text)(data)
@@ -114,7 +115,7 @@ def _read_page(file: File) -> Document:
     except Exception as error:  # parsers of others raise whatever a broken file provokes
         msg = f"cannot be parsed ({type(error).__name__}: {str(error)[:_ERROR_CHARACTERS]})"
         raise UnreadableError(msg) from error
-    return Document(
+    yield Document(
         id=file.name,
         origin=file.name,
         title=page.title[: limits.TITLE_CHARACTERS] or file.path.stem,
@@ -124,3 +125,5 @@ def _read_page(file: File) -> Document:
         metadata=page.labels,
         where=file.name,
     )
+    if page.left_out:
+        yield Failure(where=file.name, reason=page.left_out, origin=file.name, id=file.name)

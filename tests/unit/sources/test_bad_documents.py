@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.sources.documents import Document, Failure
 from agent_knowledge.sources.reading import read_source
 from agent_knowledge.sources.splitting import split
+from tests.unit.sources.test_reading import pdf
 
 
 def read(path: Path) -> tuple[list[Document], list[Failure]]:
@@ -32,6 +34,21 @@ def encrypted() -> bytes:
     writer = PdfWriter()
     writer.add_blank_page(72, 72)
     writer.encrypt("secret")
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def partly_scanned() -> bytes:
+    """Three pages: one of text, a blank one, and one that is a picture."""
+    writer = PdfWriter()
+    writer.append(io.BytesIO(pdf("Warranty lasts two years")))
+    writer.add_blank_page(72, 72)
+    page = writer.add_blank_page(72, 72)
+    picture = StreamObject()
+    picture[NameObject("/Subtype")] = NameObject("/Image")
+    drawn = DictionaryObject({NameObject("/Scan"): writer._add_object(picture)})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): drawn})
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
@@ -244,6 +261,13 @@ def test_no_part_of_a_page_is_dropped_in_silence(tmp_path: Path, page: str, text
     (document,), failures = read(tmp_path)
     assert failures == []
     assert text in document.text
+
+
+def test_pages_of_a_pdf_that_are_pictures_are_named_and_the_rest_is_read(tmp_path: Path):
+    (tmp_path / "p.pdf").write_bytes(partly_scanned())
+    (document,), (failure,) = read(tmp_path)
+    assert document.text == "Warranty lasts two years"
+    assert failure.reason.startswith("page 3: a picture and no text")
 
 
 def test_controls_of_a_form_are_no_content(tmp_path: Path):
