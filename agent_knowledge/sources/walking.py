@@ -101,7 +101,7 @@ def _walk(root: Path, parts: tuple[str, ...]) -> Iterator[File | Failure]:
                     states = _with_skips(parts, _named(parts, folder.states, entry.name))
                 if any(state < len(parts) for state in states):
                     below.append(_Folder(place, states))
-            elif _accepts(parts, folder.states, entry.name) or entry.is_dir():
+            elif _accepts(parts, folder.states, entry.name) or os.path.isdir(entry.path):  # noqa: PTH112 - raises nothing
                 yield found_here
         pending += reversed(below)
 

@@ -87,6 +87,19 @@ def test_what_is_no_file_is_named_and_the_rest_is_read(
     assert reason in failures[0].reason
 
 
+@pytest.mark.parametrize("make", [case[1] for case in LINKS], ids=[c[0] for c in LINKS])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_a_glob_does_not_look_for_is_no_failure_of_it(
+    tmp_path: Path, make: Callable[[Path], object]
+):
+    (tmp_path / "good.md").write_text("good")
+    make(tmp_path / "other")
+    documents, failures = read(tmp_path / "**" / "*.md")
+    assert [d.id for d in documents] == ["good.md"]
+    walked = (tmp_path / "other").is_symlink() and (tmp_path / "other").is_dir()
+    assert [f.where for f in failures] == (["other"] if walked else [])
+
+
 @pytest.mark.parametrize("place", ["caf\udce9.md", "caf\udce9/page.md"])
 def test_a_name_that_is_not_utf8_is_named_with_a_mark_for_the_byte(tmp_path: Path, place: str):
     (tmp_path / "good.md").write_text("good")
