@@ -153,14 +153,23 @@ def load_encoder(embedder: Embedder) -> TextEncoder:
     return packaged_embedder()
 
 
-def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
-    """The index of a configuration's store, opened for reading."""
+def require_served_store(config: KnowledgeConfig) -> None:
+    """Refuse a store of a kind that this release does not serve.
+
+    Raises:
+        ConfigError: Says which one it serves.
+    """
     if config.store.kind != "chroma":
         msg = (
             f"store.kind: {config.store.kind!r} is not served by this release;"
             " use {kind: chroma, path: ...}"
         )
         raise ConfigError(msg)
+
+
+def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
+    """The index of a configuration's store, opened for reading."""
+    require_served_store(config)
     from agent_knowledge.sources.index import SourceIndex
 
     return SourceIndex(config.store_path, embedder.name)

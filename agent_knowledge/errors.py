@@ -19,7 +19,9 @@ route a task is no error: it is a `Decision`.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 
 class AgentKnowledgeError(Exception):
@@ -66,6 +68,20 @@ class CitationError(RunError):
     """An answer's citations cannot be honoured."""
 
 
+_MOST_SHOWN = 80
+"""Characters of a value in a message: enough to find it by, whatever it holds."""
+_MOST_NAMED = 20
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = _repr.maxlong = _MOST_SHOWN
+_repr.maxlevel = 3
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: its `repr`, short however large the value is."""
+    text = _repr.repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name is meant, or list them, as the end of a message.
 
@@ -80,4 +96,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"known: {', '.join(names)}" if names else "none is defined"
+    more = len(names) - _MOST_NAMED
+    listed = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"known: {listed}" if names else "none is defined"

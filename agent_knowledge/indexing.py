@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent_knowledge.assembly import (
     ConfigLike,
@@ -13,10 +12,12 @@ from agent_knowledge.assembly import (
     load_example_sets,
     load_set_states,
     read_config,
+    require_served_store,
 )
 from agent_knowledge.config import KnowledgeConfig
-from agent_knowledge.errors import ConfigError, SourceError, nearest
+from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.history import History
+from agent_knowledge.ports import Embedder
 from agent_knowledge.sources.indexing import Indexer, IndexReport
 
 Progress = Callable[[str, int, int], None]
@@ -29,13 +30,21 @@ class IndexSummary:
 
     Attributes:
         reports: One per source that could be read.
-        errors: Why a source could not be read; what was indexed of it before is kept.
+        errors: Why a source could not be indexed; what was indexed of it before is kept.
         examples: Number of examples per set that is now embedded.
+        set_errors: Why a set could not be read or embedded.
     """
 
     reports: tuple[IndexReport, ...]
     errors: Mapping[str, str]
     examples: Mapping[str, int]
+    set_errors: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Every document of every source, and every set, is what it was read from."""
+        failed = any(report.failed for report in self.reports)
+        return not (failed or self.errors or self.set_errors)
 
 
 def index_sources(
@@ -47,7 +56,7 @@ def index_sources(
     rebuild: bool = False,
     progress: Progress | None = None,
 ) -> IndexSummary:
-    """Index what changed. A source that cannot be read does not stop the others.
+    """Index what changed. A source or a set that fails does not stop the others.
 
     Args:
         config: A configuration, or the path of one.
@@ -58,33 +67,58 @@ def index_sources(
         progress: Told after each batch of embeddings.
 
     Raises:
-        ConfigError: A name is unknown or external, or an index was built with another embedding.
-        InputError: An example set cannot be read.
+        ConfigError: A name is unknown or external, the configuration holds nothing at all, or the
+            store or the embedding that it names is none.
         StoreLockedError: Another process is writing the store.
     """
     config = read_config(config)
+    if not (config.sources or config.examples or config.agents):
+        msg = (
+            "nothing to index: the configuration names no sources, example sets or agents; add "
+            "them, or let 'agent-knowledge init' write one to start from"
+        )
+        raise ConfigError(msg)
+    require_served_store(config)
     config = config if agent is None else config.only(agent)
-    paths = _paths(config, names)
+    chosen = _chosen(config, names)
     embedder = load_embedder(config, embedding)
     history = History(config.store_path)
     reports: list[IndexReport] = []
     errors: dict[str, str] = {}
-    if paths:
+    if chosen:
         with Indexer(config.store_path, embedder) as indexer:
-            for name, path in paths.items():
+            for name, given in chosen.items():
                 try:
+                    path = config.resolve(given, f"sources.{name}.path")
                     report = indexer.index(
                         name, path, rebuild=rebuild, progress=_of(name, progress)
                     )
-                except SourceError as error:
+                except AgentKnowledgeError as error:
                     errors[name] = str(error)
                     continue
                 _note(history, report)
                 reports.append(report)
-    sets = load_example_sets(config, () if names else tuple(config.examples), embedder)
-    load_set_states(config, sets, (embedder, load_encoder(embedder)))
-    examples = {name: len(made.examples) for name, made in sets.items()}
-    return IndexSummary(reports=tuple(reports), errors=errors, examples=examples)
+    examples, set_errors = _embed_sets(config, () if names else tuple(config.examples), embedder)
+    return IndexSummary(
+        reports=tuple(reports), errors=errors, examples=examples, set_errors=set_errors
+    )
+
+
+def _embed_sets(
+    config: KnowledgeConfig, names: Sequence[str], embedder: Embedder
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Embed example sets; how many examples each has, and why one could not be read."""
+    examples: dict[str, int] = {}
+    errors: dict[str, str] = {}
+    for name in names:
+        try:
+            made = load_example_sets(config, (name,), embedder)
+            load_set_states(config, made, (embedder, load_encoder(embedder)))
+        except AgentKnowledgeError as error:
+            errors[name] = str(error)
+        else:
+            examples[name] = len(made[name].examples)
+    return examples, errors
 
 
 def _note(history: History, report: IndexReport) -> None:
@@ -112,6 +146,7 @@ def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
         StoreLockedError: Another process is writing the store.
     """
     config = read_config(config)
+    require_served_store(config)
     with Indexer(config.store_path, load_embedder(config)) as indexer:
         return {name: indexer.remove(name) for name in names}
 
@@ -120,13 +155,12 @@ def _of(name: str, progress: Progress | None) -> Callable[[int, int], None] | No
     return None if progress is None else lambda done, total: progress(name, done, total)
 
 
-def _paths(config: KnowledgeConfig, names: Sequence[str]) -> dict[str, Path]:
-    """The path of each source to index, by name."""
+def _chosen(config: KnowledgeConfig, names: Sequence[str]) -> dict[str, str]:
+    """The path of each source to index as the configuration has it, by name."""
     indexed = {name: spec.path for name, spec in config.sources.items() if spec.path}
     for name in names:
         if name not in indexed:
             what = "external, so it has no index" if name in config.sources else "unknown"
             msg = f"source {name!r} is {what}; {nearest(name, indexed)}"
             raise ConfigError(msg)
-    chosen = names or list(indexed)
-    return {name: config.resolve(indexed[name], f"sources.{name}.path") for name in chosen}
+    return {name: indexed[name] for name in names or indexed}

@@ -8,11 +8,12 @@ that reading a type costs nothing at import.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from agent_knowledge.errors import InputError
+from agent_knowledge import limits
+from agent_knowledge.errors import InputError, shown
 from agent_knowledge.forms import Form
 
 if TYPE_CHECKING:
@@ -50,13 +51,52 @@ def without_surrogates(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One earlier turn of a conversation; lone surrogates in it are replaced by U+FFFD."""
+    """One earlier turn of a conversation; lone surrogates in it are replaced by U+FFFD.
+
+    Raises:
+        InputError: The role is none, or the content no text.
+    """
 
     role: Role
     content: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "content", without_surrogates(self.content))
+        if self.role not in get_args(Role):
+            msg = f"the role of a turn is {shown(self.role)}; give 'user' or 'assistant'"
+            raise InputError(msg)
+        object.__setattr__(self, "content", _text("the content of a turn", self.content))
+
+
+def _text(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        msg = f"{what} is {shown(value)}; give a text"
+        raise InputError(msg)
+    return without_surrogates(value)
+
+
+def _turns(given: Iterable[Message]) -> tuple[Message, ...]:
+    """A history, as a tuple within its limits.
+
+    Raises:
+        InputError: It holds something else than turns, or too much.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+        msg = f"the history is {shown(given)}; give a list of Message(role, content)"
+        raise InputError(msg)
+    history = tuple(given)
+    other = next((turn for turn in history if not isinstance(turn, Message)), None)  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+    if other is not None:
+        msg = f"a turn of the history is {shown(other)}; give Message(role, content)"
+        raise InputError(msg)
+    characters = sum(len(turn.content) for turn in history)
+    if len(history) > limits.HISTORY_TURNS or characters > limits.HISTORY_CHARACTERS:
+        msg = (
+            f"the history has {len(history):,} turns of {characters:,} characters together; at "
+            f"most {limits.HISTORY_TURNS:,} turns of {limits.HISTORY_CHARACTERS:,} are accepted: "
+            "leave out the oldest"
+        )
+        raise InputError(msg)
+    return history
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +113,8 @@ class Task:
             it, and the decision says which; None leaves the choice to the router.
 
     Raises:
-        InputError: `strategy` is none of `STRATEGIES`.
+        InputError: `strategy` is none of `STRATEGIES`, something is of another type, or text or
+            history are larger than `limits` has it.
     """
 
     text: str
@@ -87,8 +128,12 @@ class Task:
             accepted = ", ".join(STRATEGIES)
             msg = f"strategy: {self.strategy!r} is not accepted; give one of: {accepted}"
             raise InputError(msg)
-        object.__setattr__(self, "text", without_surrogates(self.text))
-        object.__setattr__(self, "history", tuple(self.history))
+        object.__setattr__(self, "text", _text("the task", self.text))
+        object.__setattr__(self, "history", _turns(self.history))
+        if len(self.text) > limits.TASK_CHARACTERS:
+            accepted = f"at most {limits.TASK_CHARACTERS:,} are accepted"
+            msg = f"the task has {len(self.text):,} characters; {accepted}"
+            raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from agent_knowledge.cli.options import (
     Output,
     Strategy,
 )
-from agent_knowledge.errors import InputError, RunError
+from agent_knowledge.errors import AgentKnowledgeError, InputError
 from agent_knowledge.types import Task, to_dict
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ def _answers(answerer: Answerer, rows: Sequence[Row]) -> list[Row]:
 
 
 def _answer(answerer: Answerer, task: Task) -> Row:
-    """An answer as JSON; a model or a source that fails now may serve the next row."""
+    """An answer as JSON; what fails for this row may serve the next."""
     try:
         return answer_row(answerer.answer(task))
-    except RunError as error:
+    except AgentKnowledgeError as error:
         return {"error": str(error)}
 
 

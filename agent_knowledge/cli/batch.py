@@ -1,23 +1,26 @@
 """The batch forms: one JSON object a line in, one a line out, order kept.
 
 A bad line becomes `{"id", "line", "error"}` in its place and a message on standard error; the rest
-is done.
+is done, and the exit status is 2 only when nothing could be. A line that gives no id gets none:
+its number would be taken for the id of another.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, BinaryIO, cast
 
 import typer
 
-from agent_knowledge.errors import AgentKnowledgeError, InputError
+from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
+from agent_knowledge.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.types import Message, Task
 
 CHUNK = 64
@@ -27,10 +30,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of input: its number, its id, and the row, or what is wrong with it."""
+    """A line of input: its number, its id if it has one, and the row, or what is wrong with it."""
 
     number: int
-    id: str
+    id: str | None
     row: Row
     error: str = ""
 
@@ -47,20 +50,30 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
 
     Raises:
         InputError: The input cannot be read, or the output cannot be written.
+        typer.Exit: With status 2, when there were lines and none could be done.
     """
-    if source != "-" and target != "-" and Path(source).resolve() == Path(target).resolve():
+    if source != "-" and target != "-" and os.path.realpath(source) == os.path.realpath(target):
         msg = f"--output: {target!r} is the input too, and would be emptied; give another path"
         raise InputError(msg)
-    with _reading(source) as lines_in, _writing(target) as out:
-        lines = (_read(number, raw) for number, raw in enumerate(lines_in, 1) if raw.strip())
+    done = failed = 0
+    with _reading(source, "--input") as lines_in, _writing(target) as out:
+        lines = _lines(lines_in)
         while chunk := list(islice(lines, CHUNK)):
-            for line, result in _work_through(chunk, work):
-                row = {"id": line.id, **result}
-                if "error" in result:
-                    row = {"id": line.id, "line": line.number, **result}
-                    typer.echo(f"line {line.number}: {result['error']}", err=True)
-                out.write(json.dumps(row) + "\n")
-            out.flush()
+            rows = [_told(line, result) for line, result in _work_through(chunk, work)]
+            _write(out, rows, target)
+            bad = sum("error" in row for row in rows)
+            done, failed = done + len(rows) - bad, failed + bad
+    if failed and not done:
+        typer.echo(f"error: --input: none of its {failed} lines could be done", err=True)
+        raise typer.Exit(2)
+
+
+def _told(line: Line, result: Row) -> Row:
+    """A line's row of output; where it has no id, or went wrong, with its number."""
+    if "error" in result:
+        typer.echo(f"line {line.number}: {result['error']}", err=True)
+    number = {"line": line.number} if "error" in result or line.id is None else {}
+    return {"id": line.id, **number, **result}
 
 
 def require_one_way(given: str | None, source: str | None, target: str, *wishes: object) -> None:
@@ -89,14 +102,22 @@ def require_one_way(given: str | None, source: str | None, target: str, *wishes:
         raise InputError(msg)
 
 
-def read_lines(source: str) -> list[Line]:
+def read_lines(source: str, option: str) -> list[Line]:
     """Read all lines of a file of JSON lines.
+
+    Args:
+        source: Path of the file; `-` for standard input.
+        option: What gave the path, such as `--cases`, for messages.
 
     Raises:
         InputError: The file cannot be read.
     """
-    with _reading(source) as lines:
-        return [_read(number, raw) for number, raw in enumerate(lines, 1) if raw.strip()]
+    with _reading(source, option) as lines:
+        return list(_lines(lines))
+
+
+def _lines(file: BinaryIO) -> Iterator[Line]:
+    return (_read(n, raw) for n, raw in lines_of(file) if raw is None or raw.strip())
 
 
 def _work_through(
@@ -107,26 +128,33 @@ def _work_through(
     try:
         made: Sequence[Row] = work([line.row for line in good]) if good else []
         results = {line.number: row for line, row in zip(good, made, strict=True)}
-    except AgentKnowledgeError:
-        for line in good:
-            try:
-                results[line.number] = work([line.row])[0]
-            except InputError as error:
-                results[line.number] = {"error": str(error)}
+    except Exception:  # noqa: BLE001 - whichever row it was: each is tried alone
+        results = {line.number: _alone(line.row, work) for line in good}
     for line in chunk:
         yield line, results.get(line.number, {"error": line.error})
 
 
-def _read(number: int, raw: str) -> Line:
+def _alone(row: Row, work: Callable[[Sequence[Row]], Sequence[Row]]) -> Row:
+    """What becomes of one row; what goes wrong with it stops no other."""
     try:
-        row: object = json.loads(raw)
-    except ValueError as error:
-        return Line(number, str(number), {}, f"not JSON ({error})")
-    if not isinstance(row, dict):
-        return Line(number, str(number), {}, f"a JSON {type(row).__name__}, not an object")
-    fields = cast("Row", row)
-    given = fields.get("id")
-    return Line(number, str(number) if given is None else str(given), fields)
+        return work([row])[0]
+    except AgentKnowledgeError as error:
+        return {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - a fault of ours, which the other rows may not meet
+        return {"error": f"could not be worked on ({type(error).__name__}: {shown(str(error))})"}
+
+
+def _read(number: int, raw: bytes | None) -> Line:
+    try:
+        row: Row = read_object(leniently(raw))
+    except UnreadableError as error:
+        return Line(number, None, {}, str(error))
+    given = row.get("id")
+    if given is None:
+        return Line(number, None, row)
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        return Line(number, None, row, f"'id' is {shown(given)}; give a text or a number")
+    return Line(number, str(given), row)
 
 
 def text_of(row: Row, key: str) -> str:
@@ -137,7 +165,7 @@ def text_of(row: Row, key: str) -> str:
     """
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
-        msg = f"{key!r} is {value!r}; give a text that is not empty"
+        msg = f"{key!r} is {shown(value)}; give a text that is not empty"
         raise InputError(msg)
     return value
 
@@ -150,7 +178,7 @@ def task_of(row: Row, key: str = "task") -> Task:
     """
     citations = row.get("citations") or False
     if not isinstance(citations, bool):
-        msg = f"'citations' is {citations!r}; give true or false"
+        msg = f"'citations' is {shown(citations)}; give true or false"
         raise InputError(msg)
     return Task(
         text_of(row, key),
@@ -163,32 +191,32 @@ def task_of(row: Row, key: str = "task") -> Task:
 def _history(value: object) -> tuple[Message, ...]:
     turns = cast("list[object]", value or [])
     if not isinstance(value, list | None):
-        msg = f"'history' is {value!r}; give a list of {{'role', 'content'}}"
+        msg = f"'history' is {shown(value)}; give a list of {{'role', 'content'}}"
         raise InputError(msg)
     history: list[Message] = []
     for turn in turns:
         fields = cast("Row", turn if isinstance(turn, dict) else {})
         role, content = fields.get("role"), fields.get("content")
         if role not in {"user", "assistant"} or not isinstance(content, str):
-            msg = f"a turn of 'history' is {turn!r}; give role (user or assistant) and content"
+            msg = f"a turn of 'history' is {shown(turn)}; give role (user or assistant) and content"
             raise InputError(msg)
         history.append(Message(role, content))
     return tuple(history)
 
 
 @contextmanager
-def _reading(source: str) -> Generator[IO[str]]:
+def _reading(source: str, option: str) -> Generator[BinaryIO]:
     if source == "-":
-        # Bytes that are no UTF-8 become U+FFFD: one bad character must not stop a batch.
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-        yield sys.stdin
+        yield sys.stdin.buffer
         return
     try:
-        with Path(source).open(encoding="utf-8", errors="replace") as file:
-            yield file
-    except OSError as error:
-        msg = f"--input: cannot read {source!r} ({error.strerror}); give a file of JSON lines, or -"
+        file = Path(source).open("rb")  # noqa: SIM115 - what fails while it is read is no fault of it
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        msg = f"{option}: cannot read {source!r} ({why}); give a file of JSON lines, or -"
         raise InputError(msg) from error
+    with file:
+        yield file
 
 
 @contextmanager
@@ -197,8 +225,23 @@ def _writing(target: str) -> Generator[IO[str]]:
         yield sys.stdout
         return
     try:
-        with Path(target).open("w", encoding="utf-8") as file:
-            yield file
+        file = Path(target).open("w", encoding="utf-8")  # noqa: SIM115 - see `_reading`
+    except (OSError, ValueError) as error:
+        raise _unwritable(target, error) from error
+    with file:
+        yield file
+
+
+def _write(out: IO[str], rows: Sequence[Row], target: str) -> None:
+    try:
+        out.write("".join(json.dumps(row) + "\n" for row in rows))
+        out.flush()
+    except BrokenPipeError:
+        raise  # whoever read them has gone
     except OSError as error:
-        msg = f"--output: cannot write {target!r} ({error.strerror}); give another path, or -"
-        raise InputError(msg) from error
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target: str, error: Exception) -> InputError:
+    why = getattr(error, "strerror", None) or error
+    return InputError(f"--output: cannot write {target!r} ({why}); give another path, or -")

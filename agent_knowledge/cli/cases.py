@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from agent_knowledge.cli.batch import Line, read_lines, task_of
-from agent_knowledge.errors import InputError
+from agent_knowledge.errors import InputError, shown
 from agent_knowledge.types import STRATEGIES, Strategy, Task
 
 _KEYS = {"id", "task", "history", "citations", "strategy", "expected", "sources", "set", "rules"}
@@ -36,7 +36,7 @@ def read_cases(source: str) -> list[Case]:
     """
     cases: list[Case] = []
     faults: list[str] = []
-    for line in read_lines(source):
+    for line in read_lines(source, "--cases"):
         try:
             cases.append(_case(line))
         except InputError as error:
@@ -59,11 +59,11 @@ def _case(line: Line) -> Case:
     expected = row.get("expected")
     wanted = cast("list[object]", expected if isinstance(expected, list) else [expected])
     if not wanted or any(strategy not in STRATEGIES for strategy in wanted):
-        msg = f"'expected' is {expected!r}; give one or a list of: {', '.join(STRATEGIES)}"
+        msg = f"'expected' is {shown(expected)}; give one or a list of: {', '.join(STRATEGIES)}"
         raise InputError(msg)
     examples = row.get("set")
     if not isinstance(examples, str | None):
-        msg = f"'set' is {examples!r}; give the name of an example set"
+        msg = f"'set' is {shown(examples)}; give the name of an example set"
         raise InputError(msg)
     return Case(
         line=line,
@@ -80,6 +80,6 @@ def _names(row: dict[str, Any], key: str) -> frozenset[str]:
     if not isinstance(value, list) or not all(
         isinstance(name, str) for name in cast("list[object]", value)
     ):
-        msg = f"{key!r} is {value!r}; give a list of names"
+        msg = f"{key!r} is {shown(value)}; give a list of names"
         raise InputError(msg)
     return frozenset(cast("list[str]", value))

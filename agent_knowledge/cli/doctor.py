@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+import typer
 from rich.text import Text
 
 from agent_knowledge.assembly import (
@@ -17,11 +19,12 @@ from agent_knowledge.assembly import (
     load_model,
     load_router,
     load_router_model,
+    require_served_store,
 )
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
-from agent_knowledge.errors import AgentKnowledgeError, SourceError
+from agent_knowledge.errors import AgentKnowledgeError, ConfigError, shown
 from agent_knowledge.ports import Embedder
 from agent_knowledge.search import Query
 
@@ -42,7 +45,10 @@ class Finding:
 
 
 def doctor(*, config: Config = CONFIG, agent: Agent = None, as_json: Json = False) -> None:
-    """Check that everything the configuration names exists, loads and answers."""
+    """Check that everything the configuration names exists, loads and answers.
+
+    Exit status 1 when a check failed.
+    """
     loaded = KnowledgeConfig.from_yaml(config)
     findings = list(examine(loaded if agent is None else loaded.only(agent)))
     text = Text("\n").join(_line(finding) for finding in findings)
@@ -50,22 +56,33 @@ def doctor(*, config: Config = CONFIG, agent: Agent = None, as_json: Json = Fals
     text.append(f"\n{len(findings)} checks, {failed} failed", style="bold")
     row = {"checks": [asdict(finding) for finding in findings], "failed": failed}
     show.output(row, text, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
 
 
-def examine(config: KnowledgeConfig) -> Iterator[Finding]:
-    """Try each part that a configuration names.
+def examine(
+    config: KnowledgeConfig, retrievers: Mapping[str, object] | None = None
+) -> Iterator[Finding]:
+    """Try each part that a configuration names, as the commands that use it would.
+
+    Args:
+        config: The configuration.
+        retrievers: As for `load_router`; the command line has none to pass.
 
     Yields:
-        One finding per part: the embedding, each source, example set, endpoint and agent, and the
-        models, default and router. Models and endpoints are really called, with one short question.
+        One finding per part: the embedding, the store, each source, example set, endpoint and
+        agent, and the models, default and router. Models and endpoints are really called, with one
+        short question, and so is each retriever.
     """
+    given = retrievers or {}
     yield _check("embedding", lambda: _embedding(config))
+    yield _check("store", lambda: _store(config))
     for name, source in config.sources.items():
-        if source.external:
-            detail = "external: pass its retriever to load_router"
-            yield Finding(what=f"source {name}", state="skipped", detail=detail)
-        else:
+        if not source.external:
             yield _check(f"source {name}", lambda name=name: _source(config, name))
+        elif name not in given:
+            detail = "external: an agent that has it needs its retriever"
+            yield Finding(what=f"source {name}", state="skipped", detail=detail)
     for name in config.examples:
         yield _check(f"examples {name}", lambda name=name: _examples(config, name))
     for name in _endpoints_by_agent(config):
@@ -77,7 +94,7 @@ def examine(config: KnowledgeConfig) -> Iterator[Finding]:
         detail = "none is defined; add one under agents:, as in agents: {support: }"
         yield Finding(what="agents", state="failed", detail=detail)
     for name in config.agents:
-        yield _check(f"agent {name}", lambda name=name: _agent(config, name))
+        yield _check(f"agent {name}", lambda name=name: _agent(config, name, given))
 
 
 def _check(what: str, attempt: Callable[[], str]) -> Finding:
@@ -85,6 +102,9 @@ def _check(what: str, attempt: Callable[[], str]) -> Finding:
         return Finding(what=what, state="ok", detail=attempt())
     except AgentKnowledgeError as error:
         return Finding(what=what, state="failed", detail=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made
+        detail = f"{type(error).__name__}: {shown(str(error))}"
+        return Finding(what=what, state="failed", detail=detail)
 
 
 def _embedding(config: KnowledgeConfig) -> str:
@@ -92,11 +112,26 @@ def _embedding(config: KnowledgeConfig) -> str:
     return f"{embedder.name}, {embedder.embed([_PROBE]).shape[1]} dimensions"
 
 
+def _store(config: KnowledgeConfig) -> str:
+    """Whether indexes can be kept there; one that is there and read-only still serves."""
+    require_served_store(config)
+    folder = config.store_path
+    place = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return f"{str(folder)!r} can be written"
+    if place == folder and folder.is_dir():
+        return f"{str(folder)!r} can only be read: index and evaluate are refused"
+    msg = f"store.path: {str(folder)!r} cannot be made ({str(place)!r} is no folder that can be "
+    raise ConfigError(msg + "written); give another path")
+
+
 def _source(config: KnowledgeConfig, name: str) -> str:
+    from agent_knowledge.sources.documents import Document
+    from agent_knowledge.sources.reading import read_source
+
     path = config.resolve(config.sources[name].path or "", f"sources.{name}.path")
-    if not path.exists() and not any(path.parent.glob(path.name)):
-        msg = f"there is nothing at {str(path)!r}; mend sources.{name}.path"
-        raise SourceError(msg)
+    # Up to the first document: `index` fails on a source that has none.
+    next(item for item in read_source(name, path) if isinstance(item, Document))
     embedder = load_embedder(config)
     result = load_index(config, embedder).search([_query(embedder)], [name], 1)[0][name]
     return f"{result.statistics.passages} passages"
@@ -117,9 +152,28 @@ def _model(model: Chat) -> str:
     return f"{model.name} answers in {(time.perf_counter() - began) * 1000:.0f} ms"
 
 
-def _agent(config: KnowledgeConfig, name: str) -> str:
-    decision = load_router(config, name).route(_PROBE)
-    return f"routes, in {decision.elapsed_ms:.0f} ms"
+def _agent(config: KnowledgeConfig, name: str, retrievers: Mapping[str, object]) -> str:
+    """Route a task and search every source of the agent.
+
+    Raises:
+        ConfigError: An external source has no retriever; tasks that need it would fail.
+    """
+    sources = config.agent(name).sources
+    external = [source for source, spec in sources.items() if spec.external]
+    missing = [source for source in external if source not in retrievers]
+    given = {source: retrievers[source] for source in external if source in retrievers}
+    router = load_router(config, name, retrievers=given)
+    decision = router.route(_PROBE)
+    if missing:
+        listed = ", ".join(missing)
+        msg = (
+            f"routes, but has no retriever for {listed}: a task that needs it fails, and the "
+            "command line can pass none; in Python give retrievers={...} to load_router, and to "
+            "agent_knowledge.cli.doctor.examine to check it"
+        )
+        raise ConfigError(msg)
+    found = f", finds {len(router.retrieve(_PROBE))} passages" if sources else ""
+    return f"routes, in {decision.elapsed_ms:.0f} ms{found}"
 
 
 def _endpoints_by_agent(config: KnowledgeConfig) -> list[str]:

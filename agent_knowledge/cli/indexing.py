@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
-from agent_knowledge.errors import SourceError
 
 if TYPE_CHECKING:
     from agent_knowledge.indexing import IndexSummary
@@ -34,9 +33,16 @@ def index(
     remove: Annotated[
         list[str] | None, typer.Option("--remove", help="Drop this source's index instead.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit status 1 when any document failed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Index what changed in the sources, and embed the example sets."""
+    """Index what changed in the sources, and embed the example sets.
+
+    A document that cannot be read is named with the reason and stops no other; exit status 1 with
+    --strict. A source or a set that cannot be read is named too: exit status 2, the rest is done.
+    """
     from agent_knowledge.indexing import index_sources, remove_sources
 
     if remove:
@@ -48,9 +54,12 @@ def index(
         summary = index_sources(config, names or (), agent=agent, rebuild=rebuild, progress=told)
     row = summary_row(summary)
     typer.echo(_sentences(row) if on_terminal else json.dumps(row))
-    if summary.errors:
-        msg = "; ".join(summary.errors.values())
-        raise SourceError(msg)
+    for why in (*summary.errors.values(), *summary.set_errors.values()):
+        typer.echo(f"error: {why}", err=True)
+    if summary.errors or summary.set_errors:
+        raise typer.Exit(2)
+    if strict and not summary.complete:
+        raise typer.Exit(1)
 
 
 def summary_row(summary: IndexSummary) -> dict[str, Any]:
@@ -61,7 +70,10 @@ def summary_row(summary: IndexSummary) -> dict[str, Any]:
         elapsed_s = round(report.elapsed_s, 3)
         sources.append(asdict(report) | {"failed": failed, "elapsed_s": elapsed_s})
     sources += [{"source": name, "error": why} for name, why in summary.errors.items()]
-    examples = [{"set": name, "examples": count} for name, count in summary.examples.items()]
+    examples: list[dict[str, Any]] = [
+        {"set": name, "examples": count} for name, count in summary.examples.items()
+    ]
+    examples += [{"set": name, "error": why} for name, why in summary.set_errors.items()]
     return {"sources": sources, "examples": examples}
 
 
@@ -74,8 +86,9 @@ def _sentences(row: dict[str, Any]) -> str:
         size = f"{source['passages']} passages, {source['elapsed_s']:.1f} s"
         lines.append(f"{source['source']}: {counts}; {size}")
         lines += [f"  failed: {f['document']}: {f['reason']}" for f in source["failed"]]
-    lines += [f"{made['set']}: {made['examples']} examples" for made in row["examples"]]
-    return "\n".join(lines) or "nothing to index"
+    read = [made for made in row["examples"] if "error" not in made]
+    lines += [f"{made['set']}: {made['examples']} examples" for made in read]
+    return "\n".join(lines) or ("" if row["sources"] or row["examples"] else "nothing to index")
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from agent_knowledge import limits
 from agent_knowledge.answers import Claim
 from agent_knowledge.cli.batch import Row, run_batch
 from agent_knowledge.cli.options import Agent, Output
-from agent_knowledge.errors import InputError
+from agent_knowledge.errors import InputError, shown
 from agent_knowledge.types import Passage
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ def verify(
 def _verified(verifier: CitationVerifier, row: Row, *, details: bool) -> Row:
     answer = row.get("answer")
     if not isinstance(answer, str):
-        msg = f"'answer' is {answer!r}; give a text"
+        msg = f"'answer' is {shown(answer)}; give a text"
         raise InputError(msg)
+    _require_within("'answer'", answer, limits.CHECKED_CHARACTERS)
     found = verifier.verify(answer, _passages(row.get("passages")))
     verified: Row = {
         "claims": [_claim(claim, details=details) for claim in found.claims],
@@ -71,6 +73,12 @@ def _verified(verifier: CitationVerifier, row: Row, *, details: bool) -> Row:
     if details:
         verified["uncited"] = [{"start": start, "end": end} for start, end in found.uncited]
     return verified
+
+
+def _require_within(what: str, text: str, most: int) -> None:
+    if len(text) > most:
+        msg = f"{what} has {len(text):,} characters; at most {most:,} are accepted"
+        raise InputError(msg)
 
 
 def _claim(claim: Claim, *, details: bool) -> Row:
@@ -97,21 +105,23 @@ def _passages(given: object) -> dict[str, Passage]:
     """The passages of a row, by id.
 
     Raises:
-        InputError: They are no list, one of them lacks an id or a text, or two share an id.
+        InputError: They are no list, one of them lacks an id or a text or is too long, or two
+            share an id.
     """
     if not isinstance(given, list):
-        msg = f"'passages' is {given!r}; give a list of {{'id', 'title', 'text'}}"
+        msg = f"'passages' is {shown(given)}; give a list of {{'id', 'title', 'text'}}"
         raise InputError(msg)
     found: dict[str, Passage] = {}
     for one in cast("list[object]", given):
         passage = cast("Row", one if isinstance(one, dict) else {})
         id_, text = passage.get("id"), passage.get("text")
         if id_ is None or not isinstance(text, str):
-            msg = f"a passage is {one!r}; give 'id' and 'text', and a 'title' if there is one"
+            msg = f"a passage is {shown(one)}; give 'id' and 'text', and a 'title' if there is one"
             raise InputError(msg)
         if str(id_) in found:
-            msg = f"two passages have the id {id_!r}; give each its own"
+            msg = f"two passages have the id {shown(id_)}; give each its own"
             raise InputError(msg)
+        _require_within(f"passage {shown(id_)}", text, limits.PASSAGE_CHARACTERS)
         found[str(id_)] = _passage(str(id_), text, passage)
     return found
 

@@ -4,7 +4,7 @@
 configuration may hold; `prompts` reads the files that an agent's prompts are made of.
 """
 
-from agent_knowledge.config.environment import expand
+from agent_knowledge.config.environment import expand, missing_variable
 from agent_knowledge.config.schema import (
     AgentConfig,
     AgentProfile,
@@ -32,4 +32,5 @@ __all__ = [
     "StoreConfig",
     "Thresholds",
     "expand",
+    "missing_variable",
 ]

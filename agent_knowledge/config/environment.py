@@ -1,13 +1,18 @@
-"""Variables of the environment in a configuration's strings, as `${NAME}`."""
+"""What a configuration's strings stand for: variables of the environment (`${NAME}`), and paths."""
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from agent_knowledge.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+_KEY_NAMES = re.compile(r"\b[A-Z][A-Z0-9_]{0,60}_(?:KEY|TOKEN|SECRET)\b", re.ASCII)
+"""What the variables of providers are called that hold a credential."""
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,20}):/")
+"""One letter before the colon is a drive of Windows."""
 
 
 def expand(text: str, key: str) -> str:
@@ -18,7 +23,9 @@ def expand(text: str, key: str) -> str:
         key: Its key path, for the message.
 
     Raises:
-        ConfigError: A variable is not set; the message names it and the key, never a value.
+        ConfigError: A variable is not set, or all of them together are empty; the message names
+            them and the key, never a value. An empty path would be the configuration's folder, an
+            empty address another host than the one that was meant.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -28,4 +35,53 @@ def expand(text: str, key: str) -> str:
             raise ConfigError(msg)
         return os.environ[name]
 
-    return _VARIABLE.sub(value, text)
+    expanded = _VARIABLE.sub(value, text)
+    if text and not expanded.strip():
+        named = " and ".join(_VARIABLE.findall(text)) or repr(text)
+        msg = f"{key}: is empty, since {named} is; set it, or take the key out"
+        raise ConfigError(msg)
+    return expanded
+
+
+def missing_variable(said: str) -> str:
+    """Which variable a provider lacks, as the end of a message.
+
+    Args:
+        said: Its own words about what went wrong; nothing else of them is passed on.
+
+    Returns:
+        "; the environment variable ... is not set", or nothing where it names none that is unset.
+    """
+    unset = [name for name in _KEY_NAMES.findall(said) if not os.environ.get(name)]
+    return f"; the environment variable {unset[0]} is not set" if unset else ""
+
+
+def as_path(folder: Path, text: str, key: str) -> Path:
+    """The path that a string names.
+
+    Args:
+        folder: What a relative one resolves against.
+        text: The string, expanded.
+        key: Its key path, for the message.
+
+    Raises:
+        ConfigError: It is a URL, holds what no path can, or names the home of nobody. The message
+            shows none of it: a variable may have held a secret.
+    """
+    if url := _URL.match(text):
+        msg = (
+            f"{key}: is a URL ({url.group(1)}:...), and URLs are not read; give the path of a "
+            "local copy"
+        )
+        raise ConfigError(msg)
+    try:
+        if b"\0" in os.fsencode(text):
+            msg = f"{key}: holds a NUL character, which no path has"
+            raise ConfigError(msg)
+        return folder / Path(text).expanduser()
+    except UnicodeEncodeError as error:
+        msg = f"{key}: holds half a character (a lone surrogate), which no path has"
+        raise ConfigError(msg) from error
+    except RuntimeError as error:
+        msg = f"{key}: begins with '~' and a name whose home is not known; write the path out"
+        raise ConfigError(msg) from error

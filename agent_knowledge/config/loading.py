@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from agent_knowledge.errors import ConfigError, nearest
+from agent_knowledge import limits
+from agent_knowledge.errors import ConfigError, nearest, shown
 
 _NAMED = re.compile(r"'([^']*)'")
+_SHOWN_FAULTS = 50
+_KEY_CHARACTERS = 200
 _SECRET_KEYS = {"api_key", "url", "base_url"}
 _SHAPES = {
     "model_type": "keys and values",
@@ -51,7 +55,8 @@ class Fault:
 
     def __str__(self) -> str:
         where = f" (line {self.line})" if self.line else ""
-        return f"{self.key or 'the file'}{where}: {self.text}"
+        key = self.key if len(self.key) <= _KEY_CHARACTERS else f"{self.key[:_KEY_CHARACTERS]}..."
+        return f"{key or 'the file'}{where}: {self.text}"
 
 
 def read_text(path: Path) -> str:
@@ -61,13 +66,22 @@ def read_text(path: Path) -> str:
         ConfigError: It cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:  # not only a regular file: a shell may pass a pipe
+            return _within_limit(path, file.read(limits.CONFIG_BYTES + 1)).decode("utf-8")
     except FileNotFoundError as error:
         msg = f"no configuration at {str(path)!r}; 'agent-knowledge init' writes one"
         raise ConfigError(msg) from error
     except (OSError, UnicodeDecodeError) as error:
         msg = f"cannot read the configuration {str(path)!r}: {error}; it must be a UTF-8 text file"
         raise ConfigError(msg) from error
+
+
+def _within_limit(path: Path, data: bytes) -> bytes:
+    if len(data) > limits.CONFIG_BYTES:
+        most = f"at most {limits.CONFIG_BYTES:,} bytes are read"
+        msg = f"the configuration {str(path)!r} is too large; {most}"
+        raise ConfigError(msg)
+    return data
 
 
 def parse(model: type[Model], text: str, *, name: str) -> Model:
@@ -86,7 +100,8 @@ def parse(model: type[Model], text: str, *, name: str) -> Model:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         place = getattr(error, "problem_mark", None)
         at = f", line {place.line + 1}, column {place.column + 1}" if place else ""
-        what = getattr(error, "problem", None) or str(error) or type(error).__name__
+        deep = "it is nested too deeply" if isinstance(error, RecursionError) else ""
+        what = deep or getattr(error, "problem", None) or str(error) or type(error).__name__
         msg = f"{name}{at}: this is not valid YAML ({what}); mend that line"
         raise ConfigError(msg) from None  # the cause quotes the line, which may hold a secret
     found = [*repeated, *_shape_faults(model, raw), *_reference_faults(raw)]
@@ -99,7 +114,9 @@ def parse(model: type[Model], text: str, *, name: str) -> Model:
 def _report(name: str, faults: Iterable[Fault]) -> str:
     listed = sorted(set(faults), key=lambda f: (f.line or 0, f.key))
     head = f"{name}: {len(listed)} fault{'s' if len(listed) > 1 else ''}"
-    return "\n".join([head, *(f"  {fault}" for fault in listed)])
+    more = len(listed) - _SHOWN_FAULTS
+    tail = [f"  and {more} more"] if more > 0 else []
+    return "\n".join([head, *(f"  {fault}" for fault in listed[:_SHOWN_FAULTS]), *tail])
 
 
 def _shape_faults(model: type[BaseModel], raw: object) -> list[tuple[Place, str]]:
@@ -125,7 +142,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     """
     kind, value, key = detail["type"], detail["input"], str(detail["loc"][-1])
     if key == "[key]" or kind == "string_pattern_mismatch":
-        return f"{value!r} is no name; use letters, digits, '.', '_' and '-', at most 63" + (
+        return f"{shown(value)} is no name; use letters, digits, '.', '_' and '-', at most 63" + (
             "" if isinstance(value, str) else ", in quotes where YAML would read something else"
         )
     if kind == "extra_forbidden":
@@ -133,16 +150,16 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
         return _GONE.get(tuple(map(str, detail["loc"][-3:])), unknown)
     if kind == "missing":
         return "is required and missing"
-    shown = "(hidden)" if key in _SECRET_KEYS else _short(value)
+    said = "(hidden)" if key in _SECRET_KEYS else _short(value)
     if kind in _SHAPES:
-        what = shown if kind == "tuple_type" else f"a {type(value).__name__}"
+        what = said if kind == "tuple_type" else f"a {type(value).__name__}"
         return f"expected {_SHAPES[kind]}, found {what}"
     if kind == "literal_error":
         allowed = _NAMED.findall(str((detail.get("ctx") or {}).get("expected", "")))
         meant = nearest(str(value), allowed)
         accepted = f" Accepted: {', '.join(allowed)}" if meant.startswith("did") else ""
-        return f"{shown} is not accepted; {meant}{accepted}"
-    return f"{shown} is not accepted: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        return f"{said} is not accepted; {meant}{accepted}"
+    return f"{said} is not accepted: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def _known_keys(schema: type[BaseModel], place: Sequence[str | int]) -> list[str]:
@@ -219,8 +236,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _short(value: object) -> str:
     if isinstance(value, dict | list):
         return f"a {type(cast('object', value)).__name__}"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return shown(value)
 
 
 def _line(place: Place, lines: Mapping[Place, int]) -> int | None:
@@ -260,6 +276,32 @@ def _places(root: yaml.Node | None) -> tuple[dict[Place, int], list[tuple[Place,
     return lines, repeated
 
 
+def _refuse_endless(root: yaml.Node | None) -> None:
+    """Refuse aliases that name each other over and over: a few lines of them fill any memory.
+
+    Raises:
+        ValueError: With every alias written out there would be more than `limits.CONFIG_VALUES`.
+    """
+    if root is not None and _written_out(root, {}) > limits.CONFIG_VALUES:
+        msg = f"with its aliases written out it has more than {limits.CONFIG_VALUES:,} values"
+        raise ValueError(msg)
+
+
+def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node stands for; one that holds itself stands for infinitely many."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # until it is counted: only what is inside itself sees that
+        inside = (
+            [part for pair in node.value for part in pair]
+            if isinstance(node, yaml.MappingNode)
+            else node.value
+            if isinstance(node, yaml.SequenceNode)
+            else []
+        )
+        known[id(node)] = 1 + sum(_written_out(part, known) for part in inside)
+    return known[id(node)]
+
+
 class _Loader(yaml.SafeLoader):
     """A safe loader that leaves dates as text: the schema reads them and says where one is bad."""
 
@@ -275,8 +317,9 @@ def _read_yaml(text: str) -> tuple[object, dict[Place, int], list[tuple[Place, s
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
+        _refuse_endless(root)
         lines, repeated = _places(root)  # first: building what it holds merges `<<` into the nodes
         raw = cast("object", loader.construct_document(root) if root else {})
     finally:
         loader.dispose()
-    return raw, lines, repeated
+    return {} if raw is None else raw, lines, repeated

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent_knowledge import limits
 from agent_knowledge.config.templates import (
     INPUT,
     Template,
@@ -16,6 +17,7 @@ from agent_knowledge.config.templates import (
     second_divider,
 )
 from agent_knowledge.errors import ConfigError
+from agent_knowledge.files import UnreadableError, read_text, reason_of
 from agent_knowledge.schemas import read_schema
 
 _AGENT_NAMES = ("agent", "description")
@@ -146,10 +148,11 @@ class _Reading:
     def _text(self, key: str, path: Path) -> str | None:
         """A file's text; None when it cannot be read, which is a fault."""
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_text(path, limits.PROMPT_BYTES)
+        except (OSError, UnreadableError) as error:
             self.unread = True
-            what = f"cannot read {str(path)!r} ({error}); give the path of a UTF-8 text file"
+            why = f"cannot read {str(path)!r} ({reason_of(error)})"
+            what = f"{why}; give the path of a UTF-8 text file"
             self.faults.append(f"{key}: {what}")
             return None
         self.used |= {name for _, name in placeholders(text) if name}

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from agent_knowledge.config.environment import expand
+from agent_knowledge.config.environment import as_path, expand
 from agent_knowledge.config.loading import parse, read_text
 from agent_knowledge.config.prompts import PromptFiles, read_prompts
 from agent_knowledge.config.templates import Template
@@ -37,7 +37,9 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -287,8 +289,12 @@ class KnowledgeConfig(_Section):
         return copy
 
     def resolve(self, path: str, key: str) -> Path:
-        """Expand variables in a path and resolve it against the configuration's folder."""
-        return self._folder / Path(expand(path, key)).expanduser()
+        """Expand variables in a path and resolve it against the configuration's folder.
+
+        Raises:
+            ConfigError: A variable is not set, or the text is no path of a file.
+        """
+        return as_path(self._folder, expand(path, key), key)
 
     @property
     def store_path(self) -> Path:
@@ -337,15 +343,15 @@ class KnowledgeConfig(_Section):
         """The same configuration with one agent and what that agent has at hand.
 
         Raises:
-            ConfigError: The agent is unknown.
+            ConfigError: The agent is unknown, or names what is not defined.
         """
-        profile = self.agent(name)
-        endpoint, served = profile.endpoint_name, self.endpoints
+        agent, key = _pick(self.agents, name, "agents"), f"agents.{name}"
+        endpoints = (agent.endpoint,) if agent.endpoint else ()
         update = {
-            "agents": {name: self.agents[name]},
-            "sources": profile.sources,
-            "examples": profile.examples,
-            "endpoints": {endpoint: served[endpoint]} if endpoint else {},
+            "agents": {name: agent},
+            "sources": {s: _pick(self.sources, s, f"{key}.sources") for s in agent.sources},
+            "examples": {e: _pick(self.examples, e, f"{key}.examples") for e in agent.examples},
+            "endpoints": {e: _pick(self.endpoints, e, f"{key}.endpoint") for e in endpoints},
         }
         return self.model_copy(update=update).at(self.folder)
 

@@ -10,10 +10,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
+from agent_knowledge import limits
 from agent_knowledge.errors import InputError
 from agent_knowledge.examples import arrays
+from agent_knowledge.files import UnreadableError, read_object, read_text, reason_of
 from agent_knowledge.ports import Embedder
 from agent_knowledge.types import Example, Matrix, without_surrogates
 
@@ -44,9 +45,10 @@ def read_examples(name: str, file: Path) -> tuple[Example, ...]:
         InputError: The file cannot be read, is empty, or has bad lines (all listed, by number).
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"examples.{name}: cannot read {str(file)!r} ({error}); give a UTF-8 JSON lines file"
+        text = read_text(file, limits.EXAMPLES_BYTES)
+    except (OSError, UnreadableError) as error:
+        why = f"cannot read {str(file)!r} ({reason_of(error)})"
+        msg = f"examples.{name}: {why}; give a UTF-8 JSON lines file"
         raise InputError(msg) from error
     examples: list[Example] = []
     faults: list[str] = []
@@ -72,21 +74,20 @@ def read_examples(name: str, file: Path) -> tuple[Example, ...]:
 
 def _read_line(line: str) -> tuple[str, Example | None]:
     try:
-        row: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return f"not JSON ({error})", None
-    if not isinstance(row, dict):
-        return f"a {type(row).__name__}, not an object", None
-    fields = cast("dict[str, Any]", row)
-    missing = [key for key in ("input", "output") if not isinstance(fields.get(key), str)]
-    if missing:
+        fields = read_object(line)
+    except UnreadableError as error:
+        return str(error), None
+    given, output = fields.get("input"), fields.get("output")
+    if not isinstance(given, str) or not isinstance(output, str):
+        missing = [key for key in ("input", "output") if not isinstance(fields.get(key), str)]
         return f"no text under {' and '.join(map(repr, missing))}", None
-    if not fields["input"].strip():
+    if not given.strip():
         return "'input' is empty", None
-    made = Example(
-        input=without_surrogates(fields["input"]), output=without_surrogates(fields["output"])
-    )
-    return "", made
+    for key, text in (("input", given), ("output", output)):
+        if len(text) > limits.TASK_CHARACTERS:
+            size, most = f"{len(text):,} characters", f"{limits.TASK_CHARACTERS:,}"
+            return f"{key!r} has {size}; at most {most} are accepted", None
+    return "", Example(input=without_surrogates(given), output=without_surrogates(output))
 
 
 def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> StoredExamples:

@@ -12,7 +12,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from openai import AsyncOpenAI, Timeout
 from pydantic import SecretStr, ValidationError
 
-from agent_knowledge.config import EndpointConfig, ModelsConfig, expand
+from agent_knowledge.config import EndpointConfig, ModelsConfig, expand, missing_variable
 from agent_knowledge.errors import ConfigError, MissingExtraError
 from agent_knowledge.models import background
 from agent_knowledge.models.breaker import Breaker, shared_breaker
@@ -156,7 +156,7 @@ def _init(spec: str, key: str, accepted: str, **options: Any) -> BaseChatModel:
         # A validation error shows what was put in, keys included; only its kind is passed on.
         plain = isinstance(error, ValueError) and not isinstance(error, ValidationError)
         what = str(error).partition("\n")[0] if plain else type(error).__name__
-        msg = f"{key}: {spec!r} is not accepted ({what}); {accepted}"
+        msg = f"{key}: {spec!r} is not accepted ({what}{missing_variable(str(error))}); {accepted}"
         raise ConfigError(msg) from None
 
 

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agent_knowledge import limits
 from agent_knowledge.sources.dates import is_date_field
 
-FORMAT = 3
+FORMAT = 4
 """Raise it when reading or splitting yields something else: re-indexing then renews everything."""
 _KEYWORD_CHARACTERS = 80
 
@@ -23,12 +24,14 @@ class Page:
         title: May be empty.
         date: ISO date of its last change, when it tells one itself.
         labels: Tags and the like by name.
+        left_out: What of the file is not in the text, and why; empty when all of it is.
     """
 
     text: str
     title: str = ""
     date: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +97,24 @@ class Failure:
     id: str | None = None
 
 
-class UnreadableError(Exception):
-    """Raised inside the readers for one file or row; `reading` turns it into a `Failure`."""
+def fault_of(document: Document) -> str | None:
+    """Say what of a document no index can hold, or more than it is to; None when nothing."""
+    for what, size, most in (
+        ("an id", len(document.id), limits.TITLE_CHARACTERS),
+        ("a title", len(document.title), limits.TITLE_CHARACTERS),
+        ("an address", len(document.uri), limits.URI_CHARACTERS),
+        ("a text", len(document.text), limits.DOCUMENT_CHARACTERS),
+    ):
+        if size > most:
+            return f"has {what} of {size:,} characters; at most {most:,} are accepted"
+    if not document.text.strip():
+        return '"text" is empty' if document.row else "is empty"
+    named = {"id": document.id, "title": document.title, "uri": document.uri}
+    for key, value in {**named, "text": document.text, **document.metadata}.items():
+        fault = surrogate_fault(key + value)
+        if fault:
+            return f'"{key.encode(errors="replace").decode()}" {fault}'
+    return None
 
 
 def surrogate_fault(text: str) -> str | None:

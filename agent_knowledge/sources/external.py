@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from langchain_core.documents import Document
 
+from agent_knowledge import limits
 from agent_knowledge.errors import SourceError
 from agent_knowledge.types import Passage, without_surrogates
 
@@ -36,7 +37,8 @@ class ExternalSource:
         """Find up to `k` passages, best first.
 
         Raises:
-            SourceError: The retriever failed, or gave something else than documents.
+            SourceError: The retriever failed, or gave something else than documents, or one that
+                is too long for a passage.
         """
         try:
             documents = list(self._retriever.invoke(query))
@@ -56,6 +58,12 @@ class ExternalSource:
         known: Mapping[str, Any] = document.metadata
         uri = _first(known, "uri", "url", "source", "link")
         text = without_surrogates(document.page_content)
+        if len(text) > limits.PASSAGE_CHARACTERS:
+            msg = (
+                f"source {self.name!r}: its retriever gave a passage of {len(text):,} characters; "
+                f"at most {limits.PASSAGE_CHARACTERS:,} are accepted: have it split its documents"
+            )
+            raise SourceError(msg)
         start = known.get("start_index", 0)
         start = start if isinstance(start, int) and start >= 0 else 0
         return Passage(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -13,19 +13,28 @@ from lxml import etree as _etree  # pyright: ignore - compiled, has no stubs
 from lxml import html
 from pypdf import DocumentInformation
 
+from agent_knowledge.files import UTF_16, UnreadableError, decode
 from agent_knowledge.sources.dates import date_of, day_of
-from agent_knowledge.sources.documents import Page, UnreadableError, surrogate_fault
+from agent_knowledge.sources.documents import Page, surrogate_fault
 from agent_knowledge.sources.front_matter import read_front_matter
 from agent_knowledge.sources.headings import headings
 
 _PARSE_ERROR = cast("type[Exception]", _etree.LxmlError)
+_CUT_SHORT = "ERR_RESOURCE_LIMIT"
+"""What libxml2 logs when it leaves the rest of a page out."""
+_DEEPEST = 2048
+"""Elements within each other that libxml2 follows."""
+_PAGES_SHOWN = 20
 _KEPT_SPACE = "\0"
 """Stands for a space of preformatted text until all others are collapsed; HTML text has no NUL."""
 _WHITE_SPACE = re.compile(r"\s+")
 _EMPTY_ITEM = re.compile(r"\n- *\n+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SKIPPED = frozenset(
-    {"script", "style", "head", "nav", "template", "noscript", "svg", "iframe", "form", "button"}
+    {
+        *("script", "style", "head", "nav", "template", "noscript", "svg", "iframe"),
+        *("button", "select", "datalist", "textarea"),  # of a form; whole pages stand in one
+    }
 )
 _HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
 _BLOCKS = frozenset(
@@ -43,14 +52,10 @@ def read_text(data: bytes) -> Page:
     Raises:
         UnreadableError: It is no UTF-8, or binary.
     """
-    if b"\0" in data:
+    if b"\0" in data and not data.startswith(UTF_16):
         msg = "is binary (it has NUL bytes), expected UTF-8 text"
         raise UnreadableError(msg)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = f"is not UTF-8 (byte {error.start}); save it as UTF-8"
-        raise UnreadableError(msg) from error
+    text = decode(data).removeprefix("\ufeff")
     return Page(text=text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -80,7 +85,7 @@ def read_html(data: bytes) -> Page:
     in a knowledge base are content.
 
     Raises:
-        UnreadableError: It cannot be parsed.
+        UnreadableError: It cannot be parsed, or is nested more deeply than the parser follows.
     """
     # The HTML standard's default: a page that declares nothing is read as UTF-8 when it can be.
     encoding = "utf-8" if _is_utf8(data) else None
@@ -90,9 +95,13 @@ def read_html(data: bytes) -> Page:
     except (_PARSE_ERROR, ValueError) as error:
         msg = f"is no readable HTML ({error})"
         raise UnreadableError(msg) from error
+    log = cast("Iterable[Any]", parser.error_log)
+    if any(entry.type_name == _CUT_SHORT for entry in log):
+        msg = f"is nested more than {_DEEPEST:,} elements deep"
+        raise UnreadableError(msg)
     title = " ".join((root.findtext(".//title") or "").split())
-    body = root.find("body")
-    text = _tidy("".join(_walk(body if body is not None else root)))
+    # What stands behind `</html>` is a tree of its own; browsers show that too.
+    text = _tidy("".join(piece for tree in (root, *root.itersiblings()) for piece in _walk(tree)))
     return Page(title=title or _first_heading(text), text=text, date=_html_date(root))
 
 
@@ -184,6 +193,7 @@ def read_pdf(data: bytes) -> Page:
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         pages = [page.extract_text().strip() for page in reader.pages]
+        scanned = [n for n, text in enumerate(pages) if not text and _has_pictures(reader.pages[n])]
         told = reader.metadata or DocumentInformation()
         title = str(told.title or "").strip()
         date = day_of(told.modification_date_raw) or day_of(told.creation_date_raw)
@@ -195,7 +205,23 @@ def read_pdf(data: bytes) -> Page:
         msg = "holds no text; if it is a scan, run it through OCR first"
         raise UnreadableError(msg)
     text = text if surrogate_fault(text) is None else _without_surrogates(text)
-    return Page(title=title, text=text, date=date)
+    return Page(title=title, text=text, date=date, left_out=_pictures_only(scanned))
+
+
+def _has_pictures(page: pypdf.PageObject) -> bool:
+    resources = cast("Any", page.get("/Resources"))
+    drawn = resources.get_object().get("/XObject") if resources is not None else None
+    held = drawn.get_object().values() if drawn is not None else ()
+    return any(one.get_object().get("/Subtype") == "/Image" for one in held)
+
+
+def _pictures_only(pages: Sequence[int]) -> str:
+    """Say which pages are pictures alone, as scans are; blank pages are none."""
+    if not pages:
+        return ""
+    shown = ", ".join(str(page + 1) for page in pages[:_PAGES_SHOWN])
+    more = f" and {len(pages) - _PAGES_SHOWN} more" if len(pages) > _PAGES_SHOWN else ""
+    return f"page {shown}{more}: a picture and no text; run it through OCR first"
 
 
 def _without_surrogates(text: str) -> str:

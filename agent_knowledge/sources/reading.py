@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import glob
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agent_knowledge.errors import SourceError
-from agent_knowledge.sources.documents import Document, Failure, UnreadableError
+from agent_knowledge import limits
+from agent_knowledge.errors import SourceError, shown
+from agent_knowledge.files import UnreadableError, read_bytes
+from agent_knowledge.sources.documents import Document, Failure, fault_of, surrogate_fault
 from agent_knowledge.sources.pages import read_html, read_markdown, read_pdf, read_text
 from agent_knowledge.sources.rows import File, read_csv, read_json_lines
+from agent_knowledge.sources.walking import files_of
 
 _ROWS = {
     ".jsonl": read_json_lines,
@@ -24,13 +25,15 @@ _PAGES = {
     ".pdf": read_pdf,
 }
 _REASONS_SHOWN = 3
+_ERROR_CHARACTERS = 200
+"""Of the words of another's parser, which may quote the file."""
 
 
 def read_source(name: str, path: Path) -> Iterator[Document | Failure]:
     """Read every document below a path.
 
-    Hidden files and folders are skipped, and so are symlinks that leave the folder. A document
-    that cannot be read, or whose id was seen before, comes as a `Failure` in its place.
+    Hidden files and folders are skipped, see `walking`. Whatever else cannot be read, or whose id
+    was seen before, comes as a `Failure` in its place, and all that stands beside it is read.
 
     Args:
         name: The source's name, for messages.
@@ -42,14 +45,14 @@ def read_source(name: str, path: Path) -> Iterator[Document | Failure]:
     """
     first_seen: dict[str, str] = {}
     failures: list[Failure] = []
-    for item in _read_files(_files(name, path)):
-        found = item
+    for item in _read_files(files_of(name, path)):
+        found = _checked(item)
         if isinstance(found, Document):
             if found.id in first_seen:
                 found = Failure(
                     where=found.where,
-                    reason=f"id {found.id!r} was given by {first_seen[found.id]} already, which "
-                    "is kept; give every document an id of its own",
+                    reason=f"id {shown(found.id)} was given by {first_seen[found.id]} already, "
+                    "which is kept; give every document an id of its own",
                     origin=found.origin,
                     id=found.id,
                 )
@@ -60,6 +63,17 @@ def read_source(name: str, path: Path) -> Iterator[Document | Failure]:
         yield found
     if not first_seen:
         raise SourceError(_nothing_read(name, path, failures))
+
+
+def _checked(item: Document | Failure) -> Document | Failure:
+    """A document that an index can hold, or why it cannot."""
+    fault = fault_of(item) if isinstance(item, Document) else None
+    if fault is None or isinstance(item, Failure):
+        return item
+    known = surrogate_fault(item.id) is None
+    return Failure(
+        where=item.where, reason=fault, origin=item.origin, id=item.id if known else None
+    )
 
 
 def _nothing_read(name: str, path: Path, failures: list[Failure]) -> str:
@@ -81,7 +95,7 @@ def _read_files(files: Iterable[File | Failure]) -> Iterator[Document | Failure]
         try:
             read_rows = _ROWS.get(file.path.suffix.lower())
             if read_rows is None:
-                yield _read_page(file)
+                yield from _read_page(file)
             else:
                 yield from read_rows(file)
         except UnreadableError as error:
@@ -91,67 +105,25 @@ def _read_files(files: Iterable[File | Failure]) -> Iterator[Document | Failure]
             yield Failure(where=file.name, reason=reason, origin=file.name)
 
 
-def _read_page(file: File) -> Document:
-    data = file.path.read_bytes()
-    page = _PAGES.get(file.path.suffix.lower(), read_text)(data)
-    if not page.text.strip():
-        msg = "is empty"
-        raise UnreadableError(msg)
-    return Document(
+def _read_page(file: File) -> Iterator[Document | Failure]:
+    """The document that a file is, and what of the file could not be read."""
+    data = read_bytes(file.path, limits.DOCUMENT_BYTES)
+    try:
+        page = _PAGES.get(file.path.suffix.lower(), read_text)(data)
+    except UnreadableError:
+        raise
+    except Exception as error:  # parsers of others raise whatever a broken file provokes
+        msg = f"cannot be parsed ({type(error).__name__}: {str(error)[:_ERROR_CHARACTERS]})"
+        raise UnreadableError(msg) from error
+    yield Document(
         id=file.name,
         origin=file.name,
-        title=page.title or file.path.stem,
+        title=page.title[: limits.TITLE_CHARACTERS] or file.path.stem,
         uri=file.uri,
         text=page.text,
         date=page.date,
         metadata=page.labels,
         where=file.name,
     )
-
-
-def _files(name: str, path: Path) -> Iterator[File | Failure]:
-    """List the files of a source in a stable order."""
-    if path.is_dir():
-        yield from _folder_files(path)
-    elif path.is_file():
-        yield File(path=path, name=path.name)
-    elif glob.has_magic(str(path)):
-        yield from _glob_files(path)
-    else:
-        msg = (
-            f"source {name!r}: nothing is at {str(path)!r}; expected a file, a folder or a glob. "
-            "Its index, if there is one, was left as it is; mend sources."
-            f"{name}.path, or drop the index on purpose: agent-knowledge index --remove {name}"
-        )
-        raise SourceError(msg)
-
-
-def _folder_files(folder: Path) -> Iterator[File | Failure]:
-    errors: list[OSError] = []
-    for root, folders, names in os.walk(folder, onerror=errors.append):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for file_name in sorted(names):
-            path = Path(root, file_name)
-            if not file_name.startswith(".") and _stays_inside(path, folder) and path.is_file():
-                yield File(path=path, name=path.relative_to(folder).as_posix())
-    for error in errors:
-        place = Path(str(error.filename)).relative_to(folder).as_posix()
-        reason = f"cannot be listed ({error.strerror})"
-        yield Failure(where=f"{place}/", reason=reason, origin=place)
-
-
-def _glob_files(pattern: Path) -> Iterator[File]:
-    parts = pattern.parts
-    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    root = Path(*parts[:fixed])
-    # Unlike Path.glob, this leaves hidden files out and does not follow symlinks in `**` forever.
-    pattern_below = str(Path(*parts[fixed:]))
-    for found in sorted(glob.glob(pattern_below, root_dir=root, recursive=True)):  # noqa: PTH207
-        path = root / found
-        if path.is_file() and _stays_inside(path, root):
-            yield File(path=path, name=Path(found).as_posix())
-
-
-def _stays_inside(path: Path, folder: Path) -> bool:
-    """A symlink must not pull in what lies outside of the folder that was named."""
-    return path.resolve().is_relative_to(folder.resolve())
+    if page.left_out:
+        yield Failure(where=file.name, reason=page.left_out, origin=file.name, id=file.name)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import BinaryIO
 
+from agent_knowledge import limits
+from agent_knowledge.errors import shown
+from agent_knowledge.files import UnreadableError, decode, lines_of, read_object
 from agent_knowledge.sources.dates import date_of, is_date_field
-from agent_knowledge.sources.documents import Document, Failure, UnreadableError, surrogate_fault
+from agent_knowledge.sources.documents import Document, Failure
 
 _NOT_METADATA = frozenset({"id", "title", "text", "uri", "url"})
-_MAX_FIELD_CHARACTERS = 100_000_000
 _NAMING_CELLS = 8
 """Of a CSV row without a text, as many cells that are text may name what it is about: all of a
 usual table's; every cell of a wide one would leave its vectors no room for the rest."""
@@ -34,89 +36,74 @@ class File:
 
 
 def read_json_lines(file: File) -> Iterator[Document | Failure]:
-    """Read one document a line: {"id", "title", "text", ...}; a bad line fails alone."""
-    with file.path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            if data.strip():
-                yield _read_line(file, number, data)
+    """Read one document a line: {"id", "title", "text", ...}; a bad line fails alone.
+
+    Raises:
+        UnreadableError: No line holds anything.
+    """
+    empty = True
+    with file.path.open("rb") as opened:
+        for number, line in lines_of(opened):
+            if line is None or line.strip():
+                empty = False
+                yield _read_line(file, number, line)
+    if empty:
+        msg = "is empty"
+        raise UnreadableError(msg)
 
 
-def _read_line(file: File, number: int, data: bytes) -> Document | Failure:
+def _read_line(file: File, number: int, line: bytes | None) -> Document | Failure:
     where = f"{file.name} line {number}"
-    row: dict[str, Any] = {}
+    row: dict[str, object] = {}
     try:
-        row = _parse(data)
+        row = read_object(line)
         return _row_document(file, number, where, row)
     except UnreadableError as error:
         return Failure(where=where, reason=str(error), origin=file.name, id=_known_id(row))
 
 
-def _parse(data: bytes) -> dict[str, Any]:
-    try:
-        row: object = json.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        msg = f"is not UTF-8 (byte {error.start} of the line)"
-        raise UnreadableError(msg) from error
-    except (ValueError, RecursionError) as error:
-        msg = f"is not JSON ({error})"
-        raise UnreadableError(msg) from error
-    if not isinstance(row, dict):
-        kind = type(row).__name__
-        msg = f'is a JSON {kind}, expected an object such as {{"id": "1", "text": "..."}}'
-        raise UnreadableError(msg)
-    return cast("dict[str, Any]", row)
-
-
-def _known_id(row: Mapping[str, Any]) -> str | None:
+def _known_id(row: Mapping[str, object]) -> str | None:
     found = row.get("id")
     return str(found) if isinstance(found, str | int) else None
 
 
-def _row_document(file: File, number: int, where: str, row: Mapping[str, Any]) -> Document:
+def _row_document(file: File, number: int, where: str, row: Mapping[str, object]) -> Document:
     """Make a document of a row.
 
     Raises:
-        UnreadableError: A field is missing, of the wrong type, empty or not encodable.
+        UnreadableError: A field is missing or of the wrong type, or there are too many.
     """
     row_id = row.get("id", f"{file.name}#{number}")
     if isinstance(row_id, bool) or not isinstance(row_id, str | int) or row_id == "":
-        msg = f'"id" is {row_id!r}, expected a string or a whole number'
+        msg = f'"id" is {shown(row_id)}, expected a string or a whole number'
         raise UnreadableError(msg)
-    metadata = {k: _plain(v) for k, v in row.items() if k not in _NOT_METADATA and v is not None}
-    fields = {"id": str(row_id), "text": _string(row, "text"), "title": _string(row, "title", "")}
-    uri = row.get("uri") or row.get("url")
-    for key, value in {**fields, "uri": str(uri or ""), **metadata}.items():
-        fault = surrogate_fault(key + value)
-        if fault:
-            msg = f'"{key.encode(errors="replace").decode()}" {fault}'
-            raise UnreadableError(msg)
-    if not fields["text"].strip():
-        msg = '"text" is empty'
+    if len(row) > limits.ROW_FIELDS:
+        msg = f"has {len(row):,} fields; at most {limits.ROW_FIELDS:,} are accepted"
         raise UnreadableError(msg)
+    uri = _string(row, "uri", "") or _string(row, "url", "")
     return Document(
-        id=fields["id"],
+        id=str(row_id),
         origin=file.name,
-        title=fields["title"],
-        uri=uri if isinstance(uri, str) else f"{file.uri}#{fields['id']}",
-        text=fields["text"],
+        title=_string(row, "title", ""),
+        uri=uri or f"{file.uri}#{row_id}",
+        text=_string(row, "text"),
         date=date_of(row.items()),
-        metadata=metadata,
+        metadata={k: _plain(v) for k, v in row.items() if k not in _NOT_METADATA and v is not None},
         where=where,
         row=True,
     )
 
 
-def _string(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
+def _string(row: Mapping[str, object], key: str, default: str | None = None) -> str:
     value = row.get(key)
     if value is None:
         value = default
     if value is None:
-        known = ", ".join(map(repr, list(row)[:8]))
+        known = ", ".join(map(shown, list(row)[:8]))
         msg = f'has no "{key}" (its keys: {known or "none"})'
         raise UnreadableError(msg)
     if not isinstance(value, str):
-        msg = f'"{key}" is {type(value).__name__} {str(value)[:40]!r}, expected a string'
+        msg = f'"{key}" is {type(value).__name__} {shown(value)}, expected a string'
         raise UnreadableError(msg)
     return value
 
@@ -129,41 +116,104 @@ def read_csv(file: File) -> Iterator[Document | Failure]:
     """Read one document a row of a CSV file with a header; the delimiter is found out.
 
     The text is the column `text`, or else every column as a line "column: value"; the id is the
-    column `id`, or else "file#row" (rows count from 1, without the header).
+    column `id`, or else "file#row" (rows count from 1, without the header). A bad row fails alone:
+    reading goes on with the line behind the one that the row began on.
 
     Raises:
-        UnreadableError: The file is no UTF-8 or its header is unusable.
+        UnreadableError: The header is unusable, or no row stands below it.
     """
-    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
+    csv.field_size_limit(limits.LINE_BYTES)
+    with file.path.open("rb") as opened:
+        lines = _Lines(opened)
+        if not lines.begin_row():
+            msg = "is empty"
+            raise UnreadableError(msg)
+        dialect = _dialect(next(lines))
+        lines.begin_again()
+        header = _header(_parsed(lines, dialect))
+        number = 0
+        while lines.begin_row():
+            number += 1
+            yield _read_row(file, number, header, (lines, dialect))
+    if not number:
+        msg = "holds no row below its header"
+        raise UnreadableError(msg)
+
+
+def _read_row(
+    file: File, number: int, header: list[str], table: tuple[_Lines, type[csv.Dialect]]
+) -> Document | Failure:
+    where, cells = f"{file.name} row {number}", dict[str, str]()
     try:
-        text = file.path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = f"is not UTF-8 (byte {error.start})"
+        cells = _cells(_parsed(*table), header)
+        return _row_document(file, number, where, _as_row(cells))
+    except UnreadableError as error:
+        known = cells.get("id") or None
+        return Failure(where=where, reason=str(error), origin=file.name, id=known)
+
+
+def _parsed(lines: _Lines, dialect: type[csv.Dialect]) -> list[str]:
+    """The cells of the row that begins here.
+
+    Raises:
+        UnreadableError: It is no CSV or no text; the lines behind its first are read again.
+    """
+    try:
+        return next(csv.reader(lines, dialect, strict=True))
+    except csv.Error as error:
+        lines.begin_again(behind=1)
+        msg = f"is no CSV ({error})"
         raise UnreadableError(msg) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), dialect=_dialect(text), strict=True)
-    header = _header(reader)
-    number = 0
-    while True:
-        number += 1
-        where = f"{file.name} row {number}"
-        cells: dict[str, str] = {}
-        try:
-            cells = _cells(next(reader), header)
-            yield _row_document(file, number, where, _as_row(cells))
-        except StopIteration:
-            return
-        except csv.Error as error:  # the parser cannot find its way back: the rest is unread
-            yield Failure(where=where, reason=f"is no CSV ({error})", origin=file.name)
-            return
-        except UnreadableError as error:
-            yield Failure(
-                where=where, reason=str(error), origin=file.name, id=cells.get("id") or None
-            )
+    except UnreadableError:
+        lines.begin_again(behind=1)
+        raise
 
 
-def _dialect(text: str) -> type[csv.Dialect]:
+class _Lines:
+    """The lines of a table, of which those of the present row can be read again."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._ahead = deque[bytes | None]()
+        self._row: list[bytes | None] = []
+        self._unread = lines_of(file)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if not self._ahead:
+            line = next(self._unread)[1]
+            # A lone CR ends a line too, as old spreadsheets write it.
+            self._ahead.extend([None] if line is None else line.splitlines(keepends=True))
+        line = self._ahead.popleft()
+        self._row.append(line)
+        if line is None:
+            msg = f"has a line of more than {limits.LINE_BYTES:,} bytes"
+            raise UnreadableError(msg)
+        return decode(line, " of the line")
+
+    def begin_row(self) -> bool:
+        """Leave blank lines out and begin a row; False at the end."""
+        while True:
+            self._row = []
+            try:
+                blank = not next(self).strip("\r\n")
+            except StopIteration:
+                return False
+            except UnreadableError:
+                blank = False  # it is told when the row is read
+            if not blank:
+                self.begin_again()
+                return True
+
+    def begin_again(self, *, behind: int = 0) -> None:
+        """Go back to the present row's first line, or as many lines behind it."""
+        self._ahead.extendleft(reversed(self._row[behind:]))
+        self._row = []
+
+
+def _dialect(header: str) -> type[csv.Dialect]:
     """Take the delimiter that the header line shows; RFC 4180 in all else."""
-    header = text.partition("\n")[0]
 
     class Found(csv.excel):
         delimiter = max(",;\t|", key=header.count)
@@ -171,24 +221,25 @@ def _dialect(text: str) -> type[csv.Dialect]:
     return Found
 
 
-def _header(reader: csv.DictReader[str]) -> list[str]:
-    try:
-        header = list(reader.fieldnames or ())
-    except csv.Error as error:
-        msg = f"is no CSV ({error})"
-        raise UnreadableError(msg) from error
-    if len(set(header)) < len(header) or not all(name.strip() for name in header):
-        msg = f"has the header {header!r}; every column needs a name of its own"
+def _header(header: list[str]) -> list[str]:
+    if len(header) > limits.ROW_FIELDS:
+        msg = f"has {len(header):,} columns; at most {limits.ROW_FIELDS:,} are accepted"
         raise UnreadableError(msg)
+    seen: set[str] = set()
+    for name in header:
+        if name in seen or not name.strip():
+            what = f"the column {shown(name)} twice" if name.strip() else "a column without a name"
+            msg = f"has {what}; every column needs a name of its own"
+            raise UnreadableError(msg)
+        seen.add(name)
     return header
 
 
-def _cells(row: Mapping[str | Any, Any], header: list[str]) -> dict[str, str]:
-    cells = {k: v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)}
-    if len(cells) < len(header) or len(row) > len(header):
-        msg = f"does not have the {len(header)} cells of the header"
+def _cells(row: list[str], header: list[str]) -> dict[str, str]:
+    if len(row) != len(header):
+        msg = f"has {len(row):,} cells, does not have the {len(header)} cells of the header"
         raise UnreadableError(msg)
-    return cells
+    return dict(zip(header, row, strict=True))
 
 
 def _as_row(cells: dict[str, str]) -> dict[str, str]:

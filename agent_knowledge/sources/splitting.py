@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from langchain_core.documents import Document as Chunk
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from agent_knowledge import limits
 from agent_knowledge.sources.documents import Document
 from agent_knowledge.sources.headings import headings
 
@@ -71,7 +72,7 @@ def _name(title: str) -> str:
 def _title(document: str, path: list[str]) -> str:
     if document and (not path or path[0] != document):
         path = [document, *path]
-    return " > ".join(path)
+    return " > ".join(path)[: limits.TITLE_CHARACTERS]
 
 
 def even_pieces(text: str, most: int) -> list[str]:

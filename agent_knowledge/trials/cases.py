@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent_knowledge.errors import InputError
+from agent_knowledge.errors import InputError, shown
+from agent_knowledge.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.records import digest
 from agent_knowledge.types import Message, Task, without_surrogates
 
@@ -80,8 +81,8 @@ def read_cases(source: str | Path) -> CaseSet:
     cases: list[Case] = []
     faults: list[str] = []
     examples = 0
-    for number, line in enumerate(_text(source).split("\n"), start=1):
-        if not line.strip():
+    for number, line in _lines(source):
+        if line is not None and not line.strip():
             continue
         try:
             row = _row(line)
@@ -108,27 +109,24 @@ def _told(source: str, faults: Sequence[str]) -> str:
     return f"--cases {source!r}:\n  {listed}" + (f"\n  and {more} more" if more > 0 else "")
 
 
-def _text(source: str | Path) -> str:
-    """The file's text; bytes that are no UTF-8 become U+FFFD."""
+def _lines(source: str | Path) -> Iterator[tuple[int, bytes | None]]:
     if str(source) == "-":
-        return sys.stdin.buffer.read().decode("utf-8-sig", errors="replace")
+        yield from lines_of(sys.stdin.buffer)
+        return
     try:
-        return Path(source).read_text(encoding="utf-8-sig", errors="replace")
+        with Path(source).open("rb") as file:
+            yield from lines_of(file)
     except OSError as error:
         msg = f"--cases: cannot read {str(source)!r} ({error.strerror}); give JSON lines, or -"
         raise InputError(msg) from error
 
 
-def _row(line: str) -> dict[str, Any]:
+def _row(line: bytes | None) -> dict[str, Any]:
+    """A line's fields; bytes that are no UTF-8 become U+FFFD."""
     try:
-        row: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        msg = f"not JSON ({error})"
-        raise InputError(msg) from error
-    if not isinstance(row, dict):
-        msg = f"a JSON {type(row).__name__}, not an object"
-        raise InputError(msg)
-    return cast("dict[str, Any]", row)
+        return read_object(leniently(line))
+    except UnreadableError as error:
+        raise InputError(str(error)) from error
 
 
 def _case(row: dict[str, Any], number: int) -> Case:
@@ -140,7 +138,7 @@ def _case(row: dict[str, Any], number: int) -> Case:
     task, expected = ("input", "output") if like_example else ("task", "expected")
     text = row.get(task)
     if not isinstance(text, str) or not text.strip():
-        msg = f"{task!r} is {text!r}; give a text that is not empty"
+        msg = f"{task!r} is {shown(text)}; give a text that is not empty"
         raise InputError(msg)
     given = row.get("id")
     return Case(
@@ -159,7 +157,7 @@ def _expected(value: object, key: str) -> tuple[str, ...]:
         if one is not None
     )
     if not texts or len(texts) < len(listed) or not all(text.strip() for text in texts):
-        msg = f"{key!r} is {value!r}; give what counts as right, or a list of which any does"
+        msg = f"{key!r} is {shown(value)}; give what counts as right, or a list of which any does"
         raise InputError(msg)
     return texts
 
@@ -169,7 +167,8 @@ def _history(value: object) -> tuple[Message, ...]:
         return _TURNS.validate_python(value or ())
     except ValidationError as error:
         msg = (
-            f"'history' is {value!r}; give a list of {{'role', 'content'}}, role user or assistant"
+            f"'history' is {shown(value)}; give a list of {{'role', 'content'}}, role user or "
+            "assistant"
         )
         raise InputError(msg) from error
 
@@ -177,7 +176,7 @@ def _history(value: object) -> tuple[Message, ...]:
 def _relevant(value: object) -> frozenset[str]:
     ids = cast("list[object]", value if isinstance(value, list) else [])
     if not isinstance(value, list | None) or not all(isinstance(one, str) for one in ids):
-        msg = f"'relevant' is {value!r}; give a list of ids of documents"
+        msg = f"'relevant' is {shown(value)}; give a list of ids of documents"
         raise InputError(msg)
     return frozenset(cast("list[str]", ids))
 

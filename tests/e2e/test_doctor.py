@@ -1,12 +1,16 @@
-"""What `doctor` says about a fine-tuned endpoint."""
+"""What `doctor` says: of fine-tuned endpoints, and of all that another command would fail on."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from langchain_core.documents import Document
 
+from agent_knowledge import KnowledgeConfig
+from agent_knowledge.cli.doctor import examine
 from tests.e2e.conftest import CommandLine
 from tests.loopback import Script, failing, loopback, whole
 
@@ -58,3 +62,116 @@ def test_a_key_that_is_not_set_is_named(here: CommandLine, monkeypatch: pytest.M
     assert row["state"] == "failed"
     assert "endpoints.ft.api_key" in row["detail"]
     assert "FT_KEY is not set" in row["detail"]
+
+
+# What other commands would fail on
+
+
+def checks(command: CommandLine, *options: str, code: int) -> dict[str, dict[str, str]]:
+    ran = command("doctor", "--json", *options)
+    assert ran.code == code
+    rows = ran.json["checks"]
+    assert ran.json["failed"] == sum(row["state"] == "failed" for row in rows)
+    return {row["what"]: row for row in rows}
+
+
+@pytest.fixture
+def small(here: CommandLine) -> CommandLine:
+    """A configuration that every check passes, to be spoilt."""
+    (here.folder / "docs" / "a").mkdir(parents=True)
+    (here.folder / "docs" / "a" / "refunds.md").write_text("Refunds take 5 days.")
+    (here.folder / "agent-knowledge.yaml").write_text(
+        "sources:\n  handbook: {path: 'docs/**/*.md'}\n  web: {external: true}\n"
+        "agents: {support: {sources: [handbook]}}\n"
+    )
+    assert here("index").code == 0
+    return here
+
+
+def write(command: CommandLine, old: str, new: str) -> None:
+    file = command.folder / "agent-knowledge.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def test_a_glob_that_indexes_passes(small: CommandLine) -> None:
+    found = checks(small, code=0)
+    assert found["source handbook"]["detail"] == "1 passages"
+    assert found["source web"]["state"] == "skipped"
+    assert "finds 1 passages" in found["agent support"]["detail"]
+
+
+def test_an_agent_whose_external_retriever_is_missing_fails(small: CommandLine) -> None:
+    write(small, "sources: [handbook]", "sources: [handbook, web]")
+    row = checks(small, code=1)["agent support"]
+    assert row["state"] == "failed"
+    assert "has no retriever for web" in row["detail"]
+
+
+def test_a_retriever_that_is_given_is_really_asked(small: CommandLine) -> None:
+    write(small, "sources: [handbook]", "sources: [web]")
+    config = KnowledgeConfig.from_yaml(small.folder / "agent-knowledge.yaml")
+
+    class Web:
+        found: Sequence[Document] = (Document("Refunds take 5 days."),)
+
+        def invoke(self, input: str, /) -> Sequence[Document]:  # noqa: A002
+            return [document.model_copy() for document in self.found]
+
+    class Broken(Web):
+        found = ("no document",)  # type: ignore[assignment]
+
+    for web, state in ((Web(), "ok"), (Broken(), "failed")):
+        *_, agent = examine(config, retrievers={"web": web})
+        assert (agent.what, agent.state) == ("agent support", state)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what", "says"),
+    [
+        ("docs/**/*.md", "none/**/*.md", "source handbook", "no readable document"),
+        ("docs/**/*.md", "https://example.org", "source handbook", "URLs are not read"),
+        ("docs/**/*.md", "~nobody-here/x", "source handbook", "home is not known"),
+        ("docs/**/*.md", "${EMPTY}", "source handbook", "is empty, since EMPTY is"),
+        ("docs/**/*.md", "${UNSET_VARIABLE}", "source handbook", "UNSET_VARIABLE is not set"),
+        ("agents:", "store: {kind: qdrant}\nagents:", "store", "is not served by this release"),
+        ("agents:", "store: {path: docs/a/refunds.md}\nagents:", "store", "cannot be made"),
+        ("agents:", "models: {default: 'openai:x'}\nagents:", "model default", "OPENAI_API_KEY"),
+        (
+            "sources: [handbook]",
+            "sources: [handbook], system_prompt: gone.md",
+            "agent support",
+            "gone.md",
+        ),
+        (
+            "sources: [handbook]",
+            "sources: [handbook], policy: {query_rewrite: model}",
+            "agent support",
+            "can only quote",
+        ),
+    ],
+)
+def test_what_another_command_would_fail_on_is_a_check(
+    small: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    new: str,
+    what: str,
+    says: str,
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("EMPTY", "")
+    write(small, old, new)
+    for options in ((), ("--agent", "support")):
+        row = checks(small, *options, code=1)[what]
+        assert row["state"] == "failed"
+        assert says in row["detail"]
+
+
+def test_a_source_that_was_not_indexed_or_whose_files_are_gone_fails(small: CommandLine) -> None:
+    (small.folder / "docs" / "a" / "refunds.md").unlink()
+    assert "no readable document" in checks(small, code=1)["source handbook"]["detail"]
+    (small.folder / "docs" / "new.md").write_text("New")
+    small("index", "--remove", "handbook")
+    assert "run: agent-knowledge index" in checks(small, code=1)["source handbook"]["detail"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -97,3 +98,26 @@ def test_a_decision_is_plain_json_with_the_keys_of_the_command_line():
 
 def test_an_answer_knows_the_decision_behind_it():
     assert Answer(text="a", knowledge=Knowledge(decision=DECISION)).decision is DECISION
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Task(5), "the task is 5; give a text"),
+        (lambda: Task(["x"] * 100_000), "the task is ['x', 'x'"),
+        (lambda: Task("t", history=5), "the history is 5; give a list of Message"),
+        (lambda: Task("t", history="turns"), "the history is 'turns'"),
+        (lambda: Task("t", history=({"role": "user"},)), "a turn of the history is {'role'"),
+        (lambda: Message("user", 5), "the content of a turn is 5; give a text"),
+        (lambda: Message("user", [{"type": "text"}]), "the content of a turn is [{"),
+        (lambda: Message("system", "x"), "the role of a turn is 'system'; give 'user' or"),
+        (lambda: Message(["user"], "x"), "the role of a turn is ['user']"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_in_a_short_message(
+    make: Callable[[], object], says: str
+):
+    with pytest.raises(InputError) as caught:
+        make()
+    assert str(caught.value).startswith(says)
+    assert len(str(caught.value)) < 200

@@ -208,3 +208,33 @@ def test_the_docs_name_every_key_of_a_section_with_its_default(title: str):
 def test_the_example_of_the_docs_is_a_whole_configuration():
     text = DOCS.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
     assert list(KnowledgeConfig.parse(text).agents) == ["support"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("https://user:secret@example.org/docs", "is a URL (https:...), and URLs are not read"),
+        ("file:///etc/secret", "is a URL (file:...), and URLs are not read"),
+        ("${PLACE}", "is a URL (s3:...), and URLs are not read"),
+        ("${EMPTY}", "is empty, since EMPTY is"),
+        ("  ", "is empty"),
+        ("secret\0", "holds a NUL character"),
+        ("secret\ud83d", "holds half a character"),
+        ("~nobody-of-that-name/secret", "whose home is not known"),
+    ],
+)
+def test_what_is_no_path_is_told_by_its_key_and_not_by_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, path: str, says: str
+):
+    monkeypatch.setenv("PLACE", "s3://secret/docs")
+    monkeypatch.setenv("EMPTY", "")
+    with pytest.raises(ConfigError, match=r"^sources\.x\.path: ") as caught:
+        KnowledgeConfig().resolve(path, "sources.x.path")
+    assert says in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan", "1e400"])
+def test_a_number_that_is_none_is_refused(number: str):
+    with pytest.raises(ConfigError, match=r"prices\.m\.input"):
+        KnowledgeConfig.parse(f"prices: {{m: {{input: {number}, output: 1}}}}\n")

@@ -39,13 +39,13 @@ def test_every_bad_line_is_listed_by_its_number(tmp_path: Path):
         read_examples("t", file)
     head, *faults = [line.strip() for line in str(caught.value).splitlines()]
     assert head == f"examples.t: {str(file)!r} has 5 bad lines"
-    assert faults[0].startswith("line 2: not JSON (")
+    assert faults[0].startswith("line 2: is not JSON (")
     assert faults[1:4] == [
-        "line 4: a list, not an object",
+        "line 4: is a JSON list, expected an object in braces",
         "line 5: no text under 'input' and 'output'",
         "line 6: 'input' is empty",
     ]
-    assert faults[4].startswith("line 7: not JSON (")
+    assert faults[4].startswith("line 7: is nested too deeply")
 
 
 def test_of_very_many_bad_lines_the_first_ten_are_shown(tmp_path: Path):

@@ -178,7 +178,7 @@ def test_a_folder_whose_name_looks_like_a_glob_is_a_folder(tmp_path: Path):
     assert [d.id for d in read(folder)[0]] == ["x.md"]
 
 
-def test_hidden_files_and_symlinks_that_leave_the_folder_are_skipped(tmp_path: Path):
+def test_hidden_files_are_skipped_and_a_symlink_that_leaves_the_folder_is_told(tmp_path: Path):
     folder = tmp_path / "docs"
     (folder / ".git").mkdir(parents=True)
     (folder / ".git" / "config.txt").write_text("hidden", encoding="utf-8")
@@ -189,7 +189,9 @@ def test_hidden_files_and_symlinks_that_leave_the_folder_are_skipped(tmp_path: P
     (folder / "alias.txt").symlink_to(folder / "open.txt")
     documents, failures = read(folder)
     assert [d.id for d in documents] == ["alias.txt", "open.txt"]
-    assert failures == []
+    (failure,) = failures
+    assert failure.where == "link.txt"
+    assert "leads out of the source" in failure.reason
 
 
 # When it was written
@@ -286,11 +288,11 @@ def test_when_a_file_was_written_is_no_date(tmp_path: Path, name: str):
         ("{broken", "is not JSON"),
         ('["a", "list"]', "is a JSON list, expected an object"),
         ('{"id": "b", "title": "T"}', "has no \"text\" (its keys: 'id', 'title')"),
-        ('{"id": "b", "text": 5}', "\"text\" is int '5', expected a string"),
+        ('{"id": "b", "text": 5}', '"text" is int 5, expected a string'),
         ('{"id": "b", "text": "  "}', '"text" is empty'),
         ('{"id": ["b"], "text": "x"}', "\"id\" is ['b'], expected a string or a whole number"),
         ('{"id": "b", "text": "ab\\ud83d"}', '"text" has a lone surrogate (U+D83D) at character'),
-        ("[" * 100_000, "is not JSON"),
+        ("[" * 100_000, "is nested too deeply"),
     ],
 )
 def test_a_bad_json_line_is_reported_with_its_number_and_the_rest_is_read(
@@ -309,7 +311,7 @@ def test_a_line_that_is_no_utf8_is_reported(tmp_path: Path):
     documents, (failure,) = read(path)
     assert len(documents) == 1
     assert failure.where == "rows.jsonl line 2"
-    assert failure.reason == "is not UTF-8 (byte 10 of the line)"
+    assert failure.reason == "is not UTF-8 (byte 10 of the line); save it as UTF-8"
 
 
 def test_a_duplicate_id_is_reported_with_both_places_and_the_first_is_kept(tmp_path: Path):

@@ -1,0 +1,194 @@
+"""What docs/security.md promises: each promise has tests that hold it; some of them stand here."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import agent_knowledge
+from agent_knowledge import KnowledgeConfig, Task
+from agent_knowledge.assembly import load_router, packaged_embedder
+from agent_knowledge.errors import ConfigError
+from agent_knowledge.examples import arrays
+from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.sources.dense import DenseIndex
+from agent_knowledge.sources.front_matter import read_front_matter
+
+TESTS = Path(__file__).parents[1]
+PACKAGE = Path(agent_knowledge.__file__).parent
+
+HELD_BY = {
+    "Passages are data.": (
+        "test_a_forged_fence_inside_a_passage_is_plain_text",
+        "test_a_fence_that_a_passage_holds_is_refused_and_never_drawn",
+        "test_each_request_has_a_nonce_of_its_own",
+    ),
+    "Citations are checked by code.": (
+        "test_fabricated_markers_go_and_leave_no_trace",
+        "test_strip_takes_the_markers_of_unsupported_claims",
+        "test_refuse_gives_no_answer_when_a_claim_is_unsupported",
+    ),
+    "Sources belong to agents by configuration.": (
+        "test_no_task_reaches_the_source_of_another_agent",
+        "test_no_router_shows_another_agents_examples",
+    ),
+    "Keys come from the environment.": (
+        "test_a_variable_is_read_when_it_is_used",
+        "test_secrets_are_not_shown",
+        "test_secrets_are_in_no_error_nor_in_what_led_to_it",
+    ),
+    "One writer a store.": (
+        "test_a_second_writer_is_told_who_holds_the_lock",
+        "test_a_re_index_that_was_killed_leaves_the_old_state_searchable",
+    ),
+    "No code in data.": (
+        "test_yaml_makes_no_objects",
+        "test_arrays_that_hold_a_pickle_are_not_loaded",
+        "test_the_package_runs_no_text_as_code",
+        "test_other_weights_are_refused_by_name",
+    ),
+    "Chroma's server is never started.": ("test_chroma_is_embedded_and_silent_and_embeds_nothing",),
+    "Nothing leaves the machine by default.": (
+        "test_everything_works_with_the_network_cut_off",
+        "test_no_network_is_needed",
+    ),
+    "One bad thing stops only itself.": (
+        "test_what_is_no_file_is_named_and_the_rest_is_read",
+        "test_a_bad_file_is_named_in_a_short_message_and_the_rest_is_read",
+        "test_a_document_that_fails_keeps_its_old_entry",
+        "test_a_source_or_a_set_that_fails_stops_no_other_and_index_exits_with_2",
+        "test_bad_lines_of_a_batch_are_told_in_place_and_the_rest_is_done",
+    ),
+    "Everything from outside has a limit.": (
+        "test_what_is_within_a_limit_is_served_and_what_is_beyond_it_is_told",
+        "test_the_table_of_the_documentation_has_every_limit_as_it_is",
+    ),
+}
+"""Per promise, as the page begins it, tests that fail when it is broken."""
+
+
+def test_every_promise_is_held_by_tests_that_exist():
+    page = (TESTS.parent / "docs" / "security.md").read_text()
+    promises = page.partition("## What is done about it")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\*\*(.+?)\*\*", promises, re.MULTILINE)) == set(HELD_BY)
+    defined = {
+        name
+        for file in TESTS.rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", file.read_text(), re.MULTILINE)
+    }
+    assert set().union(*HELD_BY.values()) <= defined
+
+
+def test_each_request_has_a_nonce_of_its_own(support: KnowledgeRouter):
+    task = "How long do refunds take?"
+    prompts = {support.prepare(task).prompt for _ in range(5)}
+    assert len(prompts) == 5
+    nonces = [set(re.findall(r"[0-9a-f]{8,}", prompt)) for prompt in prompts]
+    assert all(nonces)
+    assert not set.intersection(*nonces)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "Search the source handbook: how long do refunds take?",
+        "sources: [handbook, faq]. Use the agent support. How long is the return window?",
+        'SELECT text FROM passages; {"source": "handbook", "document": "refunds.md"}',
+    ],
+)
+def test_no_task_reaches_the_source_of_another_agent(shop: KnowledgeConfig, task: str):
+    """An agent that has the one source alone is asked for what the other one holds."""
+    for own, other in (("faq", "handbook"), ("handbook", "faq")):
+        alone = shop.agents["support"].model_copy(update={"sources": (own,)})
+        config = shop.model_copy(update={"agents": {"support": alone}}).at(shop.folder)
+        router = load_router(config)
+        for wish in (None, "retrieval"):
+            knowledge = router.prepare(Task(task, citations=True, strategy=wish))
+            assert knowledge.decision.plan.sources == (own,)
+            assert other not in knowledge.decision.signals.coverage
+            assert {passage.source for passage in knowledge.passages} <= {own}
+        assert {passage.source for passage in router.look_up(task).passages} == {own}
+        assert {passage.source for passage in router.retrieve(task, k=50)} == {own}
+
+
+CODE = "!!python/object/apply:os.mkdir [{place!r}]"
+
+
+def test_yaml_makes_no_objects(tmp_path: Path):
+    place = tmp_path / "made"
+    code = CODE.format(place=str(place))
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        KnowledgeConfig.parse(f"agents: {code}\n")
+    read_front_matter(f"---\ntitle: {code}\n---\nText\n")
+    assert not place.exists()
+
+
+class Bomb:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (self.place,)
+
+
+def test_arrays_that_hold_a_pickle_are_not_loaded(tmp_path: Path):
+    place = tmp_path / "made"
+    bomb = np.array([Bomb(str(place))], dtype=object)
+    np.save(tmp_path / "vectors.npy", bomb, allow_pickle=True)
+    np.save(tmp_path / "windows.npy", bomb, allow_pickle=True)
+    np.savez(tmp_path / "set.npz", stamp=bomb, vectors=bomb)
+    assert DenseIndex.load(tmp_path) is None
+    assert arrays.read(tmp_path / "set.npz", "stamp", ("vectors",)) is None
+    assert not place.exists()
+    pickle.loads(pickle.dumps(Bomb(str(place))))  # it would have worked
+    assert place.exists()
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Every call of the package as file and dotted name."""
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                yield file.name, ast.unparse(node.func)
+
+
+def imports() -> Iterator[str]:
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_package_runs_no_text_as_code():
+    called = {name for _, name in calls()}
+    assert "json.loads" in called  # the walk sees calls
+    assert not called & {"eval", "exec", "compile", "__import__", "os.system", "yaml.unsafe_load"}
+    taken = {name.partition(".")[0] for name in imports()}
+    assert not taken & {"pickle", "marshal", "shelve", "subprocess", "dill", "joblib", "torch"}
+
+
+def test_chroma_is_embedded_and_silent_and_embeds_nothing():
+    chroma = {name for name in imports() if name.startswith("chromadb")}
+    assert not [name for name in chroma if "server" in name.lower() or "HttpClient" in name]
+    made = {name for _, name in calls() if name.startswith("chromadb.")}
+    assert made == {"chromadb.PersistentClient"}
+    source = (PACKAGE / "sources" / "vectors.py").read_text()
+    assert "anonymized_telemetry=False" in source
+    opened = re.findall(r"(?:get|create)_collection\([^)]*\)", source)
+    assert opened
+    assert all("embedding_function=None" in call for call in opened)
+
+
+def test_the_packaged_embedder_is_the_one_of_a_plain_configuration():
+    assert packaged_embedder().name == KnowledgeConfig().embedding
