@@ -93,11 +93,7 @@ class DenseIndex:
         np.save(folder / _OWNERS, self.owners, allow_pickle=False)
 
     @classmethod
-    def load(cls, folder: Path) -> DenseIndex | None:
-        """Map what `save` wrote; None when it is not there or not whole."""
-        try:
-            vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
-            owners = np.load(folder / _OWNERS, allow_pickle=False)
-        except (OSError, ValueError):
-            return None
-        return cls.over(vectors, owners)
+    def load(cls, folder: Path) -> DenseIndex:
+        """Map what `save` wrote, from a folder that was compared with its manifest."""
+        vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
+        return cls.over(vectors, np.load(folder / _OWNERS, allow_pickle=False))

@@ -26,10 +26,14 @@ from agent_knowledge.errors import SourceError
 from agent_knowledge.sources.store import StoredSource
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from agent_knowledge.types import Matrix
 
 FOLDER = "chroma"
 _BATCH = 1000
+_ROUNDING = 1e-3
+"""How far from 1 a length is that rounding, to half precision too, explains."""
 _COSINE: Any = {"hnsw": {"space": "cosine"}}
 _spelling = itertools.count()
 
@@ -56,13 +60,14 @@ class VectorStore:
         return set(collection.get(include=[])["ids"])
 
     def vectors(self, source: StoredSource, keys: Sequence[str]) -> Matrix:
-        """Read vectors, one row per key, in the order of `keys`; all must be there."""
+        """Read vectors, one row per key, in the order of `keys`; NaN where there is none."""
         rows: dict[str, Any] = {}
         collection = self._collection(source)
         for i in range(0, len(keys), _BATCH):
             found = collection.get(ids=list(keys[i : i + _BATCH]), include=["embeddings"])
             rows.update(zip(found["ids"], cast("Any", found["embeddings"]), strict=True))
-        return np.array([rows[key] for key in keys], dtype=np.float32)
+        none = np.full_like(next(iter(rows.values()), np.zeros(1)), np.nan)
+        return np.array([rows.get(key, none) for key in keys], dtype=np.float32)
 
     def put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
         """Write vectors; writing one twice changes nothing."""
@@ -97,6 +102,23 @@ class VectorStore:
         return collection
 
 
+def are_sound(vectors: Matrix) -> NDArray[np.bool_]:
+    """Which rows are vectors of length 1, as every embedder makes them.
+
+    Numbers that a damaged file gives are hardly of that length, zeros and NaN never.
+    """
+    return np.abs(np.linalg.norm(vectors, axis=1) - 1) < _ROUNDING
+
+
+def not_kept(folder: Path, why: object = "they are not what was written") -> str:
+    """The message of vectors that Chroma cannot give back."""
+    return (
+        f"the vectors in {str(folder / FOLDER)!r} cannot be used ({why}); searches need none of "
+        "them. If that persists, delete that folder and run: agent-knowledge index, which makes "
+        "them anew"
+    )
+
+
 @contextmanager
 def explained(folder: Path) -> Generator[None]:
     """Turn Chroma's errors into ours.
@@ -107,11 +129,12 @@ def explained(folder: Path) -> Generator[None]:
     try:
         yield
     except ChromaError as error:
-        msg = (
-            f"the vectors in {str(folder / FOLDER)!r} cannot be used ({error}); delete that "
-            "folder and run: agent-knowledge index"
-        )
-        raise SourceError(msg) from error
+        raise SourceError(not_kept(folder, error)) from error
+    except BaseException as error:
+        # How Chroma's core, which is written in Rust, ends on files that it does not expect.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise SourceError(not_kept(folder, error)) from error
 
 
 def _collection_name(source: StoredSource) -> str:

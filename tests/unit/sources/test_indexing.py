@@ -281,7 +281,7 @@ def test_a_damaged_index_file_is_an_error_that_says_what_to_do(tmp_path: Path):
     rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
     index(tmp_path / "store", rows)
     (tmp_path / "store" / "passages.sqlite3").write_bytes(b"garbage" * 1000)
-    with pytest.raises(SourceError, match="delete its folder and run: agent-knowledge index"):
+    with pytest.raises(SourceError, match=r"is damaged .*delete it, and run: agent-knowledge"):
         found(tmp_path / "store", "apples")
 
 
