@@ -99,7 +99,7 @@ def explained(file: Path) -> Generator[None]:
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the message itself may be garbled
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _NOT_OPENED:
             msg = _not_opened(file, error)

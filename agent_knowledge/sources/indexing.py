@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -32,7 +32,14 @@ from agent_knowledge.sources.manifest import UnsoundError
 from agent_knowledge.sources.reading import read_source
 from agent_knowledge.sources.splitting import split
 from agent_knowledge.sources.store import PassageStore, StoredDocument, StoredSource
-from agent_knowledge.sources.vectors import VectorStore, are_sound, explained, not_kept
+from agent_knowledge.sources.vectors import (
+    VectorsLostError,
+    VectorStore,
+    are_sound,
+    clear,
+    explained,
+    not_kept,
+)
 
 if TYPE_CHECKING:
     from agent_knowledge.types import Matrix
@@ -117,11 +124,22 @@ class Indexer:
             stack.enter_context(writing(self._folder))
             self._store = PassageStore(self._folder, writable=True)
             stack.callback(self._store.close)
-            with explained(self._folder):
-                self._vectors = VectorStore(self._folder)
-            stack.callback(self._vectors.close)
+            try:
+                self._vectors = self._opened_vectors()
+            except VectorsLostError:
+                clear(self._folder)
+                self._vectors = self._opened_vectors()
+            stack.callback(self._close_vectors)
             self._open = stack.pop_all()
         return self
+
+    def _opened_vectors(self) -> VectorStore:
+        with explained(self._folder):
+            return VectorStore(self._folder)
+
+    def _close_vectors(self) -> None:
+        with suppress(VectorsLostError), explained(self._folder):
+            self._vectors.close()
 
     def __exit__(
         self,
@@ -156,10 +174,15 @@ class Indexer:
         old = self._store.sources().get(name)
         if old and not rebuild:
             check_embedding(old, self._embedder.name)
-        with explained(self._folder):
-            source, tally = self._change_over(
-                name, path, None if rebuild else old, progress or _silent
-            )
+        told, kept = progress or _silent, None if rebuild else old
+        try:
+            source, tally = self._change_over(name, path, kept, told)
+        except VectorsLostError:
+            # Chroma is not safe to kill: what it was writing may be neither old nor new.
+            self._close_vectors()
+            clear(self._folder)
+            self._vectors = self._opened_vectors()
+            source, tally = self._change_over(name, path, kept, told)
         return IndexReport(
             source=name,
             added=tally.added,
@@ -210,7 +233,7 @@ class Indexer:
             The source, and what was done.
         """
         tally = _Tally()
-        with self._store.transaction():
+        with explained(self._folder), self._store.transaction():
             tally.mended += self._faults(old) if old else ()
             source = self._read(name, path, old, tally)
             keys = sorted({key for _, key in self._store.keys(source)})
@@ -222,28 +245,41 @@ class Indexer:
                 source = self._store.raise_generation(source)
                 vectors = self._sound_vectors(source, keys, tally)
                 snapshot.write(self._folder, self._store, source, keys, vectors)
-        self._vectors.remove(source, stored - set(keys))
         sources = self._store.sources().values()
-        self._vectors.keep_only(sources)
         clear_searches(self._folder, keep=sources)
+        with explained(self._folder):
+            self._vectors.remove(source, stored - set(keys))
+            self._vectors.keep_only(sources)
         return source, tally
 
     def _faults(self, source: StoredSource) -> list[str]:
-        """What is damaged of a source. What is stored of its documents is forgotten where it is.
+        """What is damaged of a source; all of it is made good, or will be by the next snapshot.
 
-        The rest is mended by writing the next snapshot.
+        Documents that are not what was stored of them are forgotten, so that they are read anew.
+        Vectors that Chroma lost are given back to it by a snapshot that is sound.
         """
         faults: list[str] = []
         damaged = self._store.damaged(source)
+        try:
+            held = snapshot.Snapshot.load(self._folder, self._store, source)
+        except UnsoundError as error:
+            faults.append(str(error))
+        else:
+            if not damaged:
+                self._give_back(source, held)
         if damaged:
             faults.append(f"{len(damaged)} documents were not what was stored of them")
             for number in damaged:
                 self._store.remove_document(number)
-        try:
-            snapshot.Snapshot.load(self._folder, self._store, source)
-        except UnsoundError as error:
-            faults.append(str(error))
         return faults
+
+    def _give_back(self, source: StoredSource, held: snapshot.Snapshot) -> None:
+        windows = self._store.keys(source)
+        kept = self._vectors.keys(source)
+        lost = {key: row for row, (_, key) in enumerate(windows) if key not in kept}
+        if lost:
+            vectors = held.dense.as_given(np.array([number for number, _ in windows]))
+            self._vectors.put(source, list(lost), vectors[list(lost.values())])
 
     def _sound_vectors(self, source: StoredSource, keys: Sequence[str], tally: _Tally) -> Matrix:
         """The vectors of a source; those that are damaged where they are kept are made anew.
@@ -259,7 +295,7 @@ class Indexer:
         self._embed(source, doubtful, _silent)
         anew = self._vectors.vectors(source, keys)
         if not np.isfinite(anew).all():
-            raise SourceError(not_kept(self._folder))
+            raise VectorsLostError(not_kept(self._folder))
         # An embedding may have no other vector for some texts, as zeros for one without words.
         damaged = 0 if anew.shape != vectors.shape else np.any(anew != vectors, axis=1).sum()
         if damaged:

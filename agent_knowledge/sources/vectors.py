@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
+import sqlite3
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,11 +40,23 @@ _COSINE: Any = {"hnsw": {"space": "cosine"}}
 _spelling = itertools.count()
 
 
+class VectorsLostError(SourceError):
+    """Chroma cannot give back what it was given, as after a run that was killed within its write.
+
+    Nothing is lost by beginning its folder anew: snapshots hold the vectors that are searched.
+    """
+
+
 class VectorStore:
     """The Chroma folder of a store; opened by the indexer alone."""
 
     def __init__(self, folder: Path) -> None:
-        """Open it, creating it when there is none."""
+        """Open it, creating it when there is none.
+
+        Raises:
+            VectorsLostError: Its database is damaged.
+        """
+        _check_database(folder)
         path = _own_spelling(folder / FOLDER)
         settings = Settings(anonymized_telemetry=False)
         # Its declared type lacks `close`.
@@ -71,7 +85,10 @@ class VectorStore:
 
     def put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
         """Write vectors; writing one twice changes nothing."""
-        self._collection(source, create=True).upsert(ids=list(keys), embeddings=vectors)
+        collection = self._collection(source, create=True)
+        for i in range(0, len(keys), _BATCH):
+            batch = slice(i, i + _BATCH)
+            collection.upsert(ids=list(keys[batch]), embeddings=vectors[batch])
 
     def remove(self, source: StoredSource, keys: Iterable[str]) -> None:
         """Forget vectors."""
@@ -102,6 +119,11 @@ class VectorStore:
         return collection
 
 
+def clear(folder: Path) -> None:
+    """Remove Chroma's folder; whoever had it open has closed it."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+
+
 def are_sound(vectors: Matrix) -> NDArray[np.bool_]:
     """Which rows are vectors of length 1, as every embedder makes them.
 
@@ -124,17 +146,31 @@ def explained(folder: Path) -> Generator[None]:
     """Turn Chroma's errors into ours.
 
     Raises:
-        SourceError: Says what to do; the vectors can always be made anew.
+        VectorsLostError: Says what to do; the vectors can always be made anew.
     """
     try:
         yield
     except ChromaError as error:
-        raise SourceError(not_kept(folder, error)) from error
+        raise VectorsLostError(not_kept(folder, error)) from error
     except BaseException as error:
         # How Chroma's core, which is written in Rust, ends on files that it does not expect.
         if type(error).__name__ != "PanicException":
             raise
-        raise SourceError(not_kept(folder, error)) from error
+        raise VectorsLostError(not_kept(folder, error)) from error
+
+
+def _check_database(folder: Path) -> None:
+    """Look through Chroma's database first: on a damaged one its core ends the whole process."""
+    file = folder / FOLDER / "chroma.sqlite3"
+    if not file.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(file)) as opened:
+            (found,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the message itself may be garbled
+        raise VectorsLostError(not_kept(folder, error)) from error
+    if found != "ok":
+        raise VectorsLostError(not_kept(folder, found))
 
 
 def _collection_name(source: StoredSource) -> str:
