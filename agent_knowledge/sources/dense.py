@@ -59,12 +59,15 @@ class DenseIndex:
             vectors: One row per window, passage by passage.
             passages: Of each row, the number of its passage; ascending.
         """
-        firsts = np.flatnonzero(np.diff(passages, prepend=-1))
-        counts = np.diff(firsts, append=len(passages))
-        owner = np.repeat(np.arange(len(firsts)), counts)
-        rank = np.arange(len(passages)) - np.repeat(firsts, counts)
-        order = np.lexsort((owner, rank))
-        return cls.over(vectors[order], owner[order])
+        order, owners = _arranged(passages)
+        return cls.over(vectors[order], owners)
+
+    def as_given(self, passages: NDArray[np.int64]) -> Matrix:
+        """The vectors in the order in which `of` was given them, for the same passages."""
+        order, _ = _arranged(passages)
+        given = np.empty_like(self.vectors)
+        given[order] = self.vectors
+        return given
 
     def cosines(self, queries: Matrix) -> Matrix:
         """How near each passage is to each query: as near as the nearest of its windows.
@@ -93,11 +96,17 @@ class DenseIndex:
         np.save(folder / _OWNERS, self.owners, allow_pickle=False)
 
     @classmethod
-    def load(cls, folder: Path) -> DenseIndex | None:
-        """Map what `save` wrote; None when it is not there or not whole."""
-        try:
-            vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
-            owners = np.load(folder / _OWNERS, allow_pickle=False)
-        except (OSError, ValueError):
-            return None
-        return cls.over(vectors, owners)
+    def load(cls, folder: Path) -> DenseIndex:
+        """Map what `save` wrote, from a folder that was compared with its manifest."""
+        vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
+        return cls.over(vectors, np.load(folder / _OWNERS, allow_pickle=False))
+
+
+def _arranged(passages: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which window comes where, and the place of the passage of each; see `DenseIndex`."""
+    firsts = np.flatnonzero(np.diff(passages, prepend=-1))
+    counts = np.diff(firsts, append=len(passages))
+    owner = np.repeat(np.arange(len(firsts)), counts)
+    rank = np.arange(len(passages)) - np.repeat(firsts, counts)
+    order = np.lexsort((owner, rank))
+    return order, owner[order]

@@ -11,6 +11,7 @@ from typing import Self
 from agent_knowledge.errors import ConfigError, SourceError
 from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
 from agent_knowledge.sources.layout import check_embedding
+from agent_knowledge.sources.manifest import UnsoundError
 from agent_knowledge.sources.names import spoken
 from agent_knowledge.sources.snapshot import Asked, Snapshot
 from agent_knowledge.sources.store import FILE, PassageStore
@@ -20,7 +21,9 @@ from agent_knowledge.types import Passage
 class SourceIndex:
     """Implements `ports.PassageIndex`. Safe to share between threads; creates and writes nothing.
 
-    It sees at the next search what another process indexed, and reads that anew.
+    It sees at the next search what another process indexed, and reads that anew. Between two
+    searches it stays with the state of the store that it has searched, so that what was found is
+    there, as it was found; a hit of an earlier state that is gone from this one is left out.
     """
 
     def __init__(self, folder: Path, embedding: str) -> None:
@@ -34,7 +37,7 @@ class SourceIndex:
         self._embedding = embedding
         self._lock = threading.RLock()
         self._store: PassageStore | None = None
-        self._store_file: tuple[int, int] | None = None
+        self._store_file: tuple[int, ...] | None = None
         self._snapshots: dict[str, Snapshot] = {}
 
     def __enter__(self) -> Self:
@@ -74,8 +77,7 @@ class SourceIndex:
         """Which passages the texts of some passages name; see `ports.PassageIndex`."""
         snapshots = self._fresh(sources)
         asked = Asked.of(query)
-        with self._lock:
-            read = self._opened().passages([hit.passage for hit in hits])
+        read = self._read(hits)
         texts = {number: spoken(passage.text) for number, passage in read.items()}
         return {
             name: snapshot.related(
@@ -90,8 +92,7 @@ class SourceIndex:
 
     def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         """Read hits; see `ports.PassageIndex`. A passage keeps its hit's score."""
-        with self._lock:
-            found = self._opened().passages([hit.passage for hit in hits])
+        found = self._read(hits)
         return tuple(
             replace(found[hit.passage], score=hit.score) for hit in hits if hit.passage in found
         )
@@ -108,47 +109,59 @@ class SourceIndex:
         with self._lock:
             return self._opened().text(passage.source, passage.document)
 
+    def _read(self, hits: Sequence[Hit]) -> Mapping[int, Passage]:
+        with self._lock:
+            searched = self._store or self._opened()
+            return searched.passages([hit.passage for hit in hits])
+
     def _opened(self) -> PassageStore:
-        """The store's file; opened anew when it was deleted and made again."""
-        try:
-            status = (self._folder / FILE).stat()
-            file = (status.st_dev, status.st_ino)
-        except OSError:
-            file = None
-        if self._store is None or file != self._store_file:
-            self.close()
-            self._store = PassageStore(self._folder)
-            self._store_file = file
+        """The store's file; opened anew when another one has taken its place."""
+        while self._store is None or self._file_now() != self._store_file:
+            file = self._file_now()  # looked at before it is opened: replaced meanwhile, it differs
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+            self._store, self._store_file = PassageStore(self._folder), file
         return self._store
 
-    def _fresh(self, names: Sequence[str]) -> dict[str, Snapshot]:
-        """The sources as they are indexed now."""
-        with self._lock:
-            store = self._opened()
-            for name in names:
-                held = self._snapshots.get(name)
-                source = held.source if held else None
-                if source is None or store.generation(name) != (source.id, source.generation):
-                    self._snapshots[name] = self._load(store, name)
-            return {name: self._snapshots[name] for name in names}
+    def _file_now(self) -> tuple[int, ...] | None:
+        try:
+            found = (self._folder / FILE).stat()
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
-    def _load(self, store: PassageStore, name: str) -> Snapshot:
+    def _fresh(self, names: Sequence[str]) -> dict[str, Snapshot]:
+        """The sources as they are indexed now, all of one state of the store."""
+        with self._lock:
+            while True:
+                store = self._opened()
+                try:
+                    return {name: self._snapshot(store, name) for name in names}
+                except UnsoundError as error:
+                    # A writer that is done removes the generations that its file no longer names.
+                    if self._file_now() == self._store_file:
+                        raise SourceError(str(error)) from error
+
+    def _snapshot(self, store: PassageStore, name: str) -> Snapshot:
+        held = self._snapshots.get(name)
+        if held and store.generation(name) == (held.source.id, held.source.generation):
+            return held
         self._snapshots.pop(name, None)
-        for _ in range(2):  # a writer that is done removes the generation that we were told of
-            with store.transaction():
-                source = store.sources().get(name)
-                if source is None:
-                    msg = f"source {name!r} is not indexed; run: agent-knowledge index {name}"
-                    raise SourceError(msg)
-                check_embedding(source, self._embedding)
-                snapshot = Snapshot.load(self._folder, store, source)
-            if snapshot is not None:
-                return snapshot
-        msg = (
-            f"the search files of source {name!r} in {str(self._folder)!r} are not there or not "
-            f"whole; run: agent-knowledge index {name}"
-        )
-        raise SourceError(msg)
+        source = store.sources().get(name)
+        if source is None:
+            msg = f"source {name!r} is not indexed; run: agent-knowledge index {name}"
+            raise SourceError(msg)
+        check_embedding(source, self._embedding)
+        try:
+            self._snapshots[name] = Snapshot.load(self._folder, store, source)
+        except UnsoundError as error:
+            msg = (
+                f"{error}, so the index of source {name!r} is not whole; run: "
+                f"agent-knowledge index {name}, which mends it from the stored text"
+            )
+            raise UnsoundError(msg) from error
+        return self._snapshots[name]
 
     def _check_dimensions(
         self, queries: Sequence[Query], snapshots: Mapping[str, Snapshot]

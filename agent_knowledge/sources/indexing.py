@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+import numpy as np
 from chromadb.errors import InvalidArgumentError, InvalidDimensionException
 
 from agent_knowledge.errors import ConfigError, SourceError, nearest
@@ -27,10 +28,21 @@ from agent_knowledge.sources import snapshot
 from agent_knowledge.sources.documents import Document, Failure
 from agent_knowledge.sources.layout import check_embedding, clear_searches
 from agent_knowledge.sources.lock import writing
+from agent_knowledge.sources.manifest import UnsoundError
 from agent_knowledge.sources.reading import read_source
 from agent_knowledge.sources.splitting import split
 from agent_knowledge.sources.store import PassageStore, StoredDocument, StoredSource
-from agent_knowledge.sources.vectors import VectorStore, explained
+from agent_knowledge.sources.vectors import (
+    VectorsLostError,
+    VectorStore,
+    are_sound,
+    clear,
+    explained,
+    not_kept,
+)
+
+if TYPE_CHECKING:
+    from agent_knowledge.types import Matrix
 
 _BATCH = 256
 """Windows embedded and written at a time."""
@@ -54,6 +66,7 @@ class IndexReport:
         digest: Hash of what the source now holds, whatever the order of its documents.
         passages: How many passages the source now holds.
         embedded: How many windows of them (one or a few each) had to be embedded in this run.
+        mended: What was found damaged and made anew, in a sentence each.
         elapsed_s: Seconds it took.
     """
 
@@ -67,6 +80,7 @@ class IndexReport:
     passages: int
     embedded: int
     elapsed_s: float
+    mended: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,11 +89,13 @@ class _Tally:
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    embedded: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
+    mended: list[str] = field(default_factory=list[str])
 
     @property
     def changed(self) -> bool:
-        return bool(self.added or self.updated or self.deleted)
+        return bool(self.added or self.updated or self.deleted or self.mended)
 
 
 class Indexer:
@@ -108,11 +124,22 @@ class Indexer:
             stack.enter_context(writing(self._folder))
             self._store = PassageStore(self._folder, writable=True)
             stack.callback(self._store.close)
-            with explained(self._folder):
-                self._vectors = VectorStore(self._folder)
-            stack.callback(self._vectors.close)
+            try:
+                self._vectors = self._opened_vectors()
+            except VectorsLostError:
+                clear(self._folder)
+                self._vectors = self._opened_vectors()
+            stack.callback(self._close_vectors)
             self._open = stack.pop_all()
         return self
+
+    def _opened_vectors(self) -> VectorStore:
+        with explained(self._folder):
+            return VectorStore(self._folder)
+
+    def _close_vectors(self) -> None:
+        with suppress(VectorsLostError), explained(self._folder):
+            self._vectors.close()
 
     def __exit__(
         self,
@@ -147,10 +174,15 @@ class Indexer:
         old = self._store.sources().get(name)
         if old and not rebuild:
             check_embedding(old, self._embedder.name)
-        with explained(self._folder):
-            source, tally, embedded = self._change_over(
-                name, path, None if rebuild else old, progress or _silent
-            )
+        told, kept = progress or _silent, None if rebuild else old
+        try:
+            source, tally = self._change_over(name, path, kept, told)
+        except VectorsLostError:
+            # Chroma is not safe to kill: what it was writing may be neither old nor new.
+            self._close_vectors()
+            clear(self._folder)
+            self._vectors = self._opened_vectors()
+            source, tally = self._change_over(name, path, kept, told)
         return IndexReport(
             source=name,
             added=tally.added,
@@ -160,8 +192,9 @@ class Indexer:
             failed=tuple((f.where, f.reason) for f in tally.failures),
             digest=digest({d.name: d.hash for d in self._store.documents(source).values()}),
             passages=self._store.count(source),
-            embedded=embedded,
+            embedded=tally.embedded,
             elapsed_s=time.perf_counter() - started,
+            mended=tuple(tally.mended),
         )
 
     def remove(self, name: str) -> int:
@@ -187,7 +220,7 @@ class Indexer:
 
     def _change_over(
         self, name: str, path: Path, old: StoredSource | None, progress: Progress
-    ) -> tuple[StoredSource, _Tally, int]:
+    ) -> tuple[StoredSource, _Tally]:
         """Bring vectors, snapshot and SQLite to the source's new state, in this order.
 
         Args:
@@ -197,29 +230,80 @@ class Indexer:
             progress: Told after each batch.
 
         Returns:
-            The source, what changed, and how many windows were embedded.
+            The source, and what was done.
         """
-        with self._store.transaction():
-            source, tally = self._read(name, path, old)
+        tally = _Tally()
+        with explained(self._folder), self._store.transaction():
+            tally.mended += self._faults(old) if old else ()
+            source = self._read(name, path, old, tally)
             keys = sorted({key for _, key in self._store.keys(source)})
             stored = self._vectors.keys(source)
             missing = set(keys) - stored
             self._embed(source, missing, progress)
+            tally.embedded += len(missing)
             if tally.changed or missing:
                 source = self._store.raise_generation(source)
-            if tally.changed or missing or not self._searchable(source):
-                vectors = self._vectors.vectors(source, keys)
+                vectors = self._sound_vectors(source, keys, tally)
                 snapshot.write(self._folder, self._store, source, keys, vectors)
-        self._vectors.remove(source, stored - set(keys))
         sources = self._store.sources().values()
-        self._vectors.keep_only(sources)
         clear_searches(self._folder, keep=sources)
-        return source, tally, len(missing)
+        with explained(self._folder):
+            self._vectors.remove(source, stored - set(keys))
+            self._vectors.keep_only(sources)
+        return source, tally
 
-    def _searchable(self, source: StoredSource) -> bool:
-        return snapshot.Snapshot.load(self._folder, self._store, source) is not None
+    def _faults(self, source: StoredSource) -> list[str]:
+        """What is damaged of a source; all of it is made good, or will be by the next snapshot.
 
-    def _read(self, name: str, path: Path, old: StoredSource | None) -> tuple[StoredSource, _Tally]:
+        Documents that are not what was stored of them are forgotten, so that they are read anew.
+        Vectors that Chroma lost are given back to it by a snapshot that is sound.
+        """
+        faults: list[str] = []
+        damaged = self._store.damaged(source)
+        try:
+            held = snapshot.Snapshot.load(self._folder, self._store, source)
+        except UnsoundError as error:
+            faults.append(str(error))
+        else:
+            if not damaged:
+                self._give_back(source, held)
+        if damaged:
+            faults.append(f"{len(damaged)} documents were not what was stored of them")
+            for number in damaged:
+                self._store.remove_document(number)
+        return faults
+
+    def _give_back(self, source: StoredSource, held: snapshot.Snapshot) -> None:
+        windows = self._store.keys(source)
+        kept = self._vectors.keys(source)
+        lost = {key: row for row, (_, key) in enumerate(windows) if key not in kept}
+        if lost:
+            vectors = held.dense.as_given(np.array([number for number, _ in windows]))
+            self._vectors.put(source, list(lost), vectors[list(lost.values())])
+
+    def _sound_vectors(self, source: StoredSource, keys: Sequence[str], tally: _Tally) -> Matrix:
+        """The vectors of a source; those that are damaged where they are kept are made anew.
+
+        Raises:
+            SourceError: They cannot be kept.
+        """
+        vectors = self._vectors.vectors(source, keys)
+        sound = are_sound(vectors).tolist()
+        doubtful = {key for key, is_sound in zip(keys, sound, strict=True) if not is_sound}
+        if not doubtful:
+            return vectors
+        self._embed(source, doubtful, _silent)
+        anew = self._vectors.vectors(source, keys)
+        if not np.isfinite(anew).all():
+            raise VectorsLostError(not_kept(self._folder))
+        # An embedding may have no other vector for some texts, as zeros for one without words.
+        damaged = 0 if anew.shape != vectors.shape else np.any(anew != vectors, axis=1).sum()
+        if damaged:
+            tally.mended.append(f"{damaged} vectors were not what was kept of them")
+            tally.embedded += len(doubtful)
+        return anew
+
+    def _read(self, name: str, path: Path, old: StoredSource | None, tally: _Tally) -> StoredSource:
         """Write the source's new state into the open transaction."""
         if old is None:
             replaced = self._store.sources().get(name)
@@ -228,7 +312,6 @@ class Indexer:
         source = old or self._store.add_source(name, self._embedder.name)
         stored = self._store.documents(source)
         seen: set[str] = set()
-        tally = _Tally()
         for item in read_source(name, path):
             if isinstance(item, Failure):
                 tally.failures.append(item)
@@ -236,9 +319,9 @@ class Indexer:
                 seen.add(item.id)
                 self._put(source, item, stored.get(item.id), tally)
         for document in _lost(stored.values(), seen, tally.failures):
-            self._store.remove_document(document)
+            self._store.remove_document(document.id)
             tally.deleted += 1
-        return source, tally
+        return source
 
     def _put(
         self, source: StoredSource, document: Document, old: StoredDocument | None, tally: _Tally
@@ -247,7 +330,7 @@ class Indexer:
             tally.unchanged += 1
             return
         if old:
-            self._store.remove_document(old)
+            self._store.remove_document(old.id)
             tally.updated += 1
         else:
             tally.added += 1
@@ -261,6 +344,8 @@ class Indexer:
         progress(done, len(missing))
         while batch := list(islice(texts, _BATCH)):
             vectors = self._embedder.embed([text for _, text in batch])
+            if len(vectors) != len(batch) or not np.isfinite(vectors).all():
+                raise SourceError(_no_vectors(source, vectors, len(batch)))
             try:
                 self._vectors.put(source, [key for key, _ in batch], vectors)
             except (InvalidDimensionException, InvalidArgumentError) as error:
@@ -299,4 +384,12 @@ def _other_dimensions(source: StoredSource, error: Exception) -> str:
         f"source {source.name!r}: embedding {source.embedding!r} now gives vectors of another "
         f"size than its index has ({error}); rebuild it: "
         f"agent-knowledge index {source.name} --rebuild"
+    )
+
+
+def _no_vectors(source: StoredSource, vectors: Matrix, texts: int) -> str:
+    return (
+        f"source {source.name!r}: embedding {source.embedding!r} gave an array of shape "
+        f"{vectors.shape} for {texts} texts, or numbers in it that are none (NaN, infinite); "
+        "one row of finite numbers a text is needed: mend the embedding, and index again"
     )

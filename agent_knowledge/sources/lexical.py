@@ -140,13 +140,10 @@ class LexicalIndex:
             self._bm25.save(folder, allow_pickle=False, show_progress=False)
 
     @classmethod
-    def load(cls, folder: Path) -> LexicalIndex | None:
-        """Read what `save` wrote; None when it is not there or not whole."""
-        try:
-            numbers = np.load(folder / _NUMBERS, allow_pickle=False)
-            bm25 = None
-            if (folder / "params.index.json").exists():
-                bm25 = bm25s.BM25.load(folder, load_corpus=False, allow_pickle=False)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+    def load(cls, folder: Path) -> LexicalIndex:
+        """Read what `save` wrote, from a folder that was compared with its manifest."""
+        numbers = np.load(folder / _NUMBERS, allow_pickle=False)
+        bm25 = None
+        if (folder / "params.index.json").exists():
+            bm25 = bm25s.BM25.load(folder, load_corpus=False, allow_pickle=False)
         return cls(numbers, bm25)

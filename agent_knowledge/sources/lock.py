@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from agent_knowledge.errors import ConfigError, StoreLockedError
 
 _LOCK = "write.lock"
 _HOLDER = "write.lock.holder"
+_MOST = 400
+"""Characters of a holder that are told: a host's name has 253 at most."""
 
 
 @contextmanager
@@ -44,10 +46,12 @@ def writing(folder: Path) -> Generator[None]:
         raise ConfigError(msg) from error
     holder = folder / _HOLDER
     try:
-        holder.write_text(json.dumps(_ourselves()), encoding="utf-8")
+        with suppress(OSError):  # it only names the holder: the lock is the other file
+            holder.write_text(json.dumps(_ourselves()), encoding="utf-8")
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -58,7 +62,10 @@ def _ourselves() -> dict[str, str | int]:
 
 def _holder(folder: Path) -> str:
     try:
-        found = json.loads((folder / _HOLDER).read_text(encoding="utf-8"))
-        return f"process {found['pid']} on {found['host']} since {found['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads((folder / _HOLDER).read_bytes())
+        pid, host, since = int(found["pid"]), str(found["host"]), str(found["since"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return "another process"
+    # What stands in the file is shown to a terminal, so it has to be what we write there.
+    told = f"process {pid} on {host} since {since}"
+    return told if told.isprintable() and len(told) < _MOST else "another process"

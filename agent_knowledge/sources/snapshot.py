@@ -1,13 +1,13 @@
 """One generation of a source, ready to be searched.
 
 The indexer writes it to a folder before SQLite names its generation, so a reader that sees the
-generation finds the folder; a reader writes nothing.
+generation finds the folder. A reader writes nothing, and parses nothing that was not compared with
+its manifest.
 """
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent_knowledge.search import Hits, Query, SearchResult, SourceStatistics
-from agent_knowledge.sources import statistics
+from agent_knowledge.sources import manifest, statistics
 from agent_knowledge.sources.dense import DenseIndex
 from agent_knowledge.sources.layout import search_folder
 from agent_knowledge.sources.lexical import LexicalIndex, WordsFound, stems
+from agent_knowledge.sources.manifest import Identity, UnsoundError
 from agent_knowledge.sources.names import (
     LINK,
     TURNS,
@@ -87,24 +88,26 @@ class Snapshot:
     dates: Sequence[str | None]
 
     @classmethod
-    def load(cls, folder: Path, store: PassageStore, source: StoredSource) -> Snapshot | None:
-        """Read what `write` wrote; None when it is not there, not whole or not of this state.
+    def load(cls, folder: Path, store: PassageStore, source: StoredSource) -> Snapshot:
+        """Read what `write` wrote.
 
         Args:
             folder: The store's folder.
-            store: Inside a transaction, so that it and `source` are of one state.
+            store: Of the same state as `source`.
             source: The source.
+
+        Raises:
+            UnsoundError: It is not there, not whole, damaged, or not of this state.
         """
         place = search_folder(folder, source)
-        lexical, dense = LexicalIndex.load(place), DenseIndex.load(place)
-        measured = statistics.load(place)
         labels = store.labels(source)
-        if lexical is None or dense is None or measured is None:
-            return None
-        if not dense.passages == measured.passages == len(labels):
-            return None
-        if lexical.numbers.tolist() != [number for number, *_ in labels]:
-            return None
+        manifest.check(place, _identity(source, labels))
+        try:
+            lexical, dense = LexicalIndex.load(place), DenseIndex.load(place)
+            measured = statistics.load(place)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = f"the search files in {str(place)!r} cannot be read ({error})"
+            raise UnsoundError(msg) from error
         return cls(
             source=source,
             lexical=lexical,
@@ -215,6 +218,15 @@ def _best_found(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
     return found[_best(values[found], n)]
 
 
+def _identity(source: StoredSource, labels: Sequence[object]) -> Identity:
+    return Identity(
+        source=source.name,
+        number=(source.id, source.generation),
+        embedding=source.embedding,
+        rows=manifest.checksum_of(labels),
+    )
+
+
 def write(
     folder: Path, store: PassageStore, source: StoredSource, keys: Sequence[str], vectors: Matrix
 ) -> None:
@@ -232,11 +244,14 @@ def write(
     passages = np.array([number for number, _ in windows], dtype=np.int64)
     rows = np.array([row_of[key] for _, key in windows], dtype=np.intp)
     place = search_folder(folder, source)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=place.parent, prefix="."))
+    # There is one writer, so what a killed one left under this name may go.
+    staging = place.with_name(f".{place.name}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
     LexicalIndex.build(store.searched(source)).save(staging)
     dense = DenseIndex.of(vectors[rows], passages)
     dense.save(staging)
     statistics.save(statistics.measure(dense), staging)
+    manifest.write(staging, _identity(source, store.labels(source)))
     shutil.rmtree(place, ignore_errors=True)
     staging.rename(place)

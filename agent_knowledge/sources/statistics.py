@@ -65,16 +65,13 @@ def save(statistics: SourceStatistics, folder: Path) -> None:
     (folder / _FILE).write_text(json.dumps(row), encoding="utf-8")
 
 
-def load(folder: Path) -> SourceStatistics | None:
-    """Read what `save` wrote; None when it is not there or not whole."""
-    try:
-        row: dict[str, Any] = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return SourceStatistics(
-            passages=int(row["passages"]),
-            center=np.array(row["center"], dtype=np.float32),
-            spread=float(row["spread"]),
-            near=float(row["near"]),
-            near_spread=float(row["near_spread"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def load(folder: Path) -> SourceStatistics:
+    """Read what `save` wrote, from a folder that was compared with its manifest."""
+    row: dict[str, Any] = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    return SourceStatistics(
+        passages=int(row["passages"]),
+        center=np.array(row["center"], dtype=np.float32),
+        spread=float(row["spread"]),
+        near=float(row["near"]),
+        near_spread=float(row["near_spread"]),
+    )

@@ -1,13 +1,14 @@
 """The store of documents and passages: one SQLite file, the single truth of what is indexed.
 
 Vectors and word statistics are kept beside it and follow it: what SQLite does not name is not
-there. An index run is one transaction, so a reader sees a source before it or after it, never
-in between.
+there. A source is indexed in one transaction, so a reader sees it before or after, never in between
+(see `database`). Each document carries a checksum of all that is stored of it, which is compared
+before anything of it is served.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from agent_knowledge.errors import SourceError
+from agent_knowledge.sources import database
 from agent_knowledge.sources.documents import Document
 from agent_knowledge.sources.searched import Searched
 from agent_knowledge.sources.splitting import Span
+from agent_knowledge.sources.whole import StoredWhole
 from agent_knowledge.types import Passage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "passages.sqlite3"
 
 _SCHEMA = f"""
@@ -42,6 +45,7 @@ CREATE TABLE documents (
   keywords TEXT NOT NULL,
   hash TEXT NOT NULL,
   text TEXT NOT NULL,
+  seal INTEGER NOT NULL DEFAULT 0,
   UNIQUE (source, name)
 );
 CREATE TABLE passages (
@@ -59,6 +63,8 @@ CREATE TABLE windows (
 CREATE INDEX passages_document ON passages (document);
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+_UPGRADES = {1: "ALTER TABLE documents ADD COLUMN seal INTEGER NOT NULL DEFAULT 0"}
+"""What brings an older format to the next one, before the documents are sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,48 +95,67 @@ class PassageStore:
 
         Args:
             folder: The store's folder.
-            writable: Create the file when there is none, and allow changes.
+            writable: Create the file when there is none, and allow changes; for the holder of the
+                store's lock only. A reader sees the file as it was when it opened it.
 
         Raises:
             SourceError: There is no store and it is not to be written, or it cannot be read.
         """
         self.file = folder / FILE
-        if not writable and not self.file.is_file():
-            msg = f"no index in {str(folder)!r}; run: agent-knowledge index"
-            raise SourceError(msg)
-        mode = "rwc" if writable else "ro"
+        self._writable = writable
         with self._explained():
-            self._db = sqlite3.connect(
-                f"{self.file.absolute().as_uri()}?mode={mode}",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._prepare(writable=writable)
+            opened = database.open_to_write if writable else database.open_to_read
+            self._db = opened(self.file)
+            try:
+                self._prepare()
+            except BaseException:
+                self.close()
+                raise
 
-    def _prepare(self, *, writable: bool) -> None:
+    def _prepare(self) -> None:
         self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA busy_timeout = 10000")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if writable and not version:
-            self._db.execute("PRAGMA journal_mode = WAL")
+        if version == SCHEMA_VERSION:
+            return
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if self._writable and not version and not tables:
             self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
-        elif version != SCHEMA_VERSION:
-            self._db.close()
-            msg = (
-                f"the index in {str(self.file.parent)!r} has format {version}, this version reads "
-                f"{SCHEMA_VERSION}; delete that folder and run: agent-knowledge index"
-            )
-            raise SourceError(msg)
+            begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('passages', ?)"
+            self._db.execute(begin, (_milliseconds(),))
+            database.publish(self.file)
+        elif self._writable and version in _UPGRADES:
+            self._upgrade(version)
+        else:
+            raise SourceError(self._other_format(version))
+
+    def _upgrade(self, version: int) -> None:
+        with self.transaction():
+            for step in range(version, SCHEMA_VERSION):
+                self._db.execute(_UPGRADES[step])
+            for (number,) in list(self._rows("SELECT id FROM documents")):
+                self._seal(number)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _other_format(self, version: int) -> str:
+        what = f"the index file {str(self.file)!r} has format {version}, this version reads"
+        if version in _UPGRADES:
+            return f"{what} {SCHEMA_VERSION}; run: agent-knowledge index, which converts it"
+        return (
+            f"{what} {SCHEMA_VERSION}: another version of agent-knowledge, or another program, "
+            "wrote it; use that version, or move the file away and run: agent-knowledge index"
+        )
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+        if self._writable:
+            database.discard(self.file)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """All or nothing; a reader inside sees one state throughout."""
+        """All or nothing; what was changed is published to readers at the end."""
         with self._explained():
+            before = self._db.total_changes
             self._db.execute("BEGIN")
             try:
                 yield
@@ -138,17 +163,13 @@ class PassageStore:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+            if self._db.total_changes != before:
+                database.publish(self.file)
 
     @contextmanager
     def _explained(self) -> Generator[None]:
-        try:
+        with database.explained(self.file):
             yield
-        except sqlite3.Error as error:
-            msg = (
-                f"the index file {str(self.file)!r} cannot be used ({error}); if that persists, "
-                "delete its folder and run: agent-knowledge index"
-            )
-            raise SourceError(msg) from error
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         with self._explained():
@@ -173,9 +194,10 @@ class PassageStore:
 
     def add_source(self, name: str, embedding: str) -> StoredSource:
         """Begin a source; its number is never used again."""
-        sql = "INSERT INTO sources (name, embedding) VALUES (?, ?)"
-        number = self._db.execute(sql, (name, embedding)).lastrowid
-        return StoredSource(id=number or 0, name=name, embedding=embedding, generation=0)
+        sql = "INSERT INTO sources (name, embedding, generation) VALUES (?, ?, ?)"
+        begin = _milliseconds()
+        number = self._db.execute(sql, (name, embedding, begin)).lastrowid
+        return StoredSource(id=number or 0, name=name, embedding=embedding, generation=begin)
 
     def raise_generation(self, source: StoredSource) -> StoredSource:
         """Tell readers that the source has changed."""
@@ -214,10 +236,59 @@ class PassageStore:
             searched = Searched(number=passage, title=span.title, keywords=d.keywords, text=text)
             keys = [(passage, key) for key in searched.windows]
             self._db.executemany("INSERT INTO windows (passage, key) VALUES (?, ?)", keys)
+        self._seal(number or 0)
 
-    def remove_document(self, document: StoredDocument) -> None:
+    def _seal(self, number: int) -> None:
+        whole = self._whole(number)
+        if whole is not None:
+            seal = "UPDATE documents SET seal = ? WHERE id = ?"
+            self._db.execute(seal, (whole.sealed(), number))
+
+    def _whole(self, number: int) -> StoredWhole | None:
+        """All that is stored of a document; None when it is not there."""
+        sql = """SELECT s.name, d.text, d.seal,
+                 d.name, d.origin, d.title, d.uri, d.date, d.keywords, d.hash
+                 FROM documents d JOIN sources s ON d.source = s.id WHERE d.id = ?"""
+        passages = "SELECT id, first, after, title FROM passages WHERE document = ? ORDER BY id"
+        keys = """SELECT w.passage, w.key FROM windows w JOIN passages p ON w.passage = p.id
+                  WHERE p.document = ? ORDER BY w.passage, w.key"""
+        for source, text, seal, *row in self._rows(sql, (number,)):
+            return StoredWhole(
+                source=source,
+                row=row,
+                text=text,
+                seal=seal,
+                passages=list(self._rows(passages, (number,))),
+                keys=list(self._rows(keys, (number,))),
+            )
+        return None
+
+    def _sound(self, number: int) -> StoredWhole:
+        """All that is stored of a document.
+
+        Raises:
+            SourceError: It is not what was stored.
+        """
+        whole = self._whole(number)
+        if whole is None or not whole.sound:
+            source = whole.source if whole else ""
+            name = repr(whole.row[0]) if whole else f"number {number}"
+            msg = (
+                f"document {name} of source {source!r} is damaged in {str(self.file)!r} (it is not "
+                f"what was stored); run: agent-knowledge index {source}, which reads it anew"
+            )
+            raise SourceError(msg)
+        return whole
+
+    def damaged(self, source: StoredSource) -> set[int]:
+        """The numbers of a source's documents that are not what was stored; reads all of them."""
+        numbers = list(self._rows("SELECT id FROM documents WHERE source = ?", (source.id,)))
+        wholes = ((number, self._whole(number)) for (number,) in numbers)
+        return {n for n, whole in wholes if whole is None or not whole.sound}
+
+    def remove_document(self, number: int) -> None:
         """Forget a document with its passages."""
-        self._db.execute("DELETE FROM documents WHERE id = ?", (document.id,))
+        self._db.execute("DELETE FROM documents WHERE id = ?", (number,))
 
     # Passages
 
@@ -225,7 +296,7 @@ class PassageStore:
         """How many passages a source has."""
         sql = """SELECT count(*) FROM passages p JOIN documents d ON p.document = d.id
                  WHERE d.source = ?"""
-        return next(self._rows(sql, (source.id,)))[0]
+        return sum(count for (count,) in self._rows(sql, (source.id,)))
 
     def keys(self, source: StoredSource) -> list[tuple[int, str]]:
         """Number and key of every window of a source, in the order of the passages' numbers."""
@@ -248,43 +319,39 @@ class PassageStore:
         # A document's passages have consecutive numbers, so its text is read once.
         for document, passages in groupby(self._rows(sql, (source.id,)), key=lambda row: row[0]):
             select = "SELECT keywords, text FROM documents WHERE id = ?"
-            keywords, text = next(self._rows(select, (document,)))
-            for _, number, first, after, title in passages:
-                yield Searched(
-                    number=number, title=title, keywords=keywords, text=text[first:after]
-                )
+            for keywords, text in self._rows(select, (document,)):
+                for _, number, first, after, title in passages:
+                    yield Searched(
+                        number=number, title=title, keywords=keywords, text=text[first:after]
+                    )
 
     def passages(self, numbers: Sequence[int]) -> Mapping[int, Passage]:
-        """Read passages; a number that is gone is left out. A document is read once."""
+        """Read passages; a number that is not there is left out. A document is read once.
+
+        Raises:
+            SourceError: A document of theirs is damaged.
+        """
         marks = ",".join("?" * len(numbers))
-        sql = f"""SELECT p.document, p.id, p.first, p.after, p.title,
-                  d.name, d.uri, d.date, d.hash, s.name
-                  FROM passages p JOIN documents d ON p.document = d.id
-                  JOIN sources s ON d.source = s.id
-                  WHERE p.id IN ({marks}) ORDER BY p.document, p.first"""  # noqa: S608 - marks only
+        sql = f"SELECT DISTINCT document FROM passages WHERE id IN ({marks})"  # noqa: S608 - marks only
+        wanted = set(numbers)
         found: dict[int, Passage] = {}
-        for document, rows in groupby(self._rows(sql, numbers), key=lambda row: row[0]):
-            text = next(self._rows("SELECT text FROM documents WHERE id = ?", (document,)))[0]
-            counted, line = 0, 1  # `line` is the line of the character at `counted`
-            for _, number, first, after, title, name, uri, date, content, source in rows:
-                line += text.count("\n", counted, first)
-                counted = first
-                found[number] = Passage(
-                    source=source,
-                    document=name,
-                    title=title,
-                    uri=uri,
-                    text=text[first:after],
-                    start=first,
-                    end=after,
-                    date=date,
-                    document_hash=content,
-                    lines=(line, line + text.count("\n", first, after - 1)),
-                )
+        for (document,) in list(self._rows(sql, numbers)):
+            found |= self._sound(document).read(wanted)
         return found
 
     def text(self, source: str, document: str) -> str | None:
-        """A document's whole text, as all offsets count in it; None when it is not stored."""
-        sql = """SELECT d.text FROM documents d JOIN sources s ON d.source = s.id
+        """A document's whole text, as all offsets count in it; None when it is not stored.
+
+        Raises:
+            SourceError: It is damaged.
+        """
+        sql = """SELECT d.id FROM documents d JOIN sources s ON d.source = s.id
                  WHERE s.name = ? AND d.name = ?"""
-        return next((text for (text,) in self._rows(sql, (source, document))), None)
+        for (number,) in self._rows(sql, (source, document)):
+            return str(self._sound(number).text)
+        return None
+
+
+def _milliseconds() -> int:
+    """Where counting begins: what a store that was deleted has told readers never comes again."""
+    return time.time_ns() // 1_000_000

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
+import sqlite3
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,19 +28,35 @@ from agent_knowledge.errors import SourceError
 from agent_knowledge.sources.store import StoredSource
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from agent_knowledge.types import Matrix
 
 FOLDER = "chroma"
 _BATCH = 1000
+_ROUNDING = 1e-3
+"""How far from 1 a length is that rounding, to half precision too, explains."""
 _COSINE: Any = {"hnsw": {"space": "cosine"}}
 _spelling = itertools.count()
+
+
+class VectorsLostError(SourceError):
+    """Chroma cannot give back what it was given, as after a run that was killed within its write.
+
+    Nothing is lost by beginning its folder anew: snapshots hold the vectors that are searched.
+    """
 
 
 class VectorStore:
     """The Chroma folder of a store; opened by the indexer alone."""
 
     def __init__(self, folder: Path) -> None:
-        """Open it, creating it when there is none."""
+        """Open it, creating it when there is none.
+
+        Raises:
+            VectorsLostError: Its database is damaged.
+        """
+        _check_database(folder)
         path = _own_spelling(folder / FOLDER)
         settings = Settings(anonymized_telemetry=False)
         # Its declared type lacks `close`.
@@ -56,17 +74,21 @@ class VectorStore:
         return set(collection.get(include=[])["ids"])
 
     def vectors(self, source: StoredSource, keys: Sequence[str]) -> Matrix:
-        """Read vectors, one row per key, in the order of `keys`; all must be there."""
+        """Read vectors, one row per key, in the order of `keys`; NaN where there is none."""
         rows: dict[str, Any] = {}
         collection = self._collection(source)
         for i in range(0, len(keys), _BATCH):
             found = collection.get(ids=list(keys[i : i + _BATCH]), include=["embeddings"])
             rows.update(zip(found["ids"], cast("Any", found["embeddings"]), strict=True))
-        return np.array([rows[key] for key in keys], dtype=np.float32)
+        none = np.full_like(next(iter(rows.values()), np.zeros(1)), np.nan)
+        return np.array([rows.get(key, none) for key in keys], dtype=np.float32)
 
     def put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
         """Write vectors; writing one twice changes nothing."""
-        self._collection(source, create=True).upsert(ids=list(keys), embeddings=vectors)
+        collection = self._collection(source, create=True)
+        for i in range(0, len(keys), _BATCH):
+            batch = slice(i, i + _BATCH)
+            collection.upsert(ids=list(keys[batch]), embeddings=vectors[batch])
 
     def remove(self, source: StoredSource, keys: Iterable[str]) -> None:
         """Forget vectors."""
@@ -97,21 +119,58 @@ class VectorStore:
         return collection
 
 
+def clear(folder: Path) -> None:
+    """Remove Chroma's folder; whoever had it open has closed it."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+
+
+def are_sound(vectors: Matrix) -> NDArray[np.bool_]:
+    """Which rows are vectors of length 1, as every embedder makes them.
+
+    Numbers that a damaged file gives are hardly of that length, zeros and NaN never.
+    """
+    return np.abs(np.linalg.norm(vectors, axis=1) - 1) < _ROUNDING
+
+
+def not_kept(folder: Path, why: object = "they are not what was written") -> str:
+    """The message of vectors that Chroma cannot give back."""
+    return (
+        f"the vectors in {str(folder / FOLDER)!r} cannot be used ({why}); searches need none of "
+        "them. If that persists, delete that folder and run: agent-knowledge index, which makes "
+        "them anew"
+    )
+
+
 @contextmanager
 def explained(folder: Path) -> Generator[None]:
     """Turn Chroma's errors into ours.
 
     Raises:
-        SourceError: Says what to do; the vectors can always be made anew.
+        VectorsLostError: Says what to do; the vectors can always be made anew.
     """
     try:
         yield
     except ChromaError as error:
-        msg = (
-            f"the vectors in {str(folder / FOLDER)!r} cannot be used ({error}); delete that "
-            "folder and run: agent-knowledge index"
-        )
-        raise SourceError(msg) from error
+        raise VectorsLostError(not_kept(folder, error)) from error
+    except BaseException as error:
+        # How Chroma's core, which is written in Rust, ends on files that it does not expect.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise VectorsLostError(not_kept(folder, error)) from error
+
+
+def _check_database(folder: Path) -> None:
+    """Look through Chroma's database first: on a damaged one its core ends the whole process."""
+    file = folder / FOLDER / "chroma.sqlite3"
+    if not file.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(file)) as opened:
+            (found,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the message itself may be garbled
+        raise VectorsLostError(not_kept(folder, error)) from error
+    if found != "ok":
+        raise VectorsLostError(not_kept(folder, found))
 
 
 def _collection_name(source: StoredSource) -> str:

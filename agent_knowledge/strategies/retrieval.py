@@ -13,6 +13,9 @@ from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import Passage, Plan
 
+_SEARCHES = 3
+"""Times that a task is searched for at most: a hit is lost only to an index run that ends between
+the search and the reading, which it hardly does twice."""
 _FOUND_FIRST = 2
 """Best passages whose text is followed to what it names, for a task of several look-ups."""
 
@@ -36,9 +39,7 @@ def retrieve(
     failed: list[str] = []
     chosen = [results[name] for name in plan.sources if name in results]
     if chosen and shelf.index is not None:
-        twice = plan.multi_hop
-        hits = _look_twice(plan, chosen, shelf.index, shelf.embedder) if twice else fuse(chosen)
-        found.append(shelf.index.passages(hits[: plan.k]))
+        found.append(_read(plan, chosen, shelf.index, shelf.embedder))
     for name in plan.sources:
         if name in results:
             continue
@@ -49,6 +50,21 @@ def retrieve(
     if failed and not found:
         raise SourceError("; ".join(failed))
     return _take_turns(found)[: plan.k], tuple(failed)
+
+
+def _read(
+    plan: Plan, chosen: Sequence[SearchResult], index: PassageIndex, embedder: Embedder
+) -> tuple[Passage, ...]:
+    """Read the best; what was indexed anew since the search is searched once more."""
+    passages: tuple[Passage, ...] = ()
+    for _ in range(_SEARCHES):
+        hits = _look_twice(plan, chosen, index, embedder) if plan.multi_hop else fuse(chosen)
+        passages = index.passages(hits[: plan.k])
+        if len(passages) == len(hits[: plan.k]):
+            break
+        query, names = chosen[0].query, [result.source for result in chosen]
+        chosen = list(index.search([query], names, CANDIDATES)[0].values())
+    return passages
 
 
 def _look_twice(

@@ -241,10 +241,14 @@ def test_a_re_index_that_was_killed_leaves_the_old_state_searchable(tmp_path: Pa
     assert sorted(d for d, _ in found(tmp_path / "store", "pears")) == ["new", "old"]
 
 
-def test_lost_vectors_are_made_again(tmp_path: Path):
+def test_vectors_that_chroma_lost_are_taken_from_the_snapshot(tmp_path: Path):
     rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
     index(tmp_path / "store", rows)
     shutil.rmtree(tmp_path / "store" / "chroma")
+    report = index(tmp_path / "store", rows)
+    assert (counts(report), report.embedded) == ((0, 0, 1, 0, 0), 0)
+    shutil.rmtree(tmp_path / "store" / "chroma")
+    shutil.rmtree(tmp_path / "store" / "search")
     report = index(tmp_path / "store", rows)
     assert (counts(report), report.embedded) == ((0, 0, 1, 0, 0), 1)
     assert found(tmp_path / "store", "apples") == [("a", "apples")]
@@ -268,20 +272,22 @@ def test_any_name_that_a_configuration_allows_can_be_indexed(tmp_path: Path):
     assert [len(result.hits) for result in found.values()] == [1, 1, 1, 1]
 
 
-def test_damaged_vectors_are_an_error_that_says_what_to_do(tmp_path: Path):
+def test_a_damaged_vector_store_is_begun_anew_and_nothing_is_embedded_again(tmp_path: Path):
     rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
     index(tmp_path / "store", rows)
     (tmp_path / "store" / "chroma" / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
-    with pytest.raises(SourceError, match="delete that folder and run: agent-knowledge index"):
-        index(tmp_path / "store", rows)
     assert found(tmp_path / "store", "apples")  # a search reads none of Chroma's files
+    write(rows, ("a", "apples"), ("b", "bananas"))
+    report = index(tmp_path / "store", rows)
+    assert (counts(report), report.embedded) == ((1, 0, 1, 0, 0), 1)
+    assert found(tmp_path / "store", "bananas")[0] == ("b", "bananas")
 
 
 def test_a_damaged_index_file_is_an_error_that_says_what_to_do(tmp_path: Path):
     rows = write(tmp_path / "rows.jsonl", ("a", "apples"))
     index(tmp_path / "store", rows)
     (tmp_path / "store" / "passages.sqlite3").write_bytes(b"garbage" * 1000)
-    with pytest.raises(SourceError, match="delete its folder and run: agent-knowledge index"):
+    with pytest.raises(SourceError, match=r"is damaged .*delete it, and run: agent-knowledge"):
         found(tmp_path / "store", "apples")
 
 
