@@ -22,6 +22,7 @@ from agent_knowledge.ports import (
     NeedJudge,
     QueryWriter,
     Retriever,
+    Screen,
     TextEncoder,
 )
 from agent_knowledge.router import KnowledgeRouter
@@ -85,6 +86,7 @@ def load_router(
         judge=judge,
         writer=writer,
         evidence=_load_evidence(config, profile, sets),
+        screen=packaged_screen(),
     )
 
 
@@ -125,6 +127,14 @@ def packaged_embedder() -> MiniLM:
     from agent_knowledge.embedding.minilm import MiniLM
 
     return MiniLM()
+
+
+@cache
+def packaged_screen() -> Screen:
+    """The packaged screen; one a process."""
+    from agent_knowledge.screening import Screen as PackagedScreen
+
+    return PackagedScreen()
 
 
 def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> Embedder:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agent_knowledge.assembly import (
     ConfigLike,
@@ -11,6 +12,7 @@ from agent_knowledge.assembly import (
     load_encoder,
     load_example_sets,
     load_set_states,
+    packaged_screen,
     read_config,
     require_served_store,
 )
@@ -18,7 +20,10 @@ from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.history import History
 from agent_knowledge.ports import Embedder
-from agent_knowledge.sources.indexing import Indexer, IndexReport
+from agent_knowledge.sources.indexing import Indexer, IndexReport, Screening
+
+if TYPE_CHECKING:
+    from agent_knowledge.examples.sets import StoredExamples
 
 Progress = Callable[[str, int, int], None]
 """Told a source's name, how many of its passages are embedded, and of how many."""
@@ -32,6 +37,7 @@ class IndexSummary:
         reports: One per source that could be read.
         errors: Why a source could not be indexed; what was indexed of it before is kept.
         examples: Number of examples per set that is now embedded.
+        suspicious: Per set with examples that speak to a model, how many do.
         set_errors: Why a set could not be read or embedded.
     """
 
@@ -39,6 +45,7 @@ class IndexSummary:
     errors: Mapping[str, str]
     examples: Mapping[str, int]
     set_errors: Mapping[str, str]
+    suspicious: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def complete(self) -> bool:
@@ -91,24 +98,49 @@ def index_sources(
                 try:
                     path = config.resolve(given, f"sources.{name}.path")
                     report = indexer.index(
-                        name, path, rebuild=rebuild, progress=_of(name, progress)
+                        name,
+                        path,
+                        rebuild=rebuild,
+                        progress=_of(name, progress),
+                        screening=_screening(config, name),
                     )
                 except AgentKnowledgeError as error:
                     errors[name] = str(error)
                     continue
                 _note(history, report)
                 reports.append(report)
-    examples, set_errors = _embed_sets(config, () if names else tuple(config.examples), embedder)
+    sets, set_errors = _embed_sets(config, () if names else tuple(config.examples), embedder)
     return IndexSummary(
-        reports=tuple(reports), errors=errors, examples=examples, set_errors=set_errors
+        reports=tuple(reports),
+        errors=errors,
+        examples={name: len(held.examples) for name, held in sets.items()},
+        set_errors=set_errors,
+        suspicious=_suspicious(config, sets),
     )
+
+
+def _screening(config: KnowledgeConfig, source: str) -> Screening | None:
+    policy = config.sources[source].screen
+    if policy == "allow":
+        return None
+    return Screening(screen=packaged_screen(), cleaned=policy == "drop")
+
+
+def _suspicious(config: KnowledgeConfig, sets: Mapping[str, StoredExamples]) -> dict[str, int]:
+    """How many examples of each screened set speak to a model; sets without any are left out."""
+    counts: dict[str, int] = {}
+    for name, held in sets.items():
+        if config.examples[name].screen != "allow":
+            verdicts = packaged_screen().screen([e.input + "\n" + e.output for e in held.examples])
+            counts[name] = sum(verdict.suspicious for verdict in verdicts)
+    return {name: count for name, count in counts.items() if count}
 
 
 def _embed_sets(
     config: KnowledgeConfig, names: Sequence[str], embedder: Embedder
-) -> tuple[dict[str, int], dict[str, str]]:
-    """Embed example sets; how many examples each has, and why one could not be read."""
-    examples: dict[str, int] = {}
+) -> tuple[dict[str, StoredExamples], dict[str, str]]:
+    """Embed example sets: those that could be read, and why others could not."""
+    examples: dict[str, StoredExamples] = {}
     errors: dict[str, str] = {}
     for name in names:
         try:
@@ -117,7 +149,7 @@ def _embed_sets(
         except AgentKnowledgeError as error:
             errors[name] = str(error)
         else:
-            examples[name] = len(made[name].examples)
+            examples[name] = made[name]
     return examples, errors
 
 

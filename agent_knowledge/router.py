@@ -32,6 +32,7 @@ from agent_knowledge.ports import (
     PassageIndex,
     QueryWriter,
     Retriever,
+    Screen,
     StoredDocuments,
     TextEncoder,
 )
@@ -40,6 +41,7 @@ from agent_knowledge.signals.fits import Weights, load_weights
 from agent_knowledge.signals.form import SetForm
 from agent_knowledge.signals.pattern import PatternMatcher
 from agent_knowledge.signals.reader import SignalReader
+from agent_knowledge.strategies.admission import Screener
 from agent_knowledge.strategies.few_shot import ExampleChooser, nearest_view
 from agent_knowledge.strategies.forms import forms_of
 from agent_knowledge.strategies.gather import gather
@@ -76,6 +78,7 @@ class KnowledgeRouter:
         judge: NeedJudge | None = None,
         writer: QueryWriter | None = None,
         evidence: Evidence | None = None,
+        screen: Screen | None = None,
     ) -> None:
         """Put a router together.
 
@@ -94,6 +97,8 @@ class KnowledgeRouter:
             writer: Who writes what a turn of a conversation asks; needed where the policy has
                 `query_rewrite: model`, and asked nowhere else.
             evidence: What is on record about the agent's fine-tuned endpoint; default: nothing.
+            screen: Who tells what of the knowledge speaks to a model; default: nobody, whatever the
+                sources' `screen` says.
 
         Raises:
             ConfigError: Something that the agent names is not given, or a template asks for the
@@ -118,6 +123,7 @@ class KnowledgeRouter:
             external=retrievers or {},
             examples={name: ExampleChooser.of(held) for name, held in own.items()},
             forms=forms_of(agent, own),
+            screener=_screener(agent, screen),
         )
         weights = weights or load_weights(embedder.name)
         reads, known = encoder or _as_encoder(embedder), states or {}
@@ -318,6 +324,12 @@ class KnowledgeRouter:
             reading = replace(readings[place], signals=signals)
             decisions[place] = _decided(reading, self.agent, record)
         return decisions
+
+
+def _screener(agent: AgentProfile, screen: Screen | None) -> Screener | None:
+    policies = {name: spec.screen for name, spec in agent.sources.items()}
+    policies |= {name: spec.screen for name, spec in agent.examples.items()}
+    return Screener(screen, policies) if screen else None
 
 
 def _as_encoder(embedder: Embedder) -> TextEncoder:

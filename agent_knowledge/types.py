@@ -153,6 +153,9 @@ class Passage:
         document_hash: Hash of the stored document's content, when known: another one means that
             the document changed since.
         lines: The stored document's lines that it begins and ends on, from 1, when known.
+        suspicious: Kinds of what in it speaks to the model that reads it, each once; see
+            `SuspiciousSpan`. Told of passages that are handed over; none of a source that is not
+            screened.
     """
 
     source: str
@@ -166,6 +169,7 @@ class Passage:
     date: str | None = None
     document_hash: str | None = None
     lines: tuple[int, int] | None = None
+    suspicious: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

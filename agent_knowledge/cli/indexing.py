@@ -67,11 +67,15 @@ def summary_row(summary: IndexSummary) -> dict[str, Any]:
     sources: list[dict[str, Any]] = []
     for report in summary.reports:
         failed = [{"document": where, "reason": why} for where, why in report.failed]
+        suspicious = [{"document": where, "found": told} for where, told in report.suspicious]
         elapsed_s = round(report.elapsed_s, 3)
-        sources.append(asdict(report) | {"failed": failed, "elapsed_s": elapsed_s})
+        sources.append(
+            asdict(report) | {"failed": failed, "suspicious": suspicious, "elapsed_s": elapsed_s}
+        )
     sources += [{"source": name, "error": why} for name, why in summary.errors.items()]
     examples: list[dict[str, Any]] = [
-        {"set": name, "examples": count} for name, count in summary.examples.items()
+        {"set": name, "examples": count, "suspicious": summary.suspicious.get(name, 0)}
+        for name, count in summary.examples.items()
     ]
     examples += [{"set": name, "error": why} for name, why in summary.set_errors.items()]
     return {"sources": sources, "examples": examples}
@@ -86,8 +90,11 @@ def _sentences(row: dict[str, Any]) -> str:
         size = f"{source['passages']} passages, {source['elapsed_s']:.1f} s"
         lines.append(f"{source['source']}: {counts}; {size}")
         lines += [f"  failed: {f['document']}: {f['reason']}" for f in source["failed"]]
-    read = [made for made in row["examples"] if "error" not in made]
-    lines += [f"{made['set']}: {made['examples']} examples" for made in read]
+        lines += [f"  suspicious: {s['document']}: {s['found']}" for s in source["suspicious"]]
+    for made in (made for made in row["examples"] if "error" not in made):
+        lines.append(f"{made['set']}: {made['examples']} examples")
+        if made["suspicious"]:
+            lines.append(f"  suspicious: {made['suspicious']} of them speak to a model")
     return "\n".join(lines) or ("" if row["sources"] or row["examples"] else "nothing to index")
 
 

@@ -34,6 +34,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,6
 """A resource's name: it becomes part of file and collection names."""
 Text = Annotated[str, StringConstraints(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+ScreenPolicy = Literal["allow", "flag", "drop"]
+"""What follows when text speaks to the model that will read it: nothing; it is told, to the model
+too; or it is left out."""
 
 
 class _Section(BaseModel):
@@ -86,12 +89,18 @@ class ModelsConfig(_Section):
 
 
 class SourceConfig(_Section):
-    """One source of documents: a path (file, folder or glob), or an external retriever."""
+    """One source of documents: a path (file, folder or glob), or an external retriever.
+
+    Attributes:
+        changes: How often its facts change.
+        screen: What follows when a passage of it speaks to a model.
+    """
 
     path: Text | None = None
     external: bool = False
     description: str = ""
     changes: Literal["never", "yearly", "monthly", "weekly", "daily", "hourly"] | None = None
+    screen: ScreenPolicy = "flag"
 
 
 class ExampleSetConfig(_Section):
@@ -106,6 +115,7 @@ class ExampleSetConfig(_Section):
         order: Where the nearest example stands: `best_last`, next to the task, or `best_first`.
         template: A Markdown file that says how a task of this set is put to the model.
         output_schema: A JSON schema file; an answer by this set must be JSON that satisfies it.
+        screen: What follows when an example speaks to a model; a flagged one is told by `index`.
     """
 
     file: Text
@@ -116,6 +126,7 @@ class ExampleSetConfig(_Section):
     order: Literal["best_last", "best_first"] = "best_last"
     template: Text | None = None
     output_schema: Text | None = None
+    screen: ScreenPolicy = "flag"
 
 
 class TrainingConfig(_Section):

@@ -3,58 +3,47 @@
 Each token sees eleven neighbours on either side, and what its window says on average: an
 instruction may be plain by its words, or by standing where nothing else asks for anything. The
 token vectors are those of MiniLM's first layer, reduced; all of it is fitted by
-`tools.train.screen`. On numpy alone it reads a passage in well under a millisecond, where
-MiniLM's layers would take thirty.
+`tools.train.screen`. It reads a passage in well under a millisecond, where MiniLM's layers would
+take thirty.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
+import onnxruntime
+
+from agent_knowledge.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
-WEIGHTS = "screen.npz"
+WEIGHTS = "screen.onnx"
 FACTS = "screen.json"
 """Where the weights come from, their threshold, and the figures of kinds left out of the fit."""
-DILATIONS = (1, 2, 4)
-"""Of the three convolutions."""
-
-Floats = NDArray["np.float32"] if TYPE_CHECKING else object
+PIECES, TOKENS_OUTPUT, KINDS_OUTPUT = "pieces", "tokens_logits", "kinds_logits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Network:
-    """The fitted weights.
+    """The fitted network.
 
     Attributes:
-        table: Vector of each word piece, shape (pieces, width), in steps of `scale`.
-        scale: Per dimension, shape (width,).
-        convolutions: Weights (taps, in, out) and bias (out,) of each.
-        context: Weights (width, width) and bias for the mean of a window.
-        hidden: Weights (3 * width, width) and bias of what the heads read.
-        token: Weights (width,) and bias of a token's logit.
-        kind: Weights (width, kinds) and bias of the kinds' logits.
-        kinds: Their names.
+        session: Its graph.
+        kinds: Names of the kinds.
         slope: From a text's logit to its calibrated one.
         offset: The same.
         threshold: A text is suspicious when its calibrated probability reaches this.
     """
 
-    table: NDArray[np.int8]
-    scale: Floats
-    convolutions: tuple[tuple[Floats, Floats], ...]
-    context: tuple[Floats, Floats]
-    hidden: tuple[Floats, Floats]
-    token: tuple[Floats, float]
-    kind: tuple[Floats, Floats]
+    session: onnxruntime.InferenceSession
     kinds: tuple[str, ...]
     slope: float
     offset: float
@@ -62,36 +51,37 @@ class Network:
 
     @classmethod
     def load(cls) -> Network:
-        """Read the packaged weights."""
+        """Read the packaged network.
+
+        Raises:
+            ConfigError: It is not there or not whole.
+        """
         folder = resources.files("agent_knowledge.data")
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        with (folder / WEIGHTS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return cls.of(dict(arrays), facts)
+        try:
+            facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+            return cls.of((folder / WEIGHTS).read_bytes(), facts)
+        except (OSError, ValueError, KeyError) as error:
+            msg = f"screen: cannot read {WEIGHTS} ({error}); reinstall langchain-agent-knowledge"
+            raise ConfigError(msg) from error
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[np.generic]], facts: Mapping[str, object]) -> Network:
-        """Put weights together, as `tools.train.screen` writes them."""
-
-        def pair(name: str) -> tuple[Floats, Floats]:
-            weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
-            return weight.astype(np.float32), bias.astype(np.float32)
-
-        token, token_bias = pair("token")
+    def of(cls, graph: bytes, facts: Mapping[str, Any]) -> Network:
+        """Open a graph, with what `tools.train.screen` found of it."""
+        options = cast("Any", onnxruntime.SessionOptions())
+        # One thread: a passage is too little work to be shared out.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
         return cls(
-            table=arrays["table"].astype(np.int8),
-            scale=arrays["scale"].astype(np.float32),
-            convolutions=tuple(pair(f"convolution{place}") for place in range(len(DILATIONS))),
-            context=pair("context"),
-            hidden=pair("hidden"),
-            token=(token, float(token_bias)),
-            kind=pair("kind"),
-            kinds=tuple(str(name) for name in _list(facts["kinds"])),
-            slope=_number(facts["slope"]),
-            offset=_number(facts["offset"]),
-            threshold=_number(facts["threshold"]),
+            session=onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            ),
+            kinds=tuple(facts["kinds"]),
+            slope=float(facts["slope"]),
+            offset=float(facts["offset"]),
+            threshold=float(facts["threshold"]),
         )
 
-    def read(self, pieces: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def read(self, pieces: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Read one window.
 
         Args:
@@ -100,36 +90,9 @@ class Network:
         Returns:
             Logit of each token, shape (tokens,), and logits of the kinds, shape (tokens, kinds).
         """
-        vectors = self.table[pieces].astype(np.float32) * self.scale
-        near = _convolved(vectors, self.convolutions[0], DILATIONS[0])
-        wider = _convolved(near, self.convolutions[1], DILATIONS[1])
-        widest = _convolved(wider, self.convolutions[2], DILATIONS[2]) + near
-        weight, bias = self.context
-        window = np.broadcast_to(widest.mean(axis=0) @ weight + bias, widest.shape)
-        weight, bias = self.hidden
-        read = np.concatenate([widest, wider, window], axis=1) @ weight + bias
-        np.maximum(read, 0, out=read)
-        return read @ self.token[0] + self.token[1], read @ self.kind[0] + self.kind[1]
+        read = self.session.run([TOKENS_OUTPUT, KINDS_OUTPUT], {PIECES: pieces})
+        return cast("tuple[NDArray[np.float32], NDArray[np.float32]]", tuple(read))
 
     def probability(self, logit: float) -> float:
         """The calibrated probability that a text of this logit speaks to a model, 0..1."""
-        return float(1 / (1 + np.exp(-(self.slope * logit + self.offset))))
-
-
-def _convolved(rows: Floats, layer: tuple[Floats, Floats], dilation: int) -> Floats:
-    """A convolution over rows, as long as they are, with zeros around them, then what is above 0."""
-    weight, bias = layer
-    reach = len(weight) // 2 * dilation
-    padded = np.pad(rows, ((reach, reach), (0, 0)))
-    out = np.broadcast_to(bias, (len(rows), len(bias))).copy()
-    for tap, through in enumerate(weight):
-        out += padded[tap * dilation : tap * dilation + len(rows)] @ through
-    return np.maximum(out, 0, out=out)
-
-
-def _list(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, self.slope * logit + self.offset))))

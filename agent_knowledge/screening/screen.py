@@ -112,7 +112,8 @@ def _smoothed(tokens: Vector) -> Vector:
     """The mean of each token and its neighbours; at the ends of those that there are."""
     if len(tokens) <= SMOOTHED:
         return tokens
-    return np.convolve(np.pad(tokens, SMOOTHED // 2, mode="edge"), np.ones(SMOOTHED) / SMOOTHED, "valid")
+    edges = np.pad(tokens, SMOOTHED // 2, mode="edge")
+    return np.convolve(edges, np.full(SMOOTHED, 1 / SMOOTHED, dtype=np.float32), "valid")
 
 
 def _runs(smoothed: Vector, best: float) -> Iterator[tuple[int, int]]:
@@ -128,5 +129,5 @@ def _apart(spans: Sequence[SuspiciousSpan]) -> Iterator[SuspiciousSpan]:
     end = -1
     for span in spans:
         if span.end > end:
-            yield SuspiciousSpan(max(span.start, end), span.end, span.kind) if end > span.start else span
+            yield SuspiciousSpan(max(span.start, end), span.end, span.kind)
             end = span.end

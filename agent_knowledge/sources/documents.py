@@ -49,6 +49,7 @@ class Document:
             is a change.
         where: The file, with the line or row where there is one, as a person would look it up.
         row: It is a row of a table, kept whole when it is short.
+        cleaned: Passages that speak to a model are not indexed; another index than with them.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     where: str = ""
     row: bool = False
+    cleaned: bool = False
 
     @property
     def keywords(self) -> str:
@@ -77,6 +79,7 @@ class Document:
     def content_hash(self) -> str:
         """Sha256 of all that a re-index compares; when a file was written is no part of it."""
         content = [FORMAT, self.title, self.uri, self.text, self.date, dict(self.metadata)]
+        content += ["cleaned"] if self.cleaned else []
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

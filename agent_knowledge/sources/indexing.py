@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -22,7 +22,7 @@ import numpy as np
 from chromadb.errors import InvalidArgumentError, InvalidDimensionException
 
 from agent_knowledge.errors import ConfigError, SourceError, nearest
-from agent_knowledge.ports import Embedder
+from agent_knowledge.ports import Embedder, Screen
 from agent_knowledge.records import digest
 from agent_knowledge.sources import snapshot
 from agent_knowledge.sources.documents import Document, Failure
@@ -30,7 +30,7 @@ from agent_knowledge.sources.layout import check_embedding, clear_searches
 from agent_knowledge.sources.lock import writing
 from agent_knowledge.sources.manifest import UnsoundError
 from agent_knowledge.sources.reading import read_source
-from agent_knowledge.sources.splitting import split
+from agent_knowledge.sources.splitting import Span, split
 from agent_knowledge.sources.store import PassageStore, StoredDocument, StoredSource
 from agent_knowledge.sources.vectors import (
     VectorsLostError,
@@ -67,6 +67,8 @@ class IndexReport:
         passages: How many passages the source now holds.
         embedded: How many windows of them (one or a few each) had to be embedded in this run.
         mended: What was found damaged and made anew, in a sentence each.
+        suspicious: Documents read in this run that have passages which speak to a model, each with
+            what was found: flagged, or left out where the source is cleaned.
         elapsed_s: Seconds it took.
     """
 
@@ -81,6 +83,20 @@ class IndexReport:
     embedded: int
     elapsed_s: float
     mended: tuple[str, ...] = ()
+    suspicious: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """How a source is screened.
+
+    Attributes:
+        screen: Who tells what speaks to a model.
+        cleaned: Such passages are left out of the index; else they are told.
+    """
+
+    screen: Screen
+    cleaned: bool = False
 
 
 @dataclass(slots=True)
@@ -92,6 +108,7 @@ class _Tally:
     embedded: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
     mended: list[str] = field(default_factory=list[str])
+    suspicious: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     @property
     def changed(self) -> bool:
@@ -111,6 +128,7 @@ class Indexer:
         self._folder = folder
         self._embedder = embedder
         self._open = ExitStack()
+        self._screening: Screening | None = None
 
     def __enter__(self) -> Self:
         """Take the lock and open the store.
@@ -157,6 +175,7 @@ class Indexer:
         *,
         rebuild: bool = False,
         progress: Progress | None = None,
+        screening: Screening | None = None,
     ) -> IndexReport:
         """Bring a source's index up to date.
 
@@ -165,12 +184,14 @@ class Indexer:
             path: File, folder or glob that it is read from.
             rebuild: Start anew, whatever embedding built the index that exists.
             progress: Told after each batch of embeddings.
+            screening: How what is new is screened; None for not at all.
 
         Raises:
             SourceError: Nothing can be read; the index that exists is left as it is.
             ConfigError: The index was built with another embedding.
         """
         started = time.perf_counter()
+        self._screening = screening
         old = self._store.sources().get(name)
         if old and not rebuild:
             check_embedding(old, self._embedder.name)
@@ -195,6 +216,7 @@ class Indexer:
             embedded=tally.embedded,
             elapsed_s=time.perf_counter() - started,
             mended=tuple(tally.mended),
+            suspicious=tuple(tally.suspicious),
         )
 
     def remove(self, name: str) -> int:
@@ -326,6 +348,8 @@ class Indexer:
     def _put(
         self, source: StoredSource, document: Document, old: StoredDocument | None, tally: _Tally
     ) -> None:
+        if self._screening and self._screening.cleaned:
+            document = replace(document, cleaned=True)
         if old and old.hash == document.content_hash:
             tally.unchanged += 1
             return
@@ -334,7 +358,11 @@ class Indexer:
             tally.updated += 1
         else:
             tally.added += 1
-        self._store.add_document(source, document, split(document))
+        spans = split(document)
+        if self._screening:
+            spans, told = _screened(document, spans, self._screening)
+            tally.suspicious += [(document.where or document.id, told)] if told else []
+        self._store.add_document(source, document, spans)
 
     def _embed(self, source: StoredSource, missing: set[str], progress: Progress) -> None:
         if not missing:
@@ -361,6 +389,26 @@ class Indexer:
                 if key in left:
                     left.discard(key)
                     yield key, text
+
+
+def _screened(
+    document: Document, spans: Sequence[Span], screening: Screening
+) -> tuple[list[Span], str]:
+    """The passages that are indexed, and what is told of the others."""
+    texts = [f"{span.title}\n{document.text[span.start : span.end]}" for span in spans]
+    verdicts = screening.screen.screen(texts)
+    found = [verdict for verdict in verdicts if verdict.suspicious]
+    if not found:
+        return list(spans), ""
+    kinds = ", ".join(dict.fromkeys(span.kind for one in found for span in one.spans))
+    what = "left out" if screening.cleaned else "flagged"
+    told = f"{len(found)} of {len(spans)} passages {what}: they speak to a model ({kinds})"
+    kept = [
+        span
+        for span, verdict in zip(spans, verdicts, strict=True)
+        if not (screening.cleaned and verdict.suspicious)
+    ]
+    return kept, told
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -7,15 +7,18 @@ places while others have something to say: who writes five pages on one question
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from agent_knowledge.config import ScreenPolicy
 from agent_knowledge.ports import Screen
-from agent_knowledge.types import Passage, Screened
+from agent_knowledge.types import Example, Passage, Screened
+
+_T = TypeVar("_T")
 
 LOOKED_AT = 4
 """Times `k` passages are looked at, best first, to fill `k` places."""
@@ -38,6 +41,18 @@ class Screener:
         """What follows for a source."""
         return self._policies.get(source, "flag")
 
+    def examples(self, name: str, chosen: Sequence[Example]) -> Admitted[Example]:
+        """Those of a set's chosen examples that may be shown."""
+        if self.policy(name) != "drop":
+            return Admitted(items=tuple(chosen))
+        verdicts = [self._screened(f"{one.input}\n{one.output}") for one in chosen]
+        kept = tuple(
+            one for one, found in zip(chosen, verdicts, strict=True) if not found.suspicious
+        )
+        lost = len(chosen) - len(kept)
+        told = f"{name}: {lost} examples left out, they speak to a model"
+        return Admitted(items=kept, left_out=(told,) if lost else ())
+
     def screened(self, passage: Passage) -> Screened | None:
         """The verdict on a passage, its title with it; None where its source is not screened."""
         if self.policy(passage.source) == "allow":
@@ -46,10 +61,10 @@ class Screener:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
+class Admitted(Generic[_T]):
     """What is shown, best first, and what is not shown and should be told of, a line each."""
 
-    passages: tuple[Passage, ...]
+    items: tuple[_T, ...]
     left_out: tuple[str, ...] = ()
 
 
@@ -75,7 +90,7 @@ class _Places:
             self.taken[key] = self.taken.get(key, 0) + 1
 
 
-def admit(found: Sequence[Passage], k: int, screener: Screener | None) -> Admitted:
+def admit(found: Sequence[Passage], k: int, screener: Screener | None) -> Admitted[Passage]:
     """Choose up to `k` passages.
 
     Args:
@@ -93,28 +108,27 @@ def admit(found: Sequence[Passage], k: int, screener: Screener | None) -> Admitt
         if len(kept) == k:
             break
         verdict = screener.screened(passage) if screener else None
-        if verdict and verdict.suspicious:
-            if screener and screener.policy(passage.source) == "drop":
-                left_out.append(_told(passage, verdict))
-                continue
-            passage = replace(passage, suspicious=_within(passage, verdict))
-        checked[rank] = passage
+        dropped = screener is not None and screener.policy(passage.source) == "drop"
+        if verdict and verdict.suspicious and dropped:
+            left_out.append(_told(passage, verdict))
+            continue
+        checked[rank] = replace(passage, suspicious=_kinds(verdict)) if verdict else passage
         if places.free(passage):
             places.take(passage)
             kept.append(rank)
         else:
             waiting.append(rank)
     ranks = sorted([*kept, *waiting[: k - len(kept)]])
-    return Admitted(passages=tuple(checked[rank] for rank in ranks), left_out=tuple(left_out))
+    return Admitted(items=tuple(checked[rank] for rank in ranks), left_out=tuple(left_out))
 
 
-def _within(passage: Passage, verdict: Screened) -> tuple[str, ...]:
+def _kinds(verdict: Screened) -> tuple[str, ...]:
     """The kinds of what was found, each once."""
     return tuple(dict.fromkeys(span.kind for span in verdict.spans))
 
 
 def _told(passage: Passage, verdict: Screened) -> str:
-    kinds = ", ".join(_within(passage, verdict))
+    kinds = ", ".join(_kinds(verdict))
     return f"{passage.source}: {passage.document}: left out, its text speaks to a model ({kinds})"
 
 
@@ -128,8 +142,3 @@ def _origin(passage: Passage) -> tuple[str, ...]:
     if address.netloc:
         return "host", address.netloc
     return "folder", passage.source, str(PurePosixPath(address.path).parent)
-
-
-def kinds_of(passages: Iterable[Passage]) -> tuple[str, ...]:
-    """What was flagged in passages, each kind once."""
-    return tuple(dict.fromkeys(kind for passage in passages for kind in passage.suspicious))

@@ -11,6 +11,7 @@ from agent_knowledge.context import (
     GAP_RULE,
     NO_CITE_RULE,
     PASSAGE_RULE,
+    SUSPICIOUS_RULE,
     render_prompt,
     render_samples,
 )
@@ -60,6 +61,9 @@ def gather(
         chooser, selection = shelf.examples[plan.examples], agent.examples[plan.examples].selection
         view = nearest_view(chooser.held, reading.views)
         examples = chooser.choose(view, plan.k_examples, text, selection)
+        if shelf.screener:
+            shown = shelf.screener.examples(plan.examples, examples)
+            examples, failed = shown.items, (*failed, *shown.left_out)
     budget, frame = agent.policy.context_tokens, _frame_tokens(form)
     fitted = fit(passages, examples, budget, frame, all_passages=all_passages)
     rules = _rules(decision, fitted.passages, fitted.examples, form)
@@ -98,6 +102,8 @@ def _rules(
     if passages:
         rules.append(PASSAGE_RULE)
         rules.append(NO_CITE_RULE if decision.plan.citations == "never" else CITE_RULE)
+        if any(passage.suspicious for passage in passages):
+            rules.append(SUSPICIOUS_RULE)
     nothing_found = decision.plan.sources and not passages  # as an external source may
     if decision.gap or nothing_found:
         rules.append(GAP_RULE)

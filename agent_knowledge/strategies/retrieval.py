@@ -10,6 +10,7 @@ from agent_knowledge.errors import SourceError
 from agent_knowledge.ports import Embedder, PassageIndex, Retriever
 from agent_knowledge.search import CANDIDATES, Hit, Hits, Query, SearchResult
 from agent_knowledge.sources.fusion import fuse
+from agent_knowledge.strategies.admission import LOOKED_AT, admit
 from agent_knowledge.strategies.shelf import Shelf
 from agent_knowledge.types import Passage, Plan
 
@@ -23,14 +24,15 @@ _FOUND_FIRST = 2
 def retrieve(
     plan: Plan, results: Mapping[str, SearchResult], shelf: Shelf
 ) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
-    """Collect up to `plan.k` passages.
+    """Collect up to `plan.k` passages that may be shown.
 
     The searches that measured coverage have found the candidates already; they are fused together,
     so that the best passage of any source comes first. External sources keep their own order and
     take turns with them.
 
     Returns:
-        The passages, and one line for each external source that failed.
+        The passages, and one line for each external source that failed and each passage that was
+        left out for what it says to a model.
 
     Raises:
         SourceError: Every source of the plan failed.
@@ -49,7 +51,8 @@ def retrieve(
             failed.append(str(error))
     if failed and not found:
         raise SourceError("; ".join(failed))
-    return _take_turns(found)[: plan.k], tuple(failed)
+    admitted = admit(_take_turns(found), plan.k, shelf.screener)
+    return admitted.items, (*failed, *admitted.left_out)
 
 
 def _read(
@@ -59,8 +62,9 @@ def _read(
     passages: tuple[Passage, ...] = ()
     for _ in range(_SEARCHES):
         hits = _look_twice(plan, chosen, index, embedder) if plan.multi_hop else fuse(chosen)
-        passages = index.passages(hits[: plan.k])
-        if len(passages) == len(hits[: plan.k]):
+        hits = hits[: LOOKED_AT * plan.k]
+        passages = index.passages(hits)
+        if len(passages) == len(hits):
             break
         query, names = chosen[0].query, [result.source for result in chosen]
         chosen = list(index.search([query], names, CANDIDATES)[0].values())

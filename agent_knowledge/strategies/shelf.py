@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agent_knowledge.forms import Form
 from agent_knowledge.ports import Embedder, PassageIndex, Retriever
+from agent_knowledge.strategies.admission import Screener
 from agent_knowledge.strategies.few_shot import ExampleChooser
 
 
@@ -20,6 +21,7 @@ class Shelf:
         external: Retrievers of external sources, by name.
         examples: Example sets, each with its chooser, by name.
         forms: How the tasks of each are put.
+        screener: Who says what of it speaks to a model; None where nothing is screened.
     """
 
     embedder: Embedder
@@ -27,3 +29,4 @@ class Shelf:
     external: Mapping[str, Retriever] = field(default_factory=dict[str, Retriever])
     examples: Mapping[str, ExampleChooser] = field(default_factory=dict[str, ExampleChooser])
     forms: Mapping[str, Form] = field(default_factory=dict[str, Form])
+    screener: Screener | None = None

@@ -24,7 +24,7 @@ from agent_knowledge.screening.network import FACTS, WEIGHTS, Network
 from agent_knowledge.screening.screen import Screen
 from tools.data.rows import read_rows
 from tools.train.folds import CACHE
-from tools.train.screen_data import CARRIERS, Material, place
+from tools.train.screen_data import CARRIERS, SEED, Material, place, read_material
 
 _EACH = 400
 """Texts a set."""
@@ -43,14 +43,11 @@ def main() -> None:
     if not args.data.is_dir():
         print(f"{args.data} is not there: give the shared data with --data")
         return
-    from tools.train.screen import SEED, read_material
-
     _, unseen = read_material(args.data)
     sets = judged(unseen, args.data, random.Random(SEED))
     if (CACHE / FACTS).is_file():
         facts = json.loads((CACHE / FACTS).read_text())
-        with np.load(CACHE / WEIGHTS, allow_pickle=False) as arrays:
-            screen = Screen(Network.of(dict(arrays), facts))
+        screen = Screen(Network.of((CACHE / WEIGHTS).read_bytes(), facts))
     else:
         print("no weights of tools.train.screen --left-out: the packaged ones saw all of this")
         screen = Screen()

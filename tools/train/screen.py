@@ -1,4 +1,4 @@
-"""Fits the screen for injected instructions: agent_knowledge/data/screen.npz and screen.json.
+"""Fits the screen for injected instructions: agent_knowledge/data/screen.onnx and screen.json.
 
     python -m tools.train.screen --data ../shared/data --minilm model.safetensors --left-out
     python -m tools.train.screen --data ../shared/data --minilm model.safetensors
@@ -18,7 +18,7 @@ import argparse
 import hashlib
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,16 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
 from safetensors.numpy import load_file  # pyright: ignore[reportMissingImports]
+from sklearn.linear_model import LogisticRegression
 
 from agent_knowledge.screening.network import FACTS, WEIGHTS, Network
 from agent_knowledge.screening.screen import Screen
 from tools.bench.screen import judged, table
-from tools.train import screen_data, screen_net
+from tools.train import screen_data, screen_export, screen_net
 from tools.train.folds import CACHE, PACKAGE
-from tools.train.screen_data import Material
+from tools.train.screen_data import SEED, Material
 from tools.train.text import check_weights
 
-SEED = 20261126
 STEPS = 3_500
 _BATCH = 32
 _RATE = 2e-3
@@ -55,42 +55,28 @@ def main() -> None:
     args = parser.parse_args()
     check_weights(args.minilm)
     torch.set_num_threads(1)
-    seen, unseen = read_material(args.data)
+    seen, unseen = screen_data.read_material(args.data)
     if not args.left_out:
         seen = _joined(seen, unseen)
     stored = load_file(args.minilm)
     vectors = next(stored[name] for name in stored if name.endswith(_VECTORS))
-    arrays = screen_net.arrays_of(fit(seen, vectors, args.steps))
+    graph = screen_export.graph(screen_net.arrays_of(fit(seen, vectors, args.steps)))
+    folder = CACHE if args.left_out else PACKAGE
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WEIGHTS).write_bytes(graph)
     if args.left_out:
-        facts = settle(arrays, unseen, args.data)
-        CACHE.mkdir(parents=True, exist_ok=True)
-        np.savez(CACHE / WEIGHTS, allow_pickle=False, **arrays)
-        (CACHE / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
-        return
-    facts = json.loads((CACHE / FACTS).read_text())
-    np.savez_compressed(PACKAGE / WEIGHTS, allow_pickle=False, **arrays)
-    facts["provenance"] = _provenance(seen, args.steps)
-    (PACKAGE / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
-
-
-def read_material(data: Path) -> tuple[Material, Material]:
-    """What the fit may see, and the kinds and sources that it is judged on."""
-    clean = screen_data.read_clean(data, random.Random(SEED))
-    attacks, other_attacks = screen_data.left_out(screen_data.read_attacks(data))
-    benign, other_benign = screen_data.left_out(screen_data.read_benign())
-    return (
-        Material(clean=[c for c in clean if not c.left_out], attacks=attacks, benign=benign),
-        Material(
-            clean=[c for c in clean if c.left_out], attacks=other_attacks, benign=other_benign
-        ),
-    )
+        facts = settle(graph, unseen, args.data)
+    else:
+        facts = json.loads((CACHE / FACTS).read_text())
+        facts["provenance"] = _provenance(seen, args.steps)
+    (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def fit(material: Material, vectors: NDArray[np.float32], steps: int) -> screen_net.ScreenNet:
     """Fit a network; it is told how far it is every hundred steps."""
     torch.manual_seed(SEED)
     rng, noise = random.Random(SEED), np.random.default_rng(SEED)
-    net = screen_net.ScreenNet(screen_net.reduced(vectors, SEED))
+    net = screen_net.ScreenNet(screen_net.centred(vectors))
     fitted = [parameter for parameter in net.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(fitted, _RATE, weight_decay=1e-2)
     batcher = screen_net.Batcher()
@@ -109,7 +95,7 @@ def fit(material: Material, vectors: NDArray[np.float32], steps: int) -> screen_
     return net.eval()
 
 
-def settle(arrays: Mapping[str, NDArray[Any]], unseen: Material, data: Path) -> dict[str, Any]:
+def settle(graph: bytes, unseen: Material, data: Path) -> dict[str, Any]:
     """Calibrate on half of what was left out, and judge on the other half."""
     facts: dict[str, Any] = {
         "kinds": list(screen_net.KINDS),
@@ -118,7 +104,7 @@ def settle(arrays: Mapping[str, NDArray[Any]], unseen: Material, data: Path) -> 
         "threshold": 0.5,
     }
     sets = judged(unseen, data, random.Random(SEED))
-    screen = Screen(Network.of(arrays, facts))
+    screen = Screen(Network.of(graph, facts))
     scores = {name: _logits(screen, texts) for name, texts in sets.items()}
     clean = np.concatenate([scores[name][::2] for name in sets if name.startswith("clean")])
     attacks = np.concatenate([scores[name][::2] for name in sets if name.startswith("attack")])
@@ -126,7 +112,7 @@ def settle(arrays: Mapping[str, NDArray[Any]], unseen: Material, data: Path) -> 
     logit = facts["slope"] * np.quantile(clean, 1 - _FALSE_ALARMS) + facts["offset"]
     facts["threshold"] = round(float(1 / (1 + np.exp(-logit))), 4)
     others = {name: texts[1::2] for name, texts in sets.items()}
-    facts["left_out"] = table(Screen(Network.of(arrays, facts)), others)
+    facts["left_out"] = table(Screen(Network.of(graph, facts)), others)
     return facts
 
 
@@ -138,8 +124,6 @@ def _logits(screen: Screen, texts: Sequence[str]) -> NDArray[np.float64]:
 
 def _calibration(attacks: NDArray[np.float64], clean: NDArray[np.float64]) -> tuple[float, float]:
     """Platt's line, as if one passage in two held an attack."""
-    from sklearn.linear_model import LogisticRegression
-
     logits = np.concatenate([attacks, clean])[:, None]
     truth = np.repeat([1, 0], [len(attacks), len(clean)])
     model = LogisticRegression(class_weight="balanced").fit(logits, truth)

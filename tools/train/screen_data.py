@@ -13,12 +13,14 @@ import re
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tools.data.documents import CACHE as DOCUMENTS
 from tools.data.rows import read_rows
 from tools.train.prompts_data import own_files, read_shared
 
+SEED = 20261126
 OWN = Path(__file__).parent / "injections"
 """Attacks, harmless look-alikes and clean passages of our own, written by hand; Apache-2.0."""
 AGENTS = Path(__file__).parent / "agents"
@@ -77,59 +79,120 @@ class Material:
     benign: Sequence[Piece]
 
 
+def read_material(data: Path) -> tuple[Material, Material]:
+    """What the fit may see, and the kinds and sources that it is judged on."""
+    clean = read_clean(data, random.Random(SEED))
+    attacks, other_attacks = left_out(read_attacks(data))
+    benign, other_benign = left_out(read_benign())
+    return (
+        Material(clean=[c for c in clean if not c.left_out], attacks=attacks, benign=benign),
+        Material(
+            clean=[c for c in clean if c.left_out], attacks=other_attacks, benign=other_benign
+        ),
+    )
+
+
 def read_clean(data: Path, rng: random.Random) -> list[Clean]:
     """Clean passages of every carrier; those of sets that may only be measured are left out."""
     found: list[Clean] = []
-
-    def add(carrier: str, source: str, texts: Iterable[str], most: int, *, out: bool) -> None:
+    sources = chain(
+        _messages(data), _documents(data), _web(data), _code(rng), _own(), _prompts(data)
+    )
+    for source in sources:
+        texts = [piece for text in source.texts for piece in _pieces(text, source, rng)]
         kept = [text for text in texts if len(text.strip()) >= _SHORTEST]
-        kept = rng.sample(kept, most) if len(kept) > most else kept
-        found.extend(Clean(carrier=carrier, source=source, left_out=out, text=t) for t in kept)
+        kept = rng.sample(kept, source.most) if len(kept) > source.most else kept
+        found += [
+            Clean(carrier=source.carrier, source=source.name, left_out=source.left_out, text=text)
+            for text in kept
+        ]
+    return found
 
-    def cut(texts: Iterable[str]) -> Iterator[str]:
-        return (piece for text in texts for piece in _cut(text, rng))
 
-    for split, out in (("train", False), ("test", True)):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Clean texts of one origin; at most so many passages of them are taken."""
+
+    carrier: str
+    name: str
+    texts: Iterable[str]
+    most: int
+    left_out: bool = False
+    whole: bool = False
+
+
+def _messages(data: Path) -> Iterator[_Source]:
+    for split in ("train", "test"):
         for carrier in ("email", "table"):
             rows = read_rows(data / f"injection/bipia/{carrier}_{split}.jsonl")
-            add(carrier, f"bipia-{split}", cut(row["context"] for row in rows), 700, out=out)
+            texts = [row["context"] for row in rows]
+            out = split == "test"
+            yield _Source(
+                carrier=carrier, name=f"bipia-{split}", texts=texts, most=700, left_out=out
+            )
+
+
+def _documents(data: Path) -> Iterator[_Source]:
     folders = [path for root in (data / "agents", DOCUMENTS, AGENTS) for path in _folders(root)]
     for folder in folders:
-        texts = (f.read_text(errors="replace") for f in _files(folder, ("md", "rst", "txt")))
-        add("docs", folder.name, cut(texts), 250, out=folder.name in _LEFT_OUT_AGENTS)
+        texts = [f.read_text(errors="replace") for f in _files(folder, ("md", "rst", "txt"))]
+        out = folder.name in _LEFT_OUT_AGENTS
+        yield _Source(carrier="docs", name=folder.name, texts=texts, most=250, left_out=out)
     rows = read_rows(data / "retrieval/docs_rag/corpus.jsonl")
-    add("docs", "docs_rag", (row["text"] for row in rows), 250, out=True)
+    texts = [row["text"] for row in rows]
+    yield _Source(carrier="docs", name="docs_rag", texts=texts, most=250, left_out=True, whole=True)
+
+
+def _web(data: Path) -> Iterator[_Source]:
     for name in ("hotpot", "musique"):
         rows = read_rows(data / f"retrieval/{name}/corpus.jsonl")
-        add("web", name, (row["text"] for row in rows), 400, out=False)
+        yield _Source(carrier="web", name=name, texts=[r["text"] for r in rows], most=400)
     turns = read_rows(data / "answerability/mtrag.jsonl")
-    add("web", "mtrag", cut(p["text"] for row in turns for p in row["passages"]), 1500, out=False)
-    rows = read_rows(data / "support/summedits.jsonl")
-    add("web", "summedits", cut(_joined(r["evidence"]) for r in rows[::8]), 500, out=False)
+    found = [passage["text"] for row in turns for passage in row["passages"]]
+    yield _Source(carrier="web", name="mtrag", texts=found, most=1500)
+    rows = read_rows(data / "support/summedits.jsonl")[::8]
+    read = [_joined(row["evidence"]) for row in rows]
+    yield _Source(carrier="web", name="summedits", texts=read, most=500)
     rows = read_rows(data / "support/wice_dev.jsonl")
-    add("web", "wice", cut(_joined(row["evidence"]) for row in rows), 600, out=True)
+    pages = [_joined(row["evidence"]) for row in rows]
+    yield _Source(carrier="web", name="wice", texts=pages, most=600, left_out=True)
     for file in _files(data / "retrieval/chunking_eval/corpora", ("md", "txt")):
-        add("web", file.stem, cut([file.read_text(errors="replace")]), 150, out=True)
+        texts = [file.read_text(errors="replace")]
+        yield _Source(carrier="web", name=file.stem, texts=texts, most=150, left_out=True)
+
+
+def _code(rng: random.Random) -> Iterator[_Source]:
     packages = Path(sysconfig.get_paths()["purelib"])
     for names, out in ((_CODE, False), (_LEFT_OUT_CODE, True)):
         for name in names.split():
             files = _files(packages / name, ("py",))
             some = rng.sample(files, min(60, len(files)))
-            add("code", name, cut(f.read_text(errors="replace") for f in some), 200, out=out)
+            texts = [file.read_text(errors="replace") for file in some]
+            yield _Source(carrier="code", name=name, texts=texts, most=200, left_out=out)
     for ending in _OTHER_CODE:
-        files = _files(packages, (ending,))[:120]
-        for file in files:
+        for file in _files(packages, (ending,))[:120]:
             out = len(file.relative_to(packages).parts[0]) % 2 == 0
-            texts = cut([file.read_text(errors="replace")[:40_000]])
-            add("code", ending, texts, 3, out=out)
+            texts = [file.read_text(errors="replace")[:40_000]]
+            yield _Source(carrier="code", name=ending, texts=texts, most=3, left_out=out)
+
+
+def _own() -> Iterator[_Source]:
     for row in read_rows(OWN / "carriers.jsonl"):
-        add(_carrier(row["family"]), "own", [row["text"]], 1, out=False)
-    prompts = [row["task"] for row in _open(read_shared(data))]
-    add(PROMPT, "need", prompts, 700, out=False)
+        carrier = _carrier(row["family"])
+        yield _Source(carrier=carrier, name="own", texts=[row["text"]], most=1, whole=True)
+
+
+def _prompts(data: Path) -> Iterator[_Source]:
+    texts = [row["task"] for row in _open(read_shared(data))]
+    yield _Source(carrier=PROMPT, name="need", texts=texts, most=700, whole=True)
     for name, file in (("banking77", "train"), ("clinc150", "train_10")):
         rows = read_rows(data / f"intents/{name}/{file}.jsonl")
-        add(PROMPT, name, (row.get("text") or row["input"] for row in rows), 300, out=False)
-    return found
+        texts = [row.get("text") or row["input"] for row in rows]
+        yield _Source(carrier=PROMPT, name=name, texts=texts, most=300, whole=True)
+
+
+def _pieces(text: str, source: _Source, rng: random.Random) -> Iterable[str]:
+    return [text] if source.whole else _cut(text, rng)
 
 
 def read_attacks(data: Path) -> list[Piece]:
@@ -162,8 +225,10 @@ def read_benign() -> list[Piece]:
 
 
 def left_out(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Pieces for the fit, and those of families that it does not see: BIPIA's test kinds, and every
-    fourth family of our own."""  # noqa: D209 - one sentence
+    """Pieces for the fit, and those of families that it does not see.
+
+    These are BIPIA's test kinds, and every fourth family of our own.
+    """
     own = sorted({p.family for p in pieces if not p.family.startswith(("bipia", "stray"))})
     random.Random(3).shuffle(own)
     out = set(own[::4])
@@ -189,13 +254,10 @@ def draw(material: Material, count: int, rng: random.Random) -> list[Sample]:
             made.append(Sample(text=text, carrier=carrier))
         elif chance < 0.45:
             made.append(place(text, carrier, rng.choice(families[rng.choice(names)]), rng))
-        elif chance < 0.57:
-            look_alike = rng.choice(material.benign)
-            made.append(_harmless(place(text, carrier, look_alike, rng)))
-        elif chance < 0.62:
+        elif chance < 0.50:
             made.append(_harmless(place(text, carrier, _stranger(by_carrier, rng), rng)))
-        elif chance < 0.67:
-            made.append(Sample(text=rng.choice(material.benign).text, carrier=carrier))
+        elif chance < 0.65:
+            made.append(Sample(text=_look_alike(material.benign, rng), carrier=carrier))
         else:
             made.append(Sample(text=text, carrier=carrier))
     return made
@@ -247,6 +309,14 @@ def _dressed(said: str, carrier: str, rng: random.Random) -> str:
 
 def _harmless(sample: Sample) -> Sample:
     return Sample(text=sample.text, carrier=sample.carrier, family=sample.family)
+
+
+def _look_alike(benign: Sequence[Piece], rng: random.Random) -> str:
+    """A harmless text that looks like an attack, or a page of such texts of one family."""
+    one = rng.choice(benign)
+    alike = [piece.text for piece in benign if piece.family == one.family]
+    count = rng.choice((1, 1, 2, 4))
+    return rng.choice((" ", "\n", "\n\n")).join([one.text, *rng.sample(alike, count - 1)])
 
 
 def _stranger(by_carrier: dict[str, list[Clean]], rng: random.Random) -> Piece:

@@ -1,4 +1,4 @@
-"""The screen's network in torch: fitted here, run on numpy (`agent_knowledge.screening.network`)."""
+"""The screen's network in torch; `screen_export` writes what the package runs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 from agent_knowledge.embedding.minilm import read_tokenizer
-from agent_knowledge.screening.network import DILATIONS
 from agent_knowledge.screening.screen import SMOOTHED, STRONGEST
 from tools.train.screen_data import Sample
 
 WIDTH = 64
-_INPUT = 160
-"""Dimensions that the token vectors keep before they are fitted."""
+DILATIONS = (1, 2, 4)
+"""Of the three convolutions."""
 _TAPS = (3, 5, 5)
-_DROPPED = 0.3
+_DROPPED = 0.1
 _HIDDEN_TOKENS = 0.05
 """Share of the tokens that are masked in a fit, so that no one word decides."""
 _MASK = 103
@@ -131,17 +130,14 @@ class Batcher:
         return Batch(**dict(zip(("pieces", "present", "attack", "kinds"), tensors, strict=True)))
 
 
-def reduced(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """The token vectors' strongest directions, shape (pieces, _INPUT), at unit spread."""
-    centred = vectors - vectors.mean(0)
-    some = np.random.default_rng(seed).choice(len(centred), 8000, replace=False)
-    _, _, directions = np.linalg.svd(centred[some], full_matrices=False)
-    kept = centred @ directions[:_INPUT].T
-    return (kept / kept.std()).astype(np.float32)
+def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The token vectors around their mean, at unit spread."""
+    around = vectors - vectors.mean(0)
+    return (around / around.std()).astype(np.float32)
 
 
 def arrays_of(net: ScreenNet) -> dict[str, NDArray[Any]]:
-    """The fitted weights under the names that `Network.of` reads; the table in 8 bits."""
+    """The fitted weights as `screen_export` takes them; the table of token vectors in 8 bits."""
     weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
     table = weights["vectors.weight"] @ weights["reduce.weight"].T
     scale = np.abs(table).max(0) / 127
@@ -152,9 +148,8 @@ def arrays_of(net: ScreenNet) -> dict[str, NDArray[Any]]:
         "token.bias": weights["token.bias"][0],
     }
     for place in range(len(DILATIONS)):
-        weight = weights[f"convolutions.{place}.weight"]  # (out, in, taps)
-        stored[f"convolution{place}.weight"] = weight.transpose(2, 1, 0)
-        stored[f"convolution{place}.bias"] = weights[f"convolutions.{place}.bias"]
+        for part in ("weight", "bias"):
+            stored[f"convolution{place}.{part}"] = weights[f"convolutions.{place}.{part}"]
     for name in ("context", "hidden", "kind"):
         stored[f"{name}.weight"] = weights[f"{name}.weight"].T
         stored[f"{name}.bias"] = weights[f"{name}.bias"]

@@ -24,7 +24,9 @@ SPELLINGS = {
     "reversed": SAID[::-1],
     "rot13": codecs.encode(SAID, "rot13"),
     "digits for letters": SAID.replace("o", "0").replace("e", "3").replace("i", "1"),
-    "Cyrillic lookalikes": SAID.replace("o", "\u043e").replace("e", "\u0435").replace("a", "\u0430"),
+    "Cyrillic lookalikes": SAID.replace("o", "\u043e")
+    .replace("e", "\u0435")
+    .replace("a", "\u0430"),
 }
 
 
