@@ -15,8 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
-import typer
-
+from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import AgentKnowledgeError, InputError
 from agent_knowledge.types import Message, Task
 
@@ -58,7 +57,7 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
                 row = {"id": line.id, **result}
                 if "error" in result:
                     row = {"id": line.id, "line": line.number, **result}
-                    typer.echo(f"line {line.number}: {result['error']}", err=True)
+                    complain(f"line {line.number}: {result['error']}")
                 out.write(json.dumps(row) + "\n")
             out.flush()
 

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.terminal import Terminal, echo_lines
 from agent_knowledge.errors import SourceError
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ def index(
     with _bars(shown=on_terminal) as told:
         summary = index_sources(config, names or (), agent=agent, rebuild=rebuild, progress=told)
     row = summary_row(summary)
-    typer.echo(_sentences(row) if on_terminal else json.dumps(row))
+    if on_terminal:
+        echo_lines(_sentences(row))
+    else:
+        typer.echo(json.dumps(row))
     if summary.errors:
         msg = "; ".join(summary.errors.values())
         raise SourceError(msg)
@@ -82,7 +85,7 @@ def _sentences(row: dict[str, Any]) -> str:
 def _bars(*, shown: bool) -> Generator[Told]:
     """A progress bar per source on standard error, or none at all."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    on_error = Console(stderr=True)
+    on_error = Terminal(stderr=True)
     with Progress(*columns, TimeRemainingColumn(), console=on_error, disable=not shown) as bars:
         tasks: dict[str, Any] = {}
 

@@ -4,7 +4,7 @@
 configuration may hold; `prompts` reads the files that an agent's prompts are made of.
 """
 
-from agent_knowledge.config.environment import expand
+from agent_knowledge.config.environment import expand, label
 from agent_knowledge.config.schema import (
     AgentConfig,
     AgentProfile,
@@ -30,4 +30,5 @@ __all__ = [
     "StoreConfig",
     "Thresholds",
     "expand",
+    "label",
 ]

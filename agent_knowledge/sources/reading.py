@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from agent_knowledge.errors import SourceError
@@ -42,7 +43,7 @@ def read_source(name: str, path: Path) -> Iterator[Document | Failure]:
     """
     first_seen: dict[str, str] = {}
     failures: list[Failure] = []
-    for item in _read_files(_files(name, path)):
+    for item in _read_files(name, _files(name, path)):
         found = item
         if isinstance(found, Document):
             if found.id in first_seen:
@@ -73,11 +74,12 @@ def _nothing_read(name: str, path: Path, failures: list[Failure]) -> str:
     )
 
 
-def _read_files(files: Iterable[File | Failure]) -> Iterator[Document | Failure]:
-    for file in files:
-        if isinstance(file, Failure):
-            yield file
+def _read_files(name: str, files: Iterable[File | Failure]) -> Iterator[Document | Failure]:
+    for found in files:
+        if isinstance(found, Failure):
+            yield found
             continue
+        file = replace(found, source=name)
         try:
             read_rows = _ROWS.get(file.path.suffix.lower())
             if read_rows is None:
@@ -101,7 +103,7 @@ def _read_page(file: File) -> Document:
         id=file.name,
         origin=file.name,
         title=page.title or file.path.stem,
-        uri=file.uri,
+        uri=file.address(),
         text=page.text,
         date=page.date,
         metadata=page.labels,

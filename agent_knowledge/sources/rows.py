@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from agent_knowledge.addresses import relative_address
 from agent_knowledge.sources.dates import date_of, is_date_field
 from agent_knowledge.sources.documents import Document, Failure, UnreadableError, surrogate_fault
 
@@ -22,15 +23,15 @@ usual table's; every cell of a wide one would leave its vectors no room for the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of a source: where it is, and what the source calls it."""
+    """A file of a source: where it is, what the source calls it, and which source that is."""
 
     path: Path
     name: str
+    source: str = ""
 
-    @property
-    def uri(self) -> str:
-        """Where a person finds it."""
-        return self.path.absolute().as_uri()
+    def address(self, row: str | None = None) -> str:
+        """Where a person finds it, or a row of it, told without a path of this machine."""
+        return relative_address(self.source, self.name, row)
 
 
 def read_json_lines(file: File) -> Iterator[Document | Failure]:
@@ -98,7 +99,7 @@ def _row_document(file: File, number: int, where: str, row: Mapping[str, Any]) -
         id=fields["id"],
         origin=file.name,
         title=fields["title"],
-        uri=uri if isinstance(uri, str) else f"{file.uri}#{fields['id']}",
+        uri=uri if isinstance(uri, str) else file.address(fields["id"]),
         text=fields["text"],
         date=date_of(row.items()),
         metadata=metadata,
