@@ -13,6 +13,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.terminal import echo_table
+from agent_knowledge.errors import as_written
 from agent_knowledge.ledger import MIN_CASES, Comparison, OpenGate, RungResult
 from agent_knowledge.trials.evaluate import Measured
 from agent_knowledge.trials.forecast import Forecast
@@ -39,8 +40,8 @@ def row(measured: Measured, ledger: Path | None, report: Path) -> dict[str, Any]
         "why": trial.why,
         "open_gate": _gate_row(trial.open_gate),
         "notes": list(measured.notes),
-        "ledger": str(ledger) if ledger else None,
-        "report": str(report),
+        "ledger": as_written(str(ledger)) if ledger else None,
+        "report": as_written(str(report)),
     }
 
 
@@ -79,7 +80,8 @@ def tell(measured: Measured, ledger: Path | None, report: Path) -> None:
     text.append(f"{trial.recommended or 'none'}\n", style="bold green")
     text.append(f"  {trial.why}\n")
     text.append("".join(f"note: {note}\n" for note in measured.notes), style="yellow")
-    text.append(f"ledger: {ledger or 'not on record'}\nreport: {report}", style="dim")
+    where = as_written(f"ledger: {ledger or 'not on record'}\nreport: {report}")
+    text.append(where, style="dim")
     show.echo(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -56,9 +57,8 @@ def _mistral(package: Any) -> Build:
 
 
 def _bedrock(package: Any) -> Build:
-    from langchain_aws.chat_models import bedrock_converse
-
-    return lambda messages: bedrock_converse._messages_to_bedrock(list(messages))
+    module = import_module("langchain_aws.chat_models.bedrock_converse")
+    return lambda messages: module._messages_to_bedrock(list(messages))
 
 
 def _groq(package: Any) -> Build:
@@ -71,9 +71,8 @@ def _ollama(package: Any) -> Build:
 
 
 def _fireworks(package: Any) -> Build:
-    from langchain_fireworks import chat_models
-
-    return lambda messages: [chat_models._convert_message_to_dict(m) for m in messages]
+    module = import_module("langchain_fireworks.chat_models")
+    return lambda messages: [module._convert_message_to_dict(m) for m in messages]
 
 
 def _deepseek(package: Any) -> Build:
@@ -85,9 +84,8 @@ def _xai(package: Any) -> Build:
 
 
 def _cohere(package: Any) -> Build:
-    from langchain_cohere import chat_models
-
-    return lambda messages: chat_models.get_cohere_chat_request_v2(list(messages))
+    module = import_module("langchain_cohere.chat_models")
+    return lambda messages: module.get_cohere_chat_request_v2(list(messages))
 
 
 def _perplexity(package: Any) -> Build:
@@ -134,7 +132,7 @@ def second_turn(router: KnowledgeRouter, reply: AIMessage) -> tuple[AIMessage, l
     agent = create_agent(model, middleware=[KnowledgeMiddleware(router)])
     first = agent.invoke({"messages": [HumanMessage(RETURNS)]})["messages"]
     agent.invoke({"messages": [*first, HumanMessage(THANKS)]})
-    return first[-1], [m for m in model.asked[-1] if not m.type == "system"]
+    return first[-1], [m for m in model.asked[-1] if m.type != "system"]
 
 
 def as_json(payload: object) -> str:
