@@ -126,7 +126,7 @@ def without_citations(messages: Sequence[MessageT]) -> list[MessageT]:
     Args:
         messages: Of the conversation, as the state of an agent or `cite_sources` has them.
     """
-    return [_unmarked(m) if isinstance(m, AIMessage) else m for m in messages]
+    return [cast("MessageT", _unmarked(m)) if isinstance(m, AIMessage) else m for m in messages]
 
 
 def _unmarked(message: Any) -> Any:

@@ -32,8 +32,8 @@ def _any_link(_: str) -> bool:
 
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _PARSER.validateLink = _any_link  # pyright: ignore[reportAttributeAccessIssue]
-_DEEPEST = int(_PARSER.options["maxNesting"])
-"""What is nested deeper is not read, so nobody could say what it does."""
+_DEEPEST = int(_PARSER.options["maxNesting"]) - 1
+"""What stands in a block of this level is not read, so nobody could say what it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
