@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand
+from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.history import History
 from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
@@ -145,7 +146,7 @@ def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> E
             return packaged_embedder()
         from agent_knowledge.embedding.langchain import LangChainEmbedder
 
-        return LangChainEmbedder.from_string(spec)
+        return LangChainEmbedder.from_string(spec, name=label(config.embedding, "embedding"))
     if hasattr(embedding, "embed") and hasattr(embedding, "name"):
         return cast("Embedder", embedding)
     if hasattr(embedding, "embed_documents"):
@@ -230,7 +231,7 @@ def _load_evidence(
     """What the store has on record about the agent's endpoint, if it has one."""
     if profile.endpoint is None or profile.endpoint.serves not in sets:
         return None
-    serves, default = profile.endpoint.serves, config.models.default
+    serves, model = profile.endpoint.serves, label(config.models.default, "models.default")
     return StoredEvidence(
         ledger=Ledger(config.store_path),
         history=History(config.store_path),
@@ -239,7 +240,7 @@ def _load_evidence(
         serves=serves,
         examples=sets[serves].digest,
         # The packaged model stands where an agent brings its own: then nobody knows here.
-        model="" if default == "extractive" else expand(default, "models.default"),
+        model="" if model == "extractive" else model,
     )
 
 
@@ -251,8 +252,9 @@ def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
         model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
     """
     key = "models.default"
-    chosen = model if model is not None else expand(config.models.default, key)
-    return _open(chosen, key, config.models)
+    if model is None:
+        return _open_named(config.models.default, key, config.models)
+    return _open(model, key, config.models)
 
 
 def load_router_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
@@ -265,8 +267,14 @@ def load_router_model(config: KnowledgeConfig, model: object | None = None) -> C
     if model is None and config.models.router is None:
         return load_model(config)
     key = "models.router"
-    chosen = model if model is not None else expand(config.models.router or "", key)
-    return _open(chosen, key, config.models)
+    if model is None:
+        return _open_named(config.models.router or "", key, config.models)
+    return _open(model, key, config.models)
+
+
+def _open_named(spec: str, key: str, models: ModelsConfig) -> Chat:
+    """Open a model that the configuration names; its own name tells no variable's value."""
+    return replace(_open(expand(spec, key), key, models), name=label(spec, key))
 
 
 def _open(chosen: object, key: str, limits: ModelsConfig | None = None) -> Chat:

@@ -23,9 +23,40 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
+_SECRET_CHARACTERS = 8
+"""A shorter value is no secret (what NIST SP 800-63B asks of a password at least), and would be
+found in words by chance."""
+_expanded: dict[str, str] = {}
+
+
+def hide(value: str, written: str) -> None:
+    """From now on, no message of ours shows what a variable of a configuration holds.
+
+    Args:
+        value: What it holds; left alone when it is too short to be a secret.
+        written: What is shown instead: the variable as the configuration writes it.
+    """
+    if len(value) >= _SECRET_CHARACTERS:
+        # A path loses its last slash, and a message quotes what it names.
+        for shown in (value, value.rstrip("/"), repr(value)[1:-1]):
+            _expanded[shown] = written
+
+
+def as_written(text: str) -> str:
+    """A text with what variables hold turned back into the variables, as `${NAME}`."""
+    for value in sorted(_expanded, key=len, reverse=True):
+        text = text.replace(value, _expanded[value])
+    return text
+
 
 class AgentKnowledgeError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    Its message never shows what a variable of a configuration holds.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(as_written(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class UserError(AgentKnowledgeError):

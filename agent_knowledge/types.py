@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from agent_knowledge import limits
+from agent_knowledge.addresses import public_address
 from agent_knowledge.errors import InputError, shown
 from agent_knowledge.forms import Form
 
@@ -144,7 +145,8 @@ class Passage:
         source: Name of the source in the configuration.
         document: The document's id in its source: a row's own id, or a file's path.
         title: Title with heading path, such as "Refunds > How long it takes"; may be empty.
-        uri: Where a person finds the document.
+        uri: Where a person finds the document: a web address, or relative to the source, as
+            `handbook/refunds.md`; never a path of this machine.
         text: The passage, which is `stored_text[start:end]`.
         start: First character in the stored document text.
         end: One past the last character.
@@ -170,6 +172,11 @@ class Passage:
     document_hash: str | None = None
     lines: tuple[int, int] | None = None
     suspicious: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Here, since indexes and conversations of earlier versions hold paths too.
+        address = public_address(self.uri, self.source, self.document)
+        object.__setattr__(self, "uri", address)
 
     @property
     def id(self) -> str:

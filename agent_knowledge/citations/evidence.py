@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from agent_knowledge.addresses import address_of_place, public_address
 from agent_knowledge.errors import InputError
 from agent_knowledge.types import Passage
 
@@ -88,13 +89,16 @@ def _made(id_: str, text: str, known: Mapping[str, object]) -> Passage:
     def first(*keys: str) -> str:
         return next((str(known[key]) for key in keys if known.get(key)), "")
 
+    place = address_of_place(first("source"))
+    source = "" if place.startswith("file:") else place
+    uri = public_address(first("uri", "url") or place, source, first("document", "id"))
     start = known.get("start")
     start = start if isinstance(start, int) else 0
     return Passage(
-        source=first("source"),
-        document=first("document", "id", "source") or id_,
+        source=source,
+        document=first("document", "id") or source or uri or id_,
         title=first("title"),
-        uri=first("uri", "url", "source"),
+        uri=uri,
         text=text,
         start=start,
         end=start + len(text),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def advise(
 
     What nobody knows is asked on a terminal, and named otherwise; it is never guessed.
     """
-    from agent_knowledge.config import KnowledgeConfig, expand
+    from agent_knowledge.config import KnowledgeConfig, label
     from agent_knowledge.trials.advice.advise import Costs
     from agent_knowledge.trials.advice.advise import advise as judge
     from agent_knowledge.trials.advice.ground import Told, load_ground
@@ -106,8 +107,8 @@ def advise(
         training_examples=training_examples,
     )
     costs = Costs(
-        prices=loaded.prices,
-        model=expand(loaded.models.default, "models.default"),
+        prices=loaded.prices_by_label,
+        model=label(loaded.models.default, "models.default"),
         tuned_model=tuned_model,
         usd_per_run=usd_per_run,
         runs_per_year=runs_per_year,
@@ -176,7 +177,7 @@ def _number(ask: Callable[[str], str], question: str) -> float | None:
             number = -1.0
         if 0 <= number < float("inf"):
             return number
-        typer.echo(f"{given!r} is no number of 0 or more", err=True)
+        complain(f"{given!r} is no number of 0 or more")
     return None
 
 
@@ -184,7 +185,7 @@ def _yes(ask: Callable[[str], str], question: str) -> bool | None:
     while given := ask(f"{question} yes or no").strip().lower():
         if given in _YES:
             return _YES[given]
-        typer.echo(f"{given!r} is neither yes nor no", err=True)
+        complain(f"{given!r} is neither yes nor no")
     return None
 
 
@@ -198,7 +199,7 @@ def _case(ask: Callable[[str], str], question: str) -> Case | None:
     while given := ask(f"{question} {', '.join(known)}").strip().lower():
         if given in known:
             return known[given]
-        typer.echo(f"{given!r} is none of {', '.join(known)}", err=True)
+        complain(f"{given!r} is none of {', '.join(known)}")
     return None
 
 

@@ -25,6 +25,7 @@ from agent_knowledge.cli import (
     tuning,
     verifying,
 )
+from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import AgentKnowledgeError
 
 app = typer.Typer(
@@ -72,10 +73,10 @@ def run() -> None:
     try:
         app()
     except AgentKnowledgeError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line speaks here
+        complain(f"error: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
+        complain("interrupted")
         sys.exit(130)
     except BrokenPipeError:
         # The reader went away, as `head` does: nothing is wrong. Python would complain at exit.

@@ -20,6 +20,7 @@ from agent_knowledge.cli.options import (
     Output,
     Strategy,
 )
+from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.errors import AgentKnowledgeError, InputError
 from agent_knowledge.types import Task, to_dict
 
@@ -63,7 +64,7 @@ def ask(
         return
     answer = answerer.answer(asked)
     if form is not None:
-        typer.echo(_rendered(answer, form), nl=False)
+        echo_lines(_rendered(answer, form), end="")
         return
     text = show.footnotes(answer) if sources else show.answer(answer)
     text.append("\n\n")

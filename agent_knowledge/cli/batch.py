@@ -19,6 +19,7 @@ from typing import IO, Any, BinaryIO, cast
 
 import typer
 
+from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
 from agent_knowledge.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.types import Message, Task
@@ -64,14 +65,14 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
             bad = sum("error" in row for row in rows)
             done, failed = done + len(rows) - bad, failed + bad
     if failed and not done:
-        typer.echo(f"error: --input: none of its {failed} lines could be done", err=True)
+        complain(f"error: --input: none of its {failed} lines could be done")
         raise typer.Exit(2)
 
 
 def _told(line: Line, result: Row) -> Row:
     """A line's row of output; where it has no id, or went wrong, with its number."""
     if "error" in result:
-        typer.echo(f"line {line.number}: {result['error']}", err=True)
+        complain(f"line {line.number}: {result['error']}")
     number = {"line": line.number} if "error" in result or line.id is None else {}
     return {"id": line.id, **number, **result}
 

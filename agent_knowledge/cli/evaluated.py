@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent_knowledge.cli import show
+from agent_knowledge.cli.terminal import echo_table
+from agent_knowledge.errors import as_written
 from agent_knowledge.ledger import MIN_CASES, Comparison, OpenGate, RungResult
 from agent_knowledge.trials.evaluate import Measured
 from agent_knowledge.trials.forecast import Forecast
 from agent_knowledge.trials.open_gate import served_line
 from agent_knowledge.trials.tune_k import TunedK, Variant
-
-_PIPED_WIDTH = 160
-"""Columns where nobody's terminal sets a width."""
 
 
 def row(measured: Measured, ledger: Path | None, report: Path) -> dict[str, Any]:
@@ -42,8 +40,8 @@ def row(measured: Measured, ledger: Path | None, report: Path) -> dict[str, Any]
         "why": trial.why,
         "open_gate": _gate_row(trial.open_gate),
         "notes": list(measured.notes),
-        "ledger": str(ledger) if ledger else None,
-        "report": str(report),
+        "ledger": as_written(str(ledger)) if ledger else None,
+        "report": as_written(str(report)),
     }
 
 
@@ -69,7 +67,7 @@ def tell(measured: Measured, ledger: Path | None, report: Path) -> None:
             str(result.errors),
             result.model,
         )
-    _print(table)
+    echo_table(table)
     text = Text()
     for result in trial.rungs:
         told = ", ".join(f"{name} {value:.3f}" for name, value in result.metrics.items())
@@ -82,7 +80,8 @@ def tell(measured: Measured, ledger: Path | None, report: Path) -> None:
     text.append(f"{trial.recommended or 'none'}\n", style="bold green")
     text.append(f"  {trial.why}\n")
     text.append("".join(f"note: {note}\n" for note in measured.notes), style="yellow")
-    text.append(f"ledger: {ledger or 'not on record'}\nreport: {report}", style="dim")
+    where = as_written(f"ledger: {ledger or 'not on record'}\nreport: {report}")
+    text.append(where, style="dim")
     show.echo(text)
 
 
@@ -121,7 +120,7 @@ def tell_forecast(rows: Sequence[Forecast]) -> None:
             _usd(made.cost_usd),
             made.model,
         )
-    _print(table)
+    echo_table(table)
     total = _total(rows)
     text = Text("nothing was called; tokens are estimates")
     if total is not None:
@@ -173,7 +172,7 @@ def tell_tuned(tuned: TunedK) -> None:
             _usd(variant.cost_usd_per_1k),
             str(variant.errors),
         )
-    _print(table)
+    echo_table(table)
     text = Text(f"{tuned.why}.")
     if tuned.yaml:
         text.append(f"\n\n{tuned.yaml}", style="cyan")
@@ -223,11 +222,6 @@ def _table(first: str, *numbers: str) -> Table:
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table
-
-
-def _print(table: Table) -> None:
-    console = Console()
-    Console(width=None if console.is_terminal else _PIPED_WIDTH).print(table)
 
 
 def _usd(value: float | None) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.terminal import Terminal, complain
 
 if TYPE_CHECKING:
     from agent_knowledge.trials.cases import CaseSet
@@ -166,10 +166,10 @@ def _progress(what: str) -> Generator[Watch]:
             bar.update(task, completed=done, total=total)
 
         def closing(self) -> None:
-            typer.echo("finishing the calls under way; Ctrl-C again leaves them", err=True)
+            complain("finishing the calls under way; Ctrl-C again leaves them")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    on_error = Console(stderr=True)
+    on_error = Terminal(stderr=True)
     shown = sys.stderr.isatty()
     try:
         with Progress(*columns, TimeRemainingColumn(), console=on_error, disable=not shown) as bar:
@@ -177,5 +177,5 @@ def _progress(what: str) -> Generator[Watch]:
             yield Bar()
     except Interrupted as stopped:
         kept = f"interrupted: {stopped.done} of {stopped.total} are done and kept"
-        typer.echo(f"{kept}; the same command goes on from there", err=True)
+        complain(f"{kept}; the same command goes on from there")
         raise typer.Exit(130) from None

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.terminal import Terminal, complain, echo_lines
 
 if TYPE_CHECKING:
     from agent_knowledge.indexing import IndexSummary
@@ -53,9 +53,12 @@ def index(
     with _bars(shown=on_terminal) as told:
         summary = index_sources(config, names or (), agent=agent, rebuild=rebuild, progress=told)
     row = summary_row(summary)
-    typer.echo(_sentences(row) if on_terminal else json.dumps(row))
+    if on_terminal:
+        echo_lines(_sentences(row))
+    else:
+        typer.echo(json.dumps(row))
     for why in (*summary.errors.values(), *summary.set_errors.values()):
-        typer.echo(f"error: {why}", err=True)
+        complain(f"error: {why}")
     if summary.errors or summary.set_errors:
         raise typer.Exit(2)
     if strict and not summary.complete:
@@ -102,7 +105,7 @@ def _sentences(row: dict[str, Any]) -> str:
 def _bars(*, shown: bool) -> Generator[Told]:
     """A progress bar per source on standard error, or none at all."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    on_error = Console(stderr=True)
+    on_error = Terminal(stderr=True)
     with Progress(*columns, TimeRemainingColumn(), console=on_error, disable=not shown) as bars:
         tasks: dict[str, Any] = {}
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from agent_knowledge.addresses import relative_address
 from agent_knowledge.answers import Answer
 from agent_knowledge.citations.rendering.notes import (
+    address,
     excerpt,
     heading,
     lines,
@@ -20,6 +21,7 @@ from agent_knowledge.citations.rendering.notes import (
     place,
     visible,
 )
+from agent_knowledge.cli.terminal import Terminal
 from agent_knowledge.types import Decision, to_dict
 
 
@@ -33,8 +35,8 @@ def output(row: Mapping[str, Any], text: Text, *, as_json: bool) -> None:
 
 def echo(text: Text | str = "") -> None:
     """Print for a person: wrapped to a terminal's width; plain and unwrapped when piped."""
-    console = Console()
-    console.print(text, highlight=False, soft_wrap=not console.is_terminal)
+    console = Terminal()
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def decision(made: Decision) -> Text:
@@ -78,7 +80,7 @@ def passages(rows: Sequence[Mapping[str, Any]]) -> Text:
     for number, row in enumerate(rows, start=1):
         text.append("\n" if number > 1 else "")
         text.append(f"[{number}] ", style="bold")
-        text.append(row["title"] or row["document"], style="cyan")
+        text.append(one_line(row["title"] or row["document"]), style="cyan")
         text.append(f"  {_place(row)}  {row['score']:.2f}\n", style="dim")
         text.append(excerpt(row["text"]) + "\n")
     return text
@@ -103,7 +105,7 @@ def answer(made: Answer) -> Text:
     doubtful = {c.number for c in made.citations if not c.supported}
     for number, passage in sorted(used.items()):
         text.append(f"\n  [{number}] ", style="bold")
-        text.append(passage.title or passage.document, style="cyan")
+        text.append(heading(passage), style="cyan")
         text.append(f"  {_place(to_dict(passage))}", style="dim")
         if number in doubtful:
             text.append("  (not found to say this)", style="yellow")
@@ -130,7 +132,7 @@ def footnotes(made: Answer) -> Text:
     text.append("" if found else "\n\nno sources: nothing in this answer cites a passage", "yellow")
     for number, note in enumerate(found):
         passage = note.passage
-        uri = f" ({one_line(passage.uri)})" if passage.uri else ""
+        uri = f" ({told})" if (told := address(passage)) else ""
         stands = ", ".join(filter(None, [f"{place(passage)}{uri}", lines(passage)]))
         text.append("\n" if number else "\n\n")
         text.append(f"[{note.number}] ", style="bold")
@@ -147,6 +149,7 @@ def footnotes(made: Answer) -> Text:
 
 
 def _place(row: Mapping[str, Any]) -> str:
-    """Source and document; the address too where it leads somewhere else than to a local file."""
-    place = f"{row['source']}: {row['document']}"
-    return place if row["uri"].startswith("file:") else f"{place} ({row['uri']})"
+    """Source and document; the address too where it says more."""
+    source, document, uri = row["source"], row["document"], row["uri"]
+    says_more = uri and uri not in {document, relative_address(source, document)}
+    return one_line(f"{source}: {document}" + (f" ({uri})" if says_more else ""))

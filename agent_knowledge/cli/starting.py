@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.errors import InputError
 
 _FILES = {
@@ -41,7 +42,7 @@ def init(
         msg = f"cannot write in {str(folder)!r} ({error.strerror}); give another folder"
         raise InputError(msg) from error
     for name in _FILES.values():
-        typer.echo(f"wrote {folder / name}")
-    typer.echo(
+        echo_lines(f"wrote {folder / name}")
+    echo_lines(
         "next: agent-knowledge index, then: agent-knowledge ask 'How long is the return window?'"
     )

@@ -4,7 +4,7 @@
 configuration may hold; `prompts` reads the files that an agent's prompts are made of.
 """
 
-from agent_knowledge.config.environment import expand, missing_variable
+from agent_knowledge.config.environment import expand, label, missing_variable
 from agent_knowledge.config.schema import (
     AgentConfig,
     AgentProfile,
@@ -34,5 +34,6 @@ __all__ = [
     "StoreConfig",
     "Thresholds",
     "expand",
+    "label",
     "missing_variable",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
 
-from agent_knowledge.errors import ConfigError
+from agent_knowledge.errors import ConfigError, hide
 
+_PACKAGED = frozenset({"extractive", "minilm"})
+"""What goes by its name whoever says it: no secret, and much depends on it."""
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _KEY_NAMES = re.compile(r"\b[A-Z][A-Z0-9_]{0,60}_(?:KEY|TOKEN|SECRET)\b", re.ASCII)
 """What the variables of providers are called that hold a credential."""
@@ -33,6 +36,7 @@ def expand(text: str, key: str) -> str:
         if name not in os.environ:
             msg = f"{key}: the environment variable {name} is not set; export {name}=... first"
             raise ConfigError(msg)
+        hide(os.environ[name], match.group())
         return os.environ[name]
 
     expanded = _VARIABLE.sub(value, text)
@@ -85,3 +89,26 @@ def as_path(folder: Path, text: str, key: str) -> Path:
     except RuntimeError as error:
         msg = f"{key}: begins with '~' and a name whose home is not known; write the path out"
         raise ConfigError(msg) from error
+
+
+def label(text: str, key: str) -> str:
+    """Name what a string of the configuration names without telling what a variable holds.
+
+    Args:
+        text: A string of the configuration.
+        key: Its key path, for the message.
+
+    Returns:
+        The string as written; where it names variables, with eight hexadecimal digits that change
+        with what they hold, as `openai:${MODEL}#5f0c1a9e`: what was measured with another model
+        must be known to be.
+
+    Raises:
+        ConfigError: A variable is not set.
+    """
+    if not _VARIABLE.search(text):
+        return text
+    value = expand(text, key)
+    if value in _PACKAGED:
+        return value
+    return f"{text}#{hashlib.sha256(value.encode()).hexdigest()[:8]}"

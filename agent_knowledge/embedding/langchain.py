@@ -29,8 +29,12 @@ class LangChainEmbedder:
         self._name = name or _identity(embeddings)
 
     @classmethod
-    def from_string(cls, spec: str) -> LangChainEmbedder:
+    def from_string(cls, spec: str, *, name: str | None = None) -> LangChainEmbedder:
         """Make one from a `provider:model` string, as `langchain.embeddings.init_embeddings` does.
+
+        Args:
+            spec: The string.
+            name: Identity that an index records; default: the string.
 
         Raises:
             ConfigError: The string is none of those, or the provider refuses it.
@@ -45,7 +49,7 @@ class LangChainEmbedder:
         except Exception as error:  # noqa: BLE001 - each provider raises its own kinds
             msg = f"embedding: {spec!r} is not accepted: {error}; {hint}"
             raise ConfigError(msg) from None
-        return cls(made, name=spec)
+        return cls(made, name=name or spec)
 
     @property
     def name(self) -> str:

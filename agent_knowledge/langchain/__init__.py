@@ -1,6 +1,7 @@
 """Faces for LangChain: tool, middleware, retriever. They translate and decide nothing."""
 
 from agent_knowledge.langchain.cite import cite_sources
+from agent_knowledge.langchain.convert import without_citations
 from agent_knowledge.langchain.fields import CitedFields, cite_fields
 from agent_knowledge.langchain.middleware import KnowledgeMiddleware
 from agent_knowledge.langchain.retriever import KnowledgeRetriever
@@ -15,4 +16,5 @@ __all__ = [
     "KnowledgeTool",
     "cite_fields",
     "cite_sources",
+    "without_citations",
 ]

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from agent_knowledge.assembly import load_verifier
 from agent_knowledge.citations.finish import Unsupported
 from agent_knowledge.citations.verifier import CitationVerifier
-from agent_knowledge.langchain.convert import annotate
+from agent_knowledge.langchain.convert import annotate, is_cited
 from agent_knowledge.langchain.numbering import shown_by_tools
 
 
@@ -33,25 +33,16 @@ def cite_sources(
         The same messages, the last one annotated; as they are where no passage was handed over,
         the last is no answer, or it has our citations already.
 
+    Before the messages go to a model again, take the citations off: see `without_citations`.
+
     Example:
         messages = cite_sources(agent.invoke({"messages": [question]})["messages"])
         messages[-1].content_blocks[-1]["annotations"]
     """
     last = messages[-1] if messages else None
     passages = shown_by_tools(messages)
-    if not isinstance(last, AIMessage) or last.tool_calls or not passages or _is_cited(last):
+    if not isinstance(last, AIMessage) or last.tool_calls or not passages or is_cited(last):
         return list(messages)
     verifier = verifier or load_verifier()
     finished = verifier.finish(last.text, passages, unsupported)
     return [*messages[:-1], annotate(last, finished.text, finished.citations)]
-
-
-def _is_cited(message: AIMessage) -> bool:
-    """Whether a message bears citations of ours; a provider's own name no passage."""
-    return any(
-        "number" in annotation.get("extras", {})
-        for block in message.content_blocks
-        if block["type"] == "text"
-        for annotation in block.get("annotations") or ()
-        if annotation["type"] == "citation"
-    )

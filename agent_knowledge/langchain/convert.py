@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -17,6 +17,10 @@ from langchain_core.messages.content import create_citation
 
 from agent_knowledge.answers import Citation
 from agent_knowledge.types import Message, Passage, Task
+
+MessageT = TypeVar("MessageT", bound=BaseMessage)
+SENT = "agent_knowledge_sent"
+"""Where an annotated answer keeps, in its response metadata, what a provider is sent of it."""
 
 
 def task_from_messages(messages: Sequence[BaseMessage]) -> Task | None:
@@ -91,24 +95,107 @@ def extend_system(message: SystemMessage | None, text: str) -> SystemMessage | N
 def annotate(message: AIMessage, text: str, citations: Sequence[Citation]) -> AIMessage:
     """The message with its text replaced and its citations as LangChain annotations.
 
-    The content becomes standard (v1) blocks, so that a provider strips from a later request what
-    it does not know. All text becomes one block, in the place of the first, so that offsets count
-    in it; a provider's own annotations stay where its text is unchanged.
+    The content becomes standard (v1) blocks. All text becomes one block, in the place of the first,
+    so that offsets count in it; a provider's own annotations stay where its text is unchanged. What
+    a provider is sent of it on a later turn is what `without_citations` makes of it.
     """
-    content: list[Any] = message.content if isinstance(message.content, list) else []
-    texts = [block for block in content if not _is_no_text(block)]
-    foreign: list[Any] = []
-    if len(texts) == 1 and text_of(message) == text and isinstance(texts[0], dict):
-        foreign = cast("dict[str, Any]", texts[0]).get("annotations") or []
+    blocks: list[Any] = list(message.content_blocks) if _has_blocks(message) else []
+    texts = [block for block in blocks if not _is_no_text(block)]
+    foreign = list(_annotations(texts)) if message.text == text else []
     ours = [citation_block(citation) for citation in citations]
-    block: dict[str, Any] = {"type": "text", "text": text, "annotations": [*foreign, *ours]}
-    place = content.index(texts[0]) if texts else len(content)
-    before = list(filter(_is_no_text, content[:place]))
-    after = list(filter(_is_no_text, content[place:]))
-    metadata = {**message.response_metadata, "output_version": "v1"}
+    block = {**(texts[0] if texts else {"type": "text"}), "text": text}
+    place = blocks.index(texts[0]) if texts else len(blocks)
+    before = list(filter(_is_no_text, blocks[:place]))
+    after = list(filter(_is_no_text, blocks[place:]))
+    metadata = {**message.response_metadata, "output_version": "v1", SENT: _sent(message, text)}
     return message.model_copy(
-        update={"content": [*before, block, *after], "response_metadata": metadata},
+        update={
+            "content": [*before, block | {"annotations": [*foreign, *ours]}, *after],
+            "response_metadata": metadata,
+        },
     )
+
+
+def without_citations(messages: Sequence[MessageT]) -> list[MessageT]:
+    """A conversation as a model may be sent it: earlier answers without what was added to them.
+
+    No provider knows our annotations, and most refuse a request that has them. Answers go back as
+    the model gave them, but for markers that were removed; a provider's own citations stay.
+    `KnowledgeMiddleware` does this by itself.
+
+    Args:
+        messages: Of the conversation, as the state of an agent or `cite_sources` has them.
+    """
+    return [cast("MessageT", _unmarked(m)) if isinstance(m, AIMessage) else m for m in messages]
+
+
+def _unmarked(message: Any) -> Any:
+    """One answer without our citations and without the decision in its metadata."""
+    metadata: dict[str, Any] = dict(message.response_metadata)
+    known = metadata.pop("agent_knowledge", None) is not None
+    sent: dict[str, Any] | None = metadata.pop(SENT, None)
+    content = message.content
+    if sent is not None:
+        content = sent["content"]
+        metadata = {**metadata, "output_version": sent["output_version"]}
+        metadata = {k: v for k, v in metadata.items() if k != "output_version" or v is not None}
+    elif is_cited(message):  # by an earlier version, which did not keep what there was before
+        content = [_without_ours(block) for block in content]
+        if len(content) == 1 and content[0].keys() == {"type", "text"}:
+            content = content[0]["text"]
+            metadata.pop("output_version", None)
+    elif not known:
+        return message
+    return message.model_copy(update={"content": content, "response_metadata": metadata})
+
+
+def is_cited(message: BaseMessage) -> bool:
+    """Whether a message bears citations of ours; a provider's own name no passage."""
+    blocks: list[Any] = message.content if isinstance(message.content, list) else []
+    return any(_is_ours(note) for note in _annotations(blocks))
+
+
+def _is_ours(annotation: Any) -> bool:
+    extras: dict[str, Any] = annotation.get("extras") or {}
+    return annotation.get("type") == "citation" and {"number", "passage"} <= extras.keys()
+
+
+def _without_ours(block: Any) -> Any:
+    if _is_no_text(block) or "annotations" not in block:
+        return block
+    kept = [note for note in block["annotations"] if not _is_ours(note)]
+    rest = {key: value for key, value in block.items() if key != "annotations"}
+    return {**rest, "annotations": kept} if kept else rest
+
+
+def _has_blocks(message: BaseMessage) -> bool:
+    return isinstance(message.content, list) and bool(message.content)
+
+
+def _annotations(blocks: Iterable[Any]) -> Iterator[Any]:
+    """The annotations of text blocks, their offsets counted in all of the text together."""
+    before = 0
+    for block in blocks:
+        if not isinstance(block, dict):
+            continue
+        known = cast("dict[str, Any]", block)
+        for note in known.get("annotations") or ():
+            places = {k: note[k] + before for k in ("start_index", "end_index") if k in note}
+            yield {**note, **places}
+        before += len(known.get("text") or "")
+
+
+def _sent(message: AIMessage, text: str) -> dict[str, Any]:
+    """What a provider is sent of an answer later: its own content, with the text as it is now."""
+    content: Any = message.content
+    if not _has_blocks(message):
+        content = text
+    elif message.text != text:
+        blocks = cast("list[Any]", content)
+        place = next((i for i, b in enumerate(blocks) if not _is_no_text(b)), len(blocks))
+        after = filter(_is_no_text, blocks[place:])
+        content = [*blocks[:place], {"type": "text", "text": text}, *after]
+    return {"content": content, "output_version": message.response_metadata.get("output_version")}
 
 
 def _is_no_text(block: object) -> bool:

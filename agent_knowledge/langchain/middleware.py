@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, NotRequired
+from typing import Any
 
-from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
-from langchain.agents.middleware.types import ExtendedModelResponse, PrivateStateAttr
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain.agents.middleware.types import ExtendedModelResponse
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
-from pydantic import TypeAdapter
 
 from agent_knowledge.assembly import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
@@ -23,10 +22,20 @@ from agent_knowledge.langchain.convert import (
     replace_user_turn,
     task_from_messages,
     turn_of,
+    without_citations,
 )
 from agent_knowledge.langchain.fields import cite_fields
 from agent_knowledge.langchain.numbering import numbered, shown_by_tools
-from agent_knowledge.langchain.recall import cited_turn, keep_turns, recall
+from agent_knowledge.langchain.recall import cited_turn, recall
+from agent_knowledge.langchain.state import (
+    CITED,
+    SHOWN,
+    KnowledgeState,
+    cited_update,
+    remember,
+    remembered,
+)
+from agent_knowledge.langchain.state import told as told_decision
 from agent_knowledge.langchain.verified import (
     Verified,
     answering,
@@ -39,34 +48,7 @@ from agent_knowledge.langchain.verified import (
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.schemas import Checked, check_answer
 from agent_knowledge.strategies.messages import example_messages, not_in_form, repair_turns
-from agent_knowledge.types import Knowledge, Task, to_dict
-
-_KNOWLEDGE: TypeAdapter[Knowledge] = TypeAdapter(Knowledge)
-
-
-def _merge(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
-    return {**(old or {}), **new}
-
-
-def _latest(_: object, new: Any) -> Any:
-    return new
-
-
-class KnowledgeState(AgentState[Any]):
-    """State of an agent with the middleware; all of it plain JSON.
-
-    Attributes:
-        citations: Of the turn's answer, as LangChain `Citation` blocks; empty while it runs.
-        knowledge: What each router prepared for the turn.
-        cited: What the last answers cited, oldest first.
-        shown: How many passages the turn's own prompt has.
-    """
-
-    # LangGraph takes a reducer only where it comes last.
-    citations: NotRequired[Annotated[list[dict[str, Any]], _latest]]
-    knowledge: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, _merge]]
-    cited: NotRequired[Annotated[list[dict[str, Any]], PrivateStateAttr, keep_turns]]
-    shown: NotRequired[Annotated[int, PrivateStateAttr, _latest]]
+from agent_knowledge.types import Knowledge, Task
 
 
 class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
@@ -78,12 +60,16 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     Where passages were handed over, here or by a `KnowledgeTool`, the final message carries
     LangChain `Citation` annotations for each marker that names one, and other markers are removed.
-    The same citations are in the state under `citations`, and a stream with `custom` among its
+    The same citations are in the state under `citations`, unless the agent's own schema has a key
+    of that name, and a stream with `custom` among its
     modes ends with an event that has them (`verified.SOURCES_EVENT`). The strings of a structured
     response are verified one by one. A later turn that names `[2]`, or points back in words, is
     given what the earlier answer cited.
 
-    The decision is in the message's `response_metadata["agent_knowledge"]`. Where the example set
+    Earlier answers go to the model without what was added to them here.
+
+    The decision is in the message's `response_metadata["agent_knowledge"]`, without its signals and
+    what was rejected unless `details` are asked for. Where the example set
     has a JSON schema, an answer that breaks it is asked for once more; what is then still wrong
     stands under `faults` there. Two of these in one agent, each with a `name`, join their passages
     under one numbering.
@@ -101,6 +87,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         name: str = "KnowledgeMiddleware",
         endpoint: BaseChatModel | None = None,
         verifier: CitationVerifier | None = None,
+        details: bool = False,
     ) -> None:
         """Make the middleware.
 
@@ -110,11 +97,14 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             endpoint: The fine-tuned endpoint's chat model; default: opened from the configuration
                 when a decision first names it.
             verifier: Verifies the citations; default: the packaged one.
+            details: Tell the whole decision, with its signals and what was rejected, in the
+                message's metadata, and so in every stream that carries it.
         """
         super().__init__()
         self.router = router
         self._name = name
         self._endpoint = endpoint
+        self._details = details
         self._verifier = verifier or load_verifier(router)
 
     @property
@@ -126,10 +116,10 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         """Route the user's turn; its knowledge serves every model call of the turn."""
         messages = state["messages"]
         task = task_from_messages(messages)
-        fresh: dict[str, Any] = {"citations": [], "shown": 0}
+        fresh: dict[str, Any] = {**cited_update(state, ()), SHOWN: 0}
         if task is None:
             return fresh
-        return fresh | _remembered(self._name, messages, self.router.prepare(task))
+        return fresh | self._remember(messages, self.router.prepare(task))
 
     async def abefore_agent(
         self, state: KnowledgeState, runtime: Runtime[Any]
@@ -139,7 +129,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     def after_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
         """Tell whoever streams the turn what its answer rests on."""
-        if self._leads(_prepared_for(state, state["messages"])):
+        if self._leads(remembered(state, state["messages"])):
             runtime.stream_writer(sources_event(state))
 
     async def aafter_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
@@ -152,11 +142,12 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """Hand over the knowledge, and verify the answer's citations."""
+        request = _without_citations(request)
         knowledge = self._prepared(request)
         if knowledge is None:
             return handler(request)
         if knowledge.decision.plan.clarify:
-            return _ask_back(knowledge)
+            return _ask_back(knowledge, self._decision(knowledge))
         if knowledge.decision.plan.endpoint is None:
             asked = _with_knowledge(request, knowledge)
             return self._told(request, _in_form(asked, knowledge, handler), knowledge)
@@ -174,11 +165,12 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """`wrap_model_call`, awaited."""
+        request = _without_citations(request)
         knowledge = self._prepared(request)
         if knowledge is None:
             return await handler(request)
         if knowledge.decision.plan.clarify:
-            return _ask_back(knowledge)
+            return _ask_back(knowledge, self._decision(knowledge))
         if knowledge.decision.plan.endpoint is None:
             asked = _with_knowledge(request, knowledge)
             response = await _ain_form(asked, knowledge, handler)
@@ -193,12 +185,18 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             response = await _ain_form(asked, lower, handler)
             return await asyncio.to_thread(self._lowered, request, response, lower)
 
+    def _remember(self, messages: Sequence[AnyMessage], knowledge: Knowledge) -> dict[str, Any]:
+        return remember(self._name, messages, knowledge, details=self._details)
+
+    def _decision(self, knowledge: Knowledge) -> dict[str, Any]:
+        return told_decision(knowledge.decision, details=self._details)
+
     def _leads(self, prepared: Mapping[str, Knowledge]) -> bool:
         return bool(prepared) and leader(prepared) == self._name
 
     def _prepared(self, request: ModelRequest[Any]) -> Knowledge | None:
         """What to hand over; None where another router leads the turn, or none prepared for it."""
-        prepared = _prepared_for(request.state, request.messages)
+        prepared = remembered(request.state, request.messages)
         task = task_from_messages(request.messages)
         if task is None or not self._leads(prepared):
             return None
@@ -206,7 +204,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     def _recalled(self, request: ModelRequest[Any], knowledge: Knowledge) -> Knowledge:
         """With what earlier turns cited, where this one points back at it."""
-        held: list[dict[str, Any]] = request.state.get("cited") or []
+        held: list[dict[str, Any]] = request.state.get(CITED) or []
         return recall(knowledge, request.messages, held, self.router.agent.policy.context_tokens)
 
     def _to_endpoint(self, request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
@@ -230,7 +228,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self, request: ModelRequest[Any], response: ModelResponse[Any], lower: Knowledge
     ) -> ExtendedModelResponse[Any]:
         """Remember the lower rung for the turn's further model calls."""
-        update = _remembered(self._name, request.messages, lower)
+        update = self._remember(request.messages, lower)
         return self._told(request, response, lower, update)
 
     def _told(
@@ -248,7 +246,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             EndpointError: Another rung, or the policy's `on_failure: raise`, is to answer for what
                 is not in its set's form.
         """
-        state: dict[str, Any] = {**(update or {}), "shown": len(knowledge.passages)}
+        state: dict[str, Any] = {**(update or {}), SHOWN: len(knowledge.passages)}
         place = answering(response)
         if place is None:
             return ExtendedModelResponse(response, Command(update=state))
@@ -257,11 +255,11 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         if said.faults and raises:
             raise not_in_form(knowledge, said.faults)
         found = self._verified(request, response, knowledge, said)
-        told = to_dict(knowledge.decision) | {**found.told}
+        told = self._decision(knowledge) | {**found.told}
         if faults := [*said.faults, *found.told.get("faults", ())]:
             told["faults"] = faults
-        state["citations"] = [*found.citations]
-        state["cited"] = cited_turn(turn_of(request.messages), found.passages)
+        state |= cited_update(request.state, found.citations)
+        state[CITED] = cited_turn(turn_of(request.messages), found.passages)
         marked = with_metadata(found.response, place, {"agent_knowledge": told})
         return ExtendedModelResponse(marked, Command(update=state))
 
@@ -290,17 +288,6 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             response,
             lambda value: cite_fields(value, known, unsupported, self._verifier, schema),
         )
-
-
-def _prepared_for(state: Mapping[str, Any], messages: Sequence[AnyMessage]) -> dict[str, Knowledge]:
-    """What each router prepared for the turn; an earlier turn's is not."""
-    held: dict[str, Any] = state.get("knowledge") or {}
-    turn = turn_of(messages)
-    return {
-        name: _KNOWLEDGE.validate_python(one["knowledge"])
-        for name, one in held.items()
-        if one["turn"] == turn
-    }
 
 
 def _checked(response: ModelResponse[Any], knowledge: Knowledge) -> Checked:
@@ -339,9 +326,9 @@ def _again(request: ModelRequest[Any], said: Checked) -> ModelRequest[Any]:
     return request.override(messages=[*request.messages, *turns])  # pyright: ignore[reportArgumentType]
 
 
-def _remembered(name: str, messages: Sequence[AnyMessage], knowledge: Knowledge) -> dict[str, Any]:
-    """The state update that keeps a router's knowledge for the turn it was prepared for."""
-    return {"knowledge": {name: {"turn": turn_of(messages), "knowledge": to_dict(knowledge)}}}
+def _without_citations(request: ModelRequest[Any]) -> ModelRequest[Any]:
+    """The same request with earlier answers as the model gave them."""
+    return request.override(messages=without_citations(request.messages))
 
 
 def _with_knowledge(request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
@@ -354,7 +341,7 @@ def _with_knowledge(request: ModelRequest[Any], knowledge: Knowledge) -> ModelRe
     )
 
 
-def _ask_back(knowledge: Knowledge) -> ModelResponse[Any]:
-    metadata = {"agent_knowledge": to_dict(knowledge.decision)}
+def _ask_back(knowledge: Knowledge, decision: Mapping[str, Any]) -> ModelResponse[Any]:
+    metadata = {"agent_knowledge": decision}
     question = AIMessage(knowledge.decision.plan.clarify or "", response_metadata=metadata)
     return ModelResponse(result=[question])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, cast
 
@@ -17,8 +18,15 @@ from agent_knowledge.context import render_knowledge, render_look_up
 from agent_knowledge.errors import InputError, SourceError
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.langchain.numbering import next_number, numbered, to_json
+from agent_knowledge.langchain.state import SHOWN
 from agent_knowledge.router import KnowledgeRouter
 from agent_knowledge.types import Knowledge, to_dict
+
+_LOGGER = logging.getLogger(__name__)
+_UNAVAILABLE = (
+    "The sources cannot be searched at present. Go on without them, and say that nothing could be "
+    "looked up."
+)
 
 _Runtime = Annotated[
     ToolRuntime[Any, Any] | None,
@@ -91,9 +99,12 @@ class KnowledgeTool(BaseTool):
                 found, render = self.router.look_up(query), render_look_up
             first = _first_number(runtime)
             return render(found, first), _artifact(found, first)
-        except (InputError, SourceError) as error:
-            # The model that called can mend a query, or go on without: it is told.
+        except InputError as error:  # the model that called can mend its query
             raise ToolException(str(error)) from error
+        except SourceError as error:
+            # It can go on without. What is wrong with an index, and where that is, is not for it.
+            _LOGGER.warning("the tool %r could not search: %s", self.name, error)
+            raise ToolException(_UNAVAILABLE) from error
 
     async def _arun(
         self,
@@ -115,7 +126,7 @@ def _first_number(runtime: object) -> int:
         state.get("messages") or (),
         given.tool_call_id,
         {tool.name: tool.router.agent.policy.k for tool in tools},
-        state.get("shown") or 0,
+        state.get(SHOWN) or 0,
     )
 
 

@@ -16,6 +16,7 @@ from agent_knowledge.answers import Citation
 from agent_knowledge.citations.finish import Finished
 from agent_knowledge.langchain.convert import annotate, citation_block, last_user_turn
 from agent_knowledge.langchain.fields import CitedFields
+from agent_knowledge.langchain.state import citations_of
 from agent_knowledge.types import Passage
 
 SOURCES_EVENT = "agent_knowledge.sources"
@@ -159,7 +160,7 @@ def sources_event(state: Mapping[str, Any]) -> dict[str, Any]:
     event: dict[str, Any] = {
         "type": SOURCES_EVENT,
         "text": text,
-        "citations": state.get("citations") or [],
+        "citations": citations_of(state),
         "decision": told,
     }
     value = state.get("structured_response")

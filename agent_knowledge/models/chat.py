@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -35,7 +35,7 @@ class Completion:
 class Chat:
     """A chat model with a name for the record; whatever it raises becomes an `EndpointError`."""
 
-    model: BaseChatModel
+    model: BaseChatModel = field(repr=False)  # shows the address and the name that it calls
     name: str
 
     def complete(self, prompt: Prompt) -> Completion:

@@ -42,7 +42,7 @@ class Document:
         id: Its id in the source: a row's own id, or a file's path relative to the source.
         origin: The file that it came from, relative to the source.
         title: May be empty.
-        uri: Where a person finds it.
+        uri: Where a person finds it; relative to the source unless it tells a web address itself.
         text: The stored text, which all offsets count in.
         date: ISO date of its last change, when it tells one itself; never a file's.
         metadata: What else a row or front matter says, strings only. Part of the content: a change

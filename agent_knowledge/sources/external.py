@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from langchain_core.documents import Document
 
 from agent_knowledge import limits
+from agent_knowledge.addresses import address_of_place, public_address
 from agent_knowledge.errors import SourceError
 from agent_knowledge.types import Passage, without_surrogates
 
@@ -56,7 +57,8 @@ class ExternalSource:
             )
             raise SourceError(msg)
         known: Mapping[str, Any] = document.metadata
-        uri = _first(known, "uri", "url", "source", "link")
+        uri = _first(known, "uri", "url") or address_of_place(_first(known, "source", "link"))
+        uri = public_address(uri, self.name, document.id or "")
         text = without_surrogates(document.page_content)
         if len(text) > limits.PASSAGE_CHARACTERS:
             msg = (

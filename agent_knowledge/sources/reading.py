@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from agent_knowledge import limits
@@ -45,7 +46,7 @@ def read_source(name: str, path: Path) -> Iterator[Document | Failure]:
     """
     first_seen: dict[str, str] = {}
     failures: list[Failure] = []
-    for item in _read_files(files_of(name, path)):
+    for item in _read_files(name, files_of(name, path)):
         found = _checked(item)
         if isinstance(found, Document):
             if found.id in first_seen:
@@ -87,11 +88,12 @@ def _nothing_read(name: str, path: Path, failures: list[Failure]) -> str:
     )
 
 
-def _read_files(files: Iterable[File | Failure]) -> Iterator[Document | Failure]:
-    for file in files:
-        if isinstance(file, Failure):
-            yield file
+def _read_files(name: str, files: Iterable[File | Failure]) -> Iterator[Document | Failure]:
+    for found in files:
+        if isinstance(found, Failure):
+            yield found
             continue
+        file = replace(found, source=name)
         try:
             read_rows = _ROWS.get(file.path.suffix.lower())
             if read_rows is None:
@@ -119,7 +121,7 @@ def _read_page(file: File) -> Iterator[Document | Failure]:
         id=file.name,
         origin=file.name,
         title=page.title[: limits.TITLE_CHARACTERS] or file.path.stem,
-        uri=file.uri,
+        uri=file.address(),
         text=page.text,
         date=page.date,
         metadata=page.labels,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent_knowledge import limits
+from agent_knowledge.addresses import relative_address
 from agent_knowledge.errors import shown
 from agent_knowledge.files import UnreadableError, decode, lines_of, read_object
 from agent_knowledge.sources.dates import date_of, is_date_field
@@ -24,15 +25,15 @@ usual table's; every cell of a wide one would leave its vectors no room for the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of a source: where it is, and what the source calls it."""
+    """A file of a source: where it is, what the source calls it, and which source that is."""
 
     path: Path
     name: str
+    source: str = ""
 
-    @property
-    def uri(self) -> str:
-        """Where a person finds it."""
-        return self.path.absolute().as_uri()
+    def address(self, row: str | None = None) -> str:
+        """Where a person finds it, or a row of it, told without a path of this machine."""
+        return relative_address(self.source, self.name, row)
 
 
 def read_json_lines(file: File) -> Iterator[Document | Failure]:
@@ -85,7 +86,7 @@ def _row_document(file: File, number: int, where: str, row: Mapping[str, object]
         id=str(row_id),
         origin=file.name,
         title=_string(row, "title", ""),
-        uri=uri or f"{file.uri}#{row_id}",
+        uri=uri or file.address(str(row_id)),
         text=_string(row, "text"),
         date=date_of(row.items()),
         metadata={k: _plain(v) for k, v in row.items() if k not in _NOT_METADATA and v is not None},

@@ -145,7 +145,7 @@ def result_of(
     latencies = [entry.latency_ms for entry in answered] or [0.0]
     tokens_in = _mean([entry.tokens_in for entry in answered])
     tokens_out = _mean([entry.tokens_out for entry in answered])
-    price = price_of(setup.config.prices, *model_names(arm))
+    price = price_of(setup.config.prices_by_label, *model_names(arm))
     return RungResult(
         rung=arm.rung,
         model=arm.chat.name,
@@ -245,7 +245,7 @@ def _enough(cases: int | None) -> int | None:
 
 
 def _notes(setup: Setup, columns: Sequence[Sequence[Reply]]) -> list[str]:
-    prices = setup.config.prices
+    prices = setup.config.prices_by_label
     unpriced = dict.fromkeys(
         arm.chat.name for arm in setup.arms if price_of(prices, *model_names(arm)) is None
     )

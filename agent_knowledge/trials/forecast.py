@@ -80,7 +80,7 @@ def forecast(
 
 def _row(setup: Setup, arm: Arm, calls: Sequence[tuple[int, int]]) -> Forecast:
     tokens_in, tokens_out = sum(given for given, _ in calls), sum(said for _, said in calls)
-    price = price_of(setup.config.prices, *model_names(arm))
+    price = price_of(setup.config.prices_by_label, *model_names(arm))
     return Forecast(
         rung=arm.rung,
         model=arm.chat.name,
@@ -99,7 +99,7 @@ def _judge_row(asker: Asker, setup: Setup) -> Forecast | None:
     arms, cases = len(setup.arms), setup.cases.cases
     tokens_in = arms * sum(_judged_tokens(case) for case in cases)
     tokens_out = arms * len(cases) * _VERDICT_TOKENS
-    price = price_of(setup.config.prices, asker.judge.name)
+    price = price_of(setup.config.prices_by_label, asker.judge.name)
     return Forecast(
         rung=JUDGE,
         model=asker.judge.name,

@@ -22,7 +22,7 @@ def test_footnotes_tell_title_place_address_and_the_lines_that_a_file_has(
     numbers = set(re.findall(r"\[(\d+)\]", answer))
     assert numbers
     found = re.findall(
-        r"^\[(\d+)\] (.+) — handbook/(\S+) \(file://\S+\), lines (\d+)-(\d+)\n    “(.+)”$",
+        r"^\[(\d+)\] (.+) — handbook/(\S+), lines (\d+)-(\d+)\n    “(.+)”$",
         notes,
         re.MULTILINE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from werkzeug import Request, Response
 from tests.e2e.conftest import CommandLine
 
 QUERY = "What does it cost to repair a lamp that is out of warranty?"
+LABEL = f"${{ROUTER_MODEL}}#{hashlib.sha256(b'openai:small').hexdigest()[:8]}"
+"""What a model goes by whose name a variable holds."""
 HISTORY = [
     {"role": "user", "content": "Do you repair lamps that are out of warranty?"},
     {"role": "assistant", "content": "Yes, our workshop does."},
@@ -74,11 +77,11 @@ def test_a_batch_is_routed_with_the_models_word_in_its_json(advised: CommandLine
     first, second, third = ran.rows
     assert [row["id"] for row in ran.rows] == ["1", "2", "3"]
     assert first["signals"]["asked"] == {
-        "model": "openai:small",
+        "model": LABEL,
         "need": "retrieval",
         "reason": "asks for the shop's terms",
     }
-    assert (second["plan"]["query"], second["plan"]["rewritten_by"]) == (QUERY, "openai:small")
+    assert (second["plan"]["query"], second["plan"]["rewritten_by"]) == (QUERY, LABEL)
     assert second["signals"]["asked"] is None
     assert third["signals"]["asked"]["need"] is None
     assert "status 500" in third["reasons"][-1]["text"]
@@ -86,7 +89,7 @@ def test_a_batch_is_routed_with_the_models_word_in_its_json(advised: CommandLine
 
 def test_it_is_told_in_the_terminal(advised: CommandLine) -> None:
     told = advised("route", "Write a haiku about rain.", "--explain").out
-    assert "openai:small was asked and says retrieval" in told
+    assert f"{LABEL} was asked and says retrieval" in told
     assert "asks for the shop's terms" in told
     checks = {row["what"]: row for row in advised("doctor", "--json").json["checks"]}
     assert checks["model router"]["state"] == "ok"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import html
-from markdown_it import MarkdownIt  # rich brings it
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from agent_knowledge.answers import Answer, Citation, Claim, Quotation
 from agent_knowledge.citations.claims import read_sentences
@@ -48,6 +50,8 @@ words = st.sampled_from(
             "<!--",
         ],
         *["(u)", "![", "<b>", "&amp;", "\r\n", "\u202e", "\x00", "“", "”"],
+        *["<script>", "</p", "<?", '<a href="', "[x](javascript:x)", "]: data:x", "<vbscript:x>"],
+        *["\x1b]0;x\x07", "[x]: file:///x\n", "&#106;avascript:", "\\<i>"],
     ]
 )
 texts = st.lists(markers | words, max_size=25).map("".join) | st.text(max_size=60)
@@ -112,14 +116,35 @@ def answers(draw: st.DrawFn) -> Answer:
 def cited(text: str) -> list[tuple[str, str]]:
     """What a text cites: the number and the claim, without white space and what escapes add."""
     found = read_sentences(text, find_markers(text, KNOWN)).cited
-    plain = [(s, re.sub(r"\\(?=\[\^|:)|\s", "", s.text)) for s in found]
+    plain = [(s, re.sub(r"\\(?=\[\^|[:(])|\s", "", unescape(s.text))) for s in found]
     return [(i, claim) for s, claim in plain for marker in s.markers for i in marker.ids]
 
 
 @given(answers())
 @settings(max_examples=300, deadline=None)
 def test_markdown_parses_back_to_the_same_citations(answer: Answer):
-    assert cited(render_markdown(answer)) == [(i, claim) for i, claim in cited(answer.text)]
+    assert cited(render_markdown(answer)) == cited(visible(answer.text))
+
+
+def read_all(text: str) -> list[Token]:
+    """What a parser that lets every link pass makes of Markdown."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser.validateLink = lambda url: True
+    tokens = parser.parse(text)
+    return [*tokens, *(child for token in tokens for child in token.children or ())]
+
+
+@given(answers())
+@settings(max_examples=300, deadline=None)
+def test_markdown_of_no_answer_acts(answer: Answer):
+    shown = render_markdown(answer)
+    tokens = read_all(shown)
+    assert not {"html_block", "html_inline"} & {token.type for token in tokens}
+    links = [str(token.attrGet("href") or token.attrGet("src") or "") for token in tokens]
+    assert not [
+        link for link in links if re.match(r"(?i)\s*(javascript|data|vbscript|file):", link)
+    ]
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]", shown)
 
 
 @given(outside, outside)

@@ -22,15 +22,16 @@ from agent_knowledge.citations.rendering.notes import (
     Note,
     Remark,
     Statement,
+    address,
     cited_passages,
     heading,
     lines,
-    link,
     markers,
     notes,
     one_line,
     place,
     statements,
+    target,
     verdict_of,
     visible,
 )
@@ -206,8 +207,8 @@ class _Rendering:
     def _source(self, note: Note) -> Html:
         passage = note.passage
         where = [element("span", _where(passage), at={"class": "ak-where"})]
-        if passage.uri and not passage.uri.startswith("file:"):  # the place says it already
-            where += [" ", element("span", _address(passage.uri), at={"class": "ak-where"})]
+        if address(passage) or target(passage):  # otherwise the place says it already
+            where += [" ", element("span", _address(passage), at={"class": "ak-where"})]
         remarks = [
             element("p", *_remark(remark), at={"class": _tone(remark)})
             for remark in dict.fromkeys(note.remarks)
@@ -254,11 +255,11 @@ def _where(passage: Passage) -> str:
     return ", ".join(filter(None, [place(passage), lines(passage)]))
 
 
-def _address(uri: str) -> Html:
-    address = link(uri)
-    if address is None:
-        return joined([one_line(uri)])
-    return element("a", one_line(uri), at={"href": address, "rel": "noreferrer nofollow"})
+def _address(passage: Passage) -> Html:
+    linked, told = target(passage), one_line(passage.uri)
+    if linked is None:
+        return joined([told])
+    return element("a", told, at={"href": linked, "rel": "noreferrer nofollow"})
 
 
 def _around(passage: Passage, citation: Citation | None) -> Iterator[str]:

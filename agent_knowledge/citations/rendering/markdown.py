@@ -7,20 +7,22 @@ from collections.abc import Collection, Iterator, Sequence
 
 from agent_knowledge.answers import Answer
 from agent_knowledge.citations.markers import Marker, Span, code_spans, lies_in
+from agent_knowledge.citations.rendering.harmless import Level, harmless, stretches
 from agent_knowledge.citations.rendering.notes import (
     Note,
     Remark,
+    address,
     cited_passages,
     excerpt,
     heading,
     lines,
-    link,
     markers,
     notes,
     one_line,
     place,
+    target,
+    visible,
 )
-from agent_knowledge.types import without_surrogates
 
 _SPECIAL = re.compile(r"[\\`*_\[\]{}<|~$&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What would be read as Markdown, HTML, a template or an address within a line."""
@@ -34,31 +36,33 @@ _FENCE = re.compile(r"`{3,}|~{3,}")
 def render_markdown(answer: Answer) -> str:
     """Write an answer with its citations as footnotes.
 
+    Controls are taken out; HTML, and links that could act, become plain text (see `harmless`).
     Markers become `[^1]` under the numbers that they have; each passage named is defined at the
     end: title, place, address, lines, supporting words, and what is not supported. The rest of the
     text stays the Markdown that it was, but for footnotes of its own, which become plain text: one
     could stand in the place of a verified one. What comes from passages is escaped.
 
     Returns:
-        The text as it is when nothing was retrieved: brackets mean something else then.
+        The text with its own brackets when nothing was retrieved: they mean something else then.
     """
-    if not cited_passages(answer):
-        return without_surrogates(answer.text)
-    body = _body(answer)
+    body = harmless(lambda level: _closed(_body(answer, level)))
     definitions = "\n".join(map(_definition, notes(answer)))
-    return "\n\n".join([_closed(body), definitions]) + "\n" if definitions else body
+    return "\n\n".join([body, definitions]) + "\n" if definitions else body
 
 
-def _body(answer: Answer) -> str:
-    text, known = without_surrogates(answer.text), cited_passages(answer)
+def _body(answer: Answer, level: Level) -> str:
+    text, known = visible(answer.text), cited_passages(answer)
     code = list(code_spans(text))
     parts: list[str] = []
     at = 0
     for marker in markers(answer):
-        parts += _plain(text, at, marker.start, code)
+        parts += _plain(text, (at, marker.start), code, level)
         parts.append(_marker(text, marker, known))
         at = marker.end
-    return "".join([*parts, *_plain(text, at, len(text), code)])
+    rest = (at, len(text))
+    if not known:  # nothing was retrieved: brackets mean something else then
+        return "".join(_mended(text, rest, code, level))
+    return "".join([*parts, *_plain(text, rest, code, level)])
 
 
 def _marker(text: str, marker: Marker, known: Collection[int]) -> str:
@@ -70,15 +74,23 @@ def _marker(text: str, marker: Marker, known: Collection[int]) -> str:
     return named
 
 
-def _plain(text: str, start: int, end: int, code: Sequence[Span]) -> Iterator[str]:
+def _plain(text: str, span: Span, code: Sequence[Span], level: Level) -> Iterator[str]:
     """A stretch without markers; what reads as a footnote there is escaped, but for code."""
+    start, end = span
     for match in _FOOTNOTE.finditer(text, start, end):
         bracket = match.end() - 2
         if len(match.group(1)) % 2 or lies_in(code, bracket, bracket + 1):
             continue
-        yield f"{text[start:bracket]}\\"
+        yield from _mended(text, (start, bracket), code, level)
+        yield "\\" if level.mend("[") == "[" else ""
         start = bracket
-    yield text[start:end]
+    yield from _mended(text, (start, end), code, level)
+
+
+def _mended(text: str, span: Span, code: Sequence[Span], level: Level) -> Iterator[str]:
+    for start, end, is_code in stretches(*span, code):
+        piece = text[start:end]
+        yield piece if is_code and not level.in_code else level.mend(piece)
 
 
 def _closed(body: str) -> str:
@@ -95,10 +107,10 @@ def _closed(body: str) -> str:
 def _definition(note: Note) -> str:
     passage = note.passage
     where = [_escaped(place(passage))]
-    if (address := link(passage.uri)) and passage.uri != passage.document:
-        where[0] += f" ([{_escaped(one_line(passage.uri))}]({address}))"
-    elif address:
-        where[0] = f"[{where[0]}]({address})"
+    if (linked := target(passage)) and (told := _escaped(address(passage))):
+        where[0] += f" ([{told}]({linked}))"
+    elif linked:
+        where[0] = f"[{where[0]}]({linked})"
     where += filter(None, [lines(passage)])
     quoted = [f"“{_escaped(excerpt(passage.text[slice(*span)]))}”" for span in note.quotes]
     remarks = [_remark(remark) for remark in note.remarks]

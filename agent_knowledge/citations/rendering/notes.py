@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
+from agent_knowledge.addresses import relative_address
 from agent_knowledge.answers import Answer, Citation, Claim, Verdict
 from agent_knowledge.citations.markers import Marker, find_markers
 from agent_knowledge.types import Passage, without_surrogates
@@ -163,6 +164,12 @@ def place(passage: Passage) -> str:
     return one_line(f"{passage.source}/{passage.document}")
 
 
+def address(passage: Passage) -> str:
+    """Where a passage is found, on one line; empty where that says no more than its place."""
+    told = relative_address(passage.source, passage.document)
+    return "" if passage.uri in {told, passage.document} else one_line(passage.uri)
+
+
 def lines(passage: Passage) -> str:
     """The lines that a passage takes, as "lines 12-18"; empty when they are not known."""
     if passage.lines is None:
@@ -182,6 +189,16 @@ def link(uri: str) -> str | None:
     if _WEB.match(address):
         return address
     return address if address and not _SCHEME.match(address) and address[:2] != "//" else None
+
+
+def target(passage: Passage) -> str | None:
+    """What the address of a passage may be linked to; see `link`.
+
+    The address of a local file is relative to its source: where the answer is shown there is
+    nothing.
+    """
+    is_local = passage.source and passage.uri.startswith(f"{relative_address(passage.source, '')}/")
+    return None if is_local else link(passage.uri)
 
 
 def visible(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig, expand
+from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig, label
 from agent_knowledge.decision.proof import fallen
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.examples.sets import digest_of, read_examples
@@ -151,7 +151,7 @@ def load_ground(
     """
     profile = config.agent(agent)
     name = _chosen(profile, example_set)
-    history, model = History(config.store_path), expand(config.models.default, "models.default")
+    history, model = History(config.store_path), label(config.models.default, "models.default")
     examples: tuple[Example, ...] = ()
     if name is not None:
         file = config.resolve(config.examples[name].file, f"examples.{name}.file")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
+import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage, ToolMessage
 
@@ -63,6 +65,19 @@ def test_an_empty_query_is_told_to_the_model(support: KnowledgeRouter) -> None:
     message = KnowledgeTool(support).invoke(call)
     assert message.status == "error"
     assert "empty" in message.text
+
+
+def test_what_is_wrong_with_an_index_is_told_to_the_host_alone(
+    shop: KnowledgeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = shop.store.model_copy(update={"path": str(tmp_path / "nowhere")})
+    router = load_router(shop.model_copy(update={"store": store}).at(shop.folder), "support")
+    call = {"name": "knowledge", "args": {"query": REFUND}, "id": "1", "type": "tool_call"}
+    message = KnowledgeTool(router).invoke(call)
+    assert message.status == "error"
+    assert "cannot be searched" in message.text
+    assert str(tmp_path) not in message.text
+    assert str(tmp_path) in caplog.text
 
 
 def test_no_user_turn_is_no_task() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from agent_knowledge.citations.rendering.markdown import render_markdown
+from agent_knowledge.types import Passage
 from tests.unit.citations.rendering.answers_made import REFUNDS, SHIPPING, made
 
 
@@ -78,3 +80,47 @@ def test_titles_and_passages_cannot_write_markdown():
         r" &#12304;2&#12305; www\.e.example"
     )
     assert line == f"[^1]: **{escaped}** — handbook/refunds.md, lines 12-13. “{escaped}”"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A <script>alert(1)</script> b", "A &lt;script>alert(1)&lt;/script> b"),
+        ("<!-- x -->\n<div onclick=x>", "&lt;!-- x -->\n&lt;div onclick=x>"),
+        ("`<b>` and <b>", "`<b>` and &lt;b>"),
+        ("```\n<b>\n```", "```\n<b>\n```"),
+        ("1 < 2, a<3 and <https://a.example>", "1 < 2, a<3 and <https://a.example>"),
+        ("[a](javascript:x) and [b](c.md)", r"[a]\(javascript:x) and [b]\(c.md)"),
+        ("[a][b]\n\n[b]: data:text/html,x", "[a][b]\n\n[b]\\: data:text/html,x"),
+        ("![a](file:///etc/passwd)", r"![a]\(file:///etc/passwd)"),
+        ("[a](&#106;avascript:x)", r"[a]\(&#106;avascript:x)"),
+        ("[a](mailto:me@a.example) [b](/c)", "[a](mailto:me@a.example) [b](/c)"),
+        ("\x1b]0;x\x07\u202eabc", "\ufffd]0;x\ufffd\ufffdabc"),
+    ],
+)
+@pytest.mark.parametrize("passages", [(), (REFUNDS,)])
+def test_an_answer_is_no_html_and_no_dangerous_link(
+    text: str, shown: str, passages: tuple[Passage, ...]
+):
+    assert render_markdown(made(text, passages)) == shown
+    if passages:
+        assert body(f"{text}\n\nSo it is [1].") == f"{shown}\n\nSo it is [^1]."
+
+
+def test_what_no_parser_can_settle_becomes_plain_text():
+    # The code ends where the item does, so this is HTML for a renderer.
+    text = "- a `b\n- <script>x</script>`"
+    assert "<" not in render_markdown(made(text, ()))
+    assert "<" not in render_markdown(made("> " * 30 + "<b>", ()))
+
+
+def test_markdown_is_made_harmless_in_linear_time():
+    def seconds(size: int) -> float:
+        texts = ("<a " * size, "[a](b" * size, "`" * size, "`<b>` " * size, "> " * size + "<b>")
+        began = time.perf_counter()
+        for text in texts:
+            render_markdown(made(text, ()))
+        return time.perf_counter() - began
+
+    seconds(100)
+    assert seconds(10_000) < 30 * max(seconds(1_000), 0.02)

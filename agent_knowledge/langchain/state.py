@@ -1,0 +1,146 @@
+"""What the middleware keeps in an agent's state: under keys of its own, and private.
+
+A host's schema may have keys of any name and type, so ours have a prefix. Only `citations` is
+public; where the host's schema has a `citations` of its own, that is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, NotRequired
+
+from langchain.agents.middleware import AgentState
+from langchain.agents.middleware.types import PrivateStateAttr
+from langchain_core.messages import BaseMessage
+from langgraph.channels import BinaryOperatorAggregate
+from pydantic import TypeAdapter, ValidationError
+
+from agent_knowledge.langchain.convert import turn_of
+from agent_knowledge.langchain.recall import keep_turns
+from agent_knowledge.types import Decision, Knowledge, Signals, to_dict
+
+PREPARED = "agent_knowledge_prepared"
+CITED = "agent_knowledge_cited"
+SHOWN = "agent_knowledge_shown"
+FOUND = "agent_knowledge_citations"
+_KNOWLEDGE: TypeAdapter[Knowledge] = TypeAdapter(Knowledge)
+_DETAILS = ("signals", "rejected")
+"""What a decision holds beside what it is: most of its size, and no model call asks for it."""
+
+
+class Citations(list[dict[str, Any]]):
+    """A turn's citations; by its type the middleware knows its own from a host's."""
+
+
+def _latest(_: object, new: Any) -> Any:
+    return new
+
+
+def _merge(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    return {**(old or {}), **new}
+
+
+class CitationsChannel(BinaryOperatorAggregate[Any]):
+    """Keeps the last citations written; reads them as `Citations`, from a checkpoint too."""
+
+    __slots__ = ()
+
+    def __init__(self, typ: Any, operator: Callable[[Any, Any], Any] = _latest) -> None:
+        super().__init__(typ, operator)
+
+    def get(self) -> Citations:
+        """The last citations written; none before that."""
+        return Citations(super().get())
+
+
+class KnowledgeState(AgentState[Any]):
+    """State of an agent with the middleware; all of it plain JSON.
+
+    Attributes:
+        citations: Of the turn's answer, as LangChain `Citation` blocks; empty while it runs. A
+            host's schema may have a key of this name instead.
+        agent_knowledge_citations: The citations where the host's schema has that key.
+        agent_knowledge_prepared: What each router prepared for the turn.
+        agent_knowledge_cited: What the last answers cited, oldest first.
+        agent_knowledge_shown: How many passages the turn's own prompt has.
+    """
+
+    citations: NotRequired[Annotated[list[dict[str, Any]], CitationsChannel]]
+    # LangGraph takes a reducer only where it comes last.
+    agent_knowledge_citations: NotRequired[
+        Annotated[list[dict[str, Any]], PrivateStateAttr, _latest]
+    ]
+    agent_knowledge_prepared: NotRequired[Annotated[dict[str, Any], PrivateStateAttr, _merge]]
+    agent_knowledge_cited: NotRequired[
+        Annotated[list[dict[str, Any]], PrivateStateAttr, keep_turns]
+    ]
+    agent_knowledge_shown: NotRequired[Annotated[int, PrivateStateAttr, _latest]]
+
+
+def cited_update(
+    state: Mapping[str, Any], citations: Sequence[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """The state update that tells a turn's citations, in `citations` where that is ours."""
+    return {_citations_key(state): [*citations]}
+
+
+def citations_of(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The citations of the turn, wherever they are kept."""
+    return [*(state.get(_citations_key(state)) or ())]
+
+
+def _citations_key(state: Mapping[str, Any]) -> str:
+    return "citations" if isinstance(state.get("citations"), Citations) else FOUND
+
+
+def remember(
+    name: str, messages: Sequence[BaseMessage], knowledge: Knowledge, *, details: bool
+) -> dict[str, Any]:
+    """The state update that keeps a router's knowledge for the turn it was prepared for.
+
+    Args:
+        name: Of the router's middleware.
+        messages: The conversation.
+        knowledge: What was prepared.
+        details: Keep all of the decision. What is kept stands in every stream of updates.
+    """
+    decision = knowledge.decision
+    kept = knowledge if details else replace(knowledge, decision=_brief(decision))
+    return {PREPARED: {name: {"turn": turn_of(messages), "knowledge": to_dict(kept)}}}
+
+
+def remembered(state: Mapping[str, Any], messages: Sequence[BaseMessage]) -> dict[str, Knowledge]:
+    """What each router prepared for the turn.
+
+    An earlier turn's is not, nor what another version of this package wrote in another form.
+    """
+    held: dict[str, Any] = state.get(PREPARED) or {}
+    turn = turn_of(messages)
+    found: dict[str, Knowledge] = {}
+    for name, one in held.items():
+        if one["turn"] == turn and (knowledge := _read(one["knowledge"])):
+            found[name] = knowledge
+    return found
+
+
+def told(decision: Decision, *, details: bool) -> dict[str, Any]:
+    """A decision for a message's metadata, as plain JSON.
+
+    Args:
+        decision: The decision.
+        details: With its signals and what was rejected; otherwise they are left out.
+    """
+    row = to_dict(decision)
+    return row if details else {key: row[key] for key in row if key not in _DETAILS}
+
+
+def _brief(decision: Decision) -> Decision:
+    return replace(decision, signals=Signals(need={}), rejected=())
+
+
+def _read(row: object) -> Knowledge | None:
+    try:
+        return _KNOWLEDGE.validate_python(row)
+    except ValidationError:
+        return None

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.runnables import RunnableLambda
+
+from agent_knowledge import KnowledgeConfig, index_sources, load_router
+from agent_knowledge.addresses import public_address, relative_address
+from agent_knowledge.citations.evidence import as_passages
+from agent_knowledge.sources.external import ExternalSource
+from agent_knowledge.sources.store import FILE
+from agent_knowledge.types import Passage
+
+
+def test_a_relative_address_is_percent_encoded() -> None:
+    assert relative_address("handbook", "a/my file#1.md") == "handbook/a/my%20file%231.md"
+    assert relative_address("faq", "faq.jsonl", "ret 1") == "faq/faq.jsonl#ret%201"
+    assert relative_address("s", "\udc80.md") == "s/%3F.md"
+
+
+@pytest.mark.parametrize(
+    ("uri", "document", "told"),
+    [
+        ("file:///home/me/docs/a/my%20file.md", "a/my file.md", "s/a/my%20file.md"),
+        ("FILE:///home/me/faq.jsonl#ret-1", "ret-1", "s/faq.jsonl#ret-1"),
+        ("file:///home/me/secret.md", "7", "s/secret.md"),
+        (r"C:\Users\me\docs\a.md", "a.md", "s/a.md"),
+        (r"\\share\me\a.md", "", "s/a.md"),
+        ("file:///home/me/a.md", "/home/me/a.md", "s/a.md"),
+        ("https://a.example/home/me", "x", "https://a.example/home/me"),
+        ("docs/a.md", "x", "docs/a.md"),
+        ("", "x", ""),
+    ],
+)
+def test_no_passage_has_an_address_of_this_machine(uri: str, document: str, told: str) -> None:
+    assert public_address(uri, "s", document) == told
+    made = Passage(source="s", document=document, title="", uri=uri, text="t", start=0, end=1)
+    assert (made.uri, replace(made, score=1.0).uri) == (told, told)
+
+
+@pytest.mark.parametrize("key", ["source", "uri", "url", "link"])
+def test_a_loaders_path_goes_no_further(key: str) -> None:
+    place = "/home/me/a.pdf" if key in {"source", "link"} else "file:///home/me/a.pdf"
+    document = Document("It is so.", metadata={key: place})
+    retriever = RunnableLambda(lambda query: [document])
+    (found,) = ExternalSource("web", retriever).retrieve("x", 1)  # pyright: ignore[reportArgumentType]
+    assert (found.uri, found.document) == ("web/a.pdf", "web/a.pdf")
+    (given,) = as_passages([document]).values()
+    assert "home" not in f"{given!r} {given.id}"
+
+
+def test_an_index_with_old_addresses_is_translated_and_then_renewed(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "more").mkdir(parents=True)
+    (tmp_path / "docs" / "more" / "returns.md").write_text("# Returns\n\nThirty days.\n")
+    rows = [{"id": "ship", "text": "Shipping costs 5 euros."}]
+    (tmp_path / "faq.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    text = (
+        "sources: {handbook: {path: docs}, faq: {path: faq.jsonl}}\n"
+        "agents: {a: {sources: [handbook, faq]}}"
+    )
+    config = KnowledgeConfig.parse(text).at(tmp_path)
+    index_sources(config)
+    told = {"handbook/more/returns.md", "faq/faq.jsonl#ship"}
+    assert {p.uri for p in load_router(config).retrieve("returns and shipping")} == told
+    _write_old_addresses(config.store_path / FILE, tmp_path)
+    found = load_router(config).retrieve("returns and shipping")
+    assert {p.uri for p in found} == told
+
+
+def _write_old_addresses(store: Path, folder: Path) -> None:
+    with sqlite3.connect(store) as db:
+        root = folder.as_uri()
+        db.execute(
+            "UPDATE documents SET uri = CASE name WHEN 'ship' THEN ? ELSE ? END",
+            (f"{root}/faq.jsonl#ship", f"{root}/docs/more/returns.md"),
+        )
+    db.close()
