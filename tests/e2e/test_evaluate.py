@@ -237,4 +237,4 @@ def test_bad_cases_are_all_named_and_nothing_is_asked(desk: CommandLine, server:
     ran = desk(*RUN)
     assert (ran.code, ran.out, server.calls) == (2, "", 0)
     assert "line 1: 'expected' is None" in ran.err
-    assert "line 2: not JSON" in ran.err
+    assert "line 2: is not JSON" in ran.err
