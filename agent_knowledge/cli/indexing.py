@@ -74,6 +74,7 @@ def _sentences(row: dict[str, Any]) -> str:
         size = f"{source['passages']} passages, {source['elapsed_s']:.1f} s"
         lines.append(f"{source['source']}: {counts}; {size}")
         lines += [f"  failed: {f['document']}: {f['reason']}" for f in source["failed"]]
+        lines += [f"  mended: {what}" for what in source["mended"]]
     lines += [f"{made['set']}: {made['examples']} examples" for made in row["examples"]]
     return "\n".join(lines) or "nothing to index"
 
