@@ -97,7 +97,7 @@ class Records(Generic[_Row]):
         if isinstance(fields, dict):
             named = cast("dict[str, Any]", fields)
             checksum = named.pop(_CHECKSUM, None)
-            if checksum not in {None, digest(named)[:_DIGITS]}:
+            if checksum is not None and checksum != digest(named)[:_DIGITS]:
                 msg = "it is not what was written: its checksum differs"
                 raise ValueError(msg)
         return self._adapter.validate_python(fields)

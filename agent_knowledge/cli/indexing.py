@@ -93,6 +93,7 @@ def _sentences(row: dict[str, Any]) -> str:
         size = f"{source['passages']} passages, {source['elapsed_s']:.1f} s"
         lines.append(f"{source['source']}: {counts}; {size}")
         lines += [f"  failed: {f['document']}: {f['reason']}" for f in source["failed"]]
+        lines += [f"  mended: {what}" for what in source["mended"]]
         lines += [f"  suspicious: {s['document']}: {s['found']}" for s in source["suspicious"]]
     for made in (made for made in row["examples"] if "error" not in made):
         lines.append(f"{made['set']}: {made['examples']} examples")

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 
 from agent_knowledge.errors import SourceError
 
@@ -43,6 +44,8 @@ def open_to_read(file: Path) -> sqlite3.Connection:
         raise SourceError(msg) from error
     except OSError as error:
         raise SourceError(_not_opened(file, error)) from error
+    if not S_ISREG(found.st_mode):
+        raise SourceError(damaged(file, "it is no file"))
     if not found.st_size:
         raise SourceError(damaged(file, "it is empty"))
     # Nobody writes this file, so there is nothing to lock, and no journal to look for or make.

@@ -183,7 +183,12 @@ class PassageStore:
         """Every indexed source by name."""
         rows = self._rows("SELECT id, name, embedding, generation FROM sources ORDER BY name")
         return {
-            name: StoredSource(id=number, name=name, embedding=embedding, generation=generation)
+            name: StoredSource(
+                id=number,
+                name=name,
+                embedding=embedding,
+                generation=generation if isinstance(generation, int) else -1,  # it is damaged
+            )
             for number, name, embedding, generation in rows
         }
 
@@ -201,10 +206,10 @@ class PassageStore:
 
     def raise_generation(self, source: StoredSource) -> StoredSource:
         """Tell readers that the source has changed."""
-        self._db.execute(
-            "UPDATE sources SET generation = generation + 1 WHERE id = ?", (source.id,)
-        )
-        return replace(source, generation=source.generation + 1)
+        following = max(source.generation + 1, _milliseconds())
+        set_to = "UPDATE sources SET generation = ? WHERE id = ?"
+        self._db.execute(set_to, (following, source.id))
+        return replace(source, generation=following)
 
     def remove_source(self, source: StoredSource) -> None:
         """Forget a source with all that it holds."""

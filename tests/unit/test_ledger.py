@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from pathlib import Path
 
+import pytest
+
+from agent_knowledge.errors import SourceError
 from agent_knowledge.history import History
 from agent_knowledge.ledger import Ledger, StoredEvidence
 from tests.unit.trial_values import trial
@@ -35,6 +39,48 @@ def test_a_row_of_a_later_release_is_left_out_not_fatal(tmp_path: Path):
     ledger.file.write_text('{"id": "strange"}\n[1]\nnull\n')
     ledger.append(trial({}))
     assert len(ledger.trials()) == 1
+
+
+def test_a_line_that_was_changed_counts_for_nothing_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    ledger = Ledger(tmp_path)
+    for name in ("first", "second"):
+        ledger.append(trial({"prompt": 0.4}, id=name))
+    text = ledger.file.read_text(encoding="utf-8")
+    ledger.file.write_text(text.replace("0.4", "0.9", 1), encoding="utf-8")
+    assert [one.id for one in Ledger(tmp_path).trials()] == ["second"]
+    assert "line 1 of" in caplog.text
+    assert str(ledger.file) in caplog.text
+    assert "checksum differs" in caplog.text
+
+
+def test_a_line_without_a_checksum_is_one_of_an_earlier_release(tmp_path: Path):
+    ledger = Ledger(tmp_path)
+    ledger.append(trial({}, id="early"))
+    row = json.loads(ledger.file.read_text(encoding="utf-8"))
+    del row["checksum"]
+    ledger.file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert [one.id for one in Ledger(tmp_path).trials()] == ["early"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\x00\n", b"[" * 100_000, b'{"checksum": []}', b"7\nnull\n"]
+)
+def test_garbage_in_the_ledger_ends_no_run(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+):
+    ledger = Ledger(tmp_path)
+    ledger.file.write_bytes(content)
+    assert ledger.trials() == ()
+    assert "line 1 of" in caplog.text
+
+
+def test_a_ledger_that_cannot_be_read_is_told(tmp_path: Path):
+    ledger = Ledger(tmp_path)
+    ledger.file.mkdir()
+    with pytest.raises(SourceError, match="cannot be read"):
+        ledger.trials()
 
 
 def _append(store: Path, first: int) -> None:

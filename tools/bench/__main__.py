@@ -15,8 +15,9 @@ BENCHES = (
     "speed",
     "citations",
     "answers",
+    "store_faults",
 )
-_NEED_NO_DATA = {"imports"}
+_NEED_NO_DATA = {"imports", "store_faults"}
 _MORE = {"agents": ("--peers",)}
 
 

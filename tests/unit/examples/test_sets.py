@@ -144,3 +144,23 @@ def test_a_flipped_byte_anywhere_in_the_cache_ends_no_run(file: Path, tmp_path: 
 def test_nothing_is_left_beside_the_cache(file: Path, tmp_path: Path):
     load_examples("triage", file, CountingEmbedder(), tmp_path)
     assert [path.name for path in (tmp_path / "examples").iterdir()] == ["triage.npz"]
+
+
+def test_a_damaged_cache_is_told(file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    load_examples("triage", file, CountingEmbedder(), tmp_path)
+    assert caplog.text == ""
+    cache = tmp_path / "examples" / "triage.npz"
+    cache.write_bytes(cache.read_bytes()[:-40])
+    load_examples("triage", file, CountingEmbedder(), tmp_path)
+    assert str(cache) in caplog.text
+    assert "made anew" in caplog.text
+
+
+def test_a_length_that_was_garbled_is_not_allocated(file: Path, tmp_path: Path):
+    whole = load_examples("triage", file, CountingEmbedder(), tmp_path)
+    cache = tmp_path / "examples" / "triage.npz"
+    content = cache.read_bytes()
+    cache.write_bytes(content.replace(b"(2, 2)", b"(9e9,)"))
+    assert cache.read_bytes() != content
+    again = load_examples("triage", file, CountingEmbedder(), tmp_path)
+    assert (again.vectors == whole.vectors).all()
