@@ -30,6 +30,11 @@ PROMPT = "prompt"
 _SHARES = dict(zip((*CARRIERS, PROMPT), (1, 1, 2, 2, 1.5, 0.7), strict=True))
 
 _LONGEST, _SHORTEST = 1200, 60
+_GROUPS = {"own": 0.55, "bipia": 0.2, "stray": 0.25}
+"""Shares of the attacks that are drawn."""
+_READ_OTHERWISE = ("enc_", "ml_asian", "ml_mideast", "ml_mixed", "ml_nordic")
+"""Families whose words the network does not learn: what is encoded is decoded first, and MiniLM's
+word pieces know no other scripts."""
 _LONGEST_STRAY = 220
 """Characters of a request that is put into a passage as a stray one."""
 _LEFT_OUT_AGENTS = ("uv", "govuk", "marina", "scrapy", "pino", "pytest")
@@ -242,10 +247,7 @@ def draw(material: Material, count: int, rng: random.Random) -> list[Sample]:
         carrier: [clean for clean in material.clean if clean.carrier == carrier]
         for carrier in _SHARES
     }
-    families: dict[str, list[Piece]] = {}
-    for attack in material.attacks:
-        families.setdefault(attack.family, []).append(attack)
-    names = sorted(families)
+    groups = _groups(material.attacks)
     made: list[Sample] = []
     for carrier in rng.choices(list(_SHARES), list(_SHARES.values()), k=count):
         text = _cropped(rng.choice(by_carrier[carrier]).text, rng)
@@ -253,7 +255,8 @@ def draw(material: Material, count: int, rng: random.Random) -> list[Sample]:
         if carrier == PROMPT:
             made.append(Sample(text=text, carrier=carrier))
         elif chance < 0.45:
-            made.append(place(text, carrier, rng.choice(families[rng.choice(names)]), rng))
+            families = groups[rng.choices(list(groups), [_GROUPS[g] for g in groups])[0]]
+            made.append(place(text, carrier, rng.choice(rng.choice(families)), rng))
         elif chance < 0.50:
             made.append(_harmless(place(text, carrier, _stranger(by_carrier, rng), rng)))
         elif chance < 0.65:
@@ -261,6 +264,17 @@ def draw(material: Material, count: int, rng: random.Random) -> list[Sample]:
         else:
             made.append(Sample(text=text, carrier=carrier))
     return made
+
+
+def _groups(attacks: Sequence[Piece]) -> dict[str, list[list[Piece]]]:
+    """The families of each group, of attacks that the network is to know by their words."""
+    families: dict[str, dict[str, list[Piece]]] = {}
+    for attack in attacks:
+        if not attack.family.startswith(_READ_OTHERWISE):
+            group = attack.family.partition("-")[0]
+            group = group if group in _GROUPS else "own"
+            families.setdefault(group, {}).setdefault(attack.family, []).append(attack)
+    return {group: list(members.values()) for group, members in families.items()}
 
 
 def place(text: str, carrier: str, piece: Piece, rng: random.Random) -> Sample:
