@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import ExtendedModelResponse
+from langchain.tools.tool_node import ToolCallRequest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent_knowledge.assembly import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import AgentKnowledgeError, BrokenStreamError
+from agent_knowledge.langchain.allowed import allowed_tools, refusal
 from agent_knowledge.langchain.combine import combine, leader
 from agent_knowledge.langchain.convert import (
     extend_system,
@@ -88,6 +90,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         endpoint: BaseChatModel | None = None,
         verifier: CitationVerifier | None = None,
         details: bool = False,
+        tools_with_passages: Collection[str] | None = None,
     ) -> None:
         """Make the middleware.
 
@@ -99,12 +102,16 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             verifier: Verifies the citations; default: the packaged one.
             details: Tell the whole decision, with its signals and what was rejected, in the
                 message's metadata, and so in every stream that carries it.
+            tools_with_passages: Names of the tools that a turn which was shown passages may call;
+                others are not offered to the model then, and a call of one is refused. None for
+                all; a `KnowledgeTool` may always be called.
         """
         super().__init__()
         self.router = router
         self._name = name
         self._endpoint = endpoint
         self._details = details
+        self._allowed = None if tools_with_passages is None else frozenset(tools_with_passages)
         self._verifier = verifier or load_verifier(router)
 
     @property
@@ -149,14 +156,14 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         if knowledge.decision.plan.clarify:
             return _ask_back(knowledge, self._decision(knowledge))
         if knowledge.decision.plan.endpoint is None:
-            asked = _with_knowledge(request, knowledge)
+            asked = self._with_knowledge(request, knowledge)
             return self._told(request, _in_form(asked, knowledge, handler), knowledge)
         try:
             asked = self._to_endpoint(request, knowledge)
             return self._told(request, _in_form(asked, knowledge, handler), knowledge)
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = self._next_rung(request, knowledge, error)
-            asked = _with_knowledge(request, lower)
+            asked = self._with_knowledge(request, lower)
             return self._lowered(request, _in_form(asked, lower, handler), lower)
 
     async def awrap_model_call(
@@ -172,7 +179,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         if knowledge.decision.plan.clarify:
             return _ask_back(knowledge, self._decision(knowledge))
         if knowledge.decision.plan.endpoint is None:
-            asked = _with_knowledge(request, knowledge)
+            asked = self._with_knowledge(request, knowledge)
             response = await _ain_form(asked, knowledge, handler)
             return await asyncio.to_thread(self._told, request, response, knowledge)
         try:
@@ -181,9 +188,32 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             return await asyncio.to_thread(self._told, request, response, knowledge)
         except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
             lower = await asyncio.to_thread(self._next_rung, request, knowledge, error)
-            asked = _with_knowledge(request, lower)
+            asked = self._with_knowledge(request, lower)
             response = await _ain_form(asked, lower, handler)
             return await asyncio.to_thread(self._lowered, request, response, lower)
+
+    def wrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]],
+    ) -> ToolMessage | Command[Any]:
+        """Run a tool, unless it is none of those that go with passages and the turn has some."""
+        return self._refusal(request) or handler(request)
+
+    async def awrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
+    ) -> ToolMessage | Command[Any]:
+        """`wrap_tool_call`, awaited."""
+        return self._refusal(request) or await handler(request)
+
+    def _refusal(self, request: ToolCallRequest) -> ToolMessage | None:
+        if self._allowed is None:
+            return None
+        prepared = remembered(request.state, request.state["messages"])
+        shown = any(knowledge.passages for knowledge in prepared.values())
+        return refusal(request, self._allowed, shown=shown)
 
     def _remember(self, messages: Sequence[AnyMessage], knowledge: Knowledge) -> dict[str, Any]:
         return remember(self._name, messages, knowledge, details=self._details)
@@ -207,11 +237,24 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         held: list[dict[str, Any]] = request.state.get(CITED) or []
         return recall(knowledge, request.messages, held, self.router.agent.policy.context_tokens)
 
+    def _with_knowledge(
+        self, request: ModelRequest[Any], knowledge: Knowledge
+    ) -> ModelRequest[Any]:
+        shown = knowledge.passages or shown_by_tools(request.messages)
+        return request.override(
+            system_message=extend_system(request.system_message, knowledge.system),
+            messages=[
+                *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
+                *replace_user_turn(request.messages, knowledge.prompt),
+            ],
+            tools=allowed_tools(request.tools, self._allowed if shown else None),
+        )
+
     def _to_endpoint(self, request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
         """The same request to the fine-tuned model, which was trained to answer, not to call."""
         if self._endpoint is None:
             self._endpoint = load_endpoint(self.router.agent).model
-        return _with_knowledge(request, knowledge).override(model=self._endpoint, tools=[])
+        return self._with_knowledge(request, knowledge).override(model=self._endpoint, tools=[])
 
     def _next_rung(
         self, request: ModelRequest[Any], knowledge: Knowledge, error: Exception
@@ -329,16 +372,6 @@ def _again(request: ModelRequest[Any], said: Checked) -> ModelRequest[Any]:
 def _without_citations(request: ModelRequest[Any]) -> ModelRequest[Any]:
     """The same request with earlier answers as the model gave them."""
     return request.override(messages=without_citations(request.messages))
-
-
-def _with_knowledge(request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
-    return request.override(
-        system_message=extend_system(request.system_message, knowledge.system),
-        messages=[
-            *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
-            *replace_user_turn(request.messages, knowledge.prompt),
-        ],
-    )
 
 
 def _ask_back(knowledge: Knowledge, decision: Mapping[str, Any]) -> ModelResponse[Any]:
