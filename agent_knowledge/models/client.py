@@ -6,6 +6,7 @@ passages on to any other, or fill the memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -77,7 +78,8 @@ def bounded_client(timeout: Timeout, login: tuple[str, str] | None = None) -> ht
 
     What breaks a bound raises `BrokenAnswerError`, before anything is sent elsewhere and without
     taking the rest. A compressed body, which may be a thousand times what comes over the wire, is
-    neither asked for nor taken.
+    neither asked for nor taken. Proxies of the environment are used: `OPENAI_PROXY`, which
+    langchain-openai takes for clients of its own alone, and those that httpx knows.
 
     Args:
         timeout: Of each wait for the server.
@@ -85,6 +87,7 @@ def bounded_client(timeout: Timeout, login: tuple[str, str] | None = None) -> ht
     """
     return DefaultAsyncHttpxClient(
         timeout=timeout,
+        proxy=os.environ.get("OPENAI_PROXY") or None,
         auth=login,
         headers={"Accept-Encoding": "identity"},
         event_hooks={"response": [_bound]},

@@ -104,6 +104,7 @@ def _open_client(
             api_key=SecretStr(given or _NO_KEY),
             timeout=timeout,
             max_retries=0,
+            openai_proxy=None,  # see bounded_client
             http_async_client=bounded_client(timeout, address.login),
             use_responses_api=False,  # servers that speak OpenAI's protocol speak this one
         )
@@ -130,7 +131,7 @@ def _init_bounded(
         address = parse_address(str(plain.root_async_client.base_url), "OPENAI_BASE_URL")
         login = address.login
         more |= {"base_url": address.url} if login else {}
-    more["http_async_client"] = bounded_client(timeout, login)
+    more |= {"openai_proxy": None, "http_async_client": bounded_client(timeout, login)}
     return _kept(_init(spec, key, accepted, **options, **more))
 
 

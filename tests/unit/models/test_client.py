@@ -83,6 +83,18 @@ def test_a_redirect_within_the_server_is_followed(httpserver: HTTPServer):
     assert "charged twice" in httpserver.log[-1][0].get_data(as_text=True)
 
 
+@pytest.mark.parametrize("variable", ["OPENAI_PROXY", "HTTP_PROXY"])
+@pytest.mark.parametrize("who", ["endpoint", "model"])
+def test_proxies_of_the_environment_are_used(
+    monkeypatch: pytest.MonkeyPatch, who: str, variable: str
+):
+    with loopback(whole("by the proxy")) as proxy:
+        monkeypatch.setenv(variable, proxy.url.rpartition("/v1")[0])
+        url = "http://nowhere.invalid/v1"
+        opened = endpoint(url) if who == "endpoint" else model(url, monkeypatch)
+        assert opened.invoke("hi").text == "by the proxy"
+
+
 class Listener(BaseCallbackHandler):
     """A tracer that keeps all that LangChain tells it."""
 
