@@ -7,8 +7,9 @@ places while others have something to say: who writes five pages on one question
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Generic, TypeVar
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from agent_knowledge.config import ScreenPolicy
 from agent_knowledge.ports import Screen
-from agent_knowledge.types import Example, Passage, Screened
+from agent_knowledge.types import Example, Passage
 
 _T = TypeVar("_T")
 
@@ -53,11 +54,13 @@ class Screener:
         told = f"{name}: {lost} examples left out, they speak to a model"
         return Admitted(items=kept, left_out=(told,) if lost else ())
 
-    def screened(self, passage: Passage) -> Screened | None:
-        """The verdict on a passage, its title with it; None where its source is not screened."""
+    def marked(self, passage: Passage) -> Passage:
+        """A passage with what in it, or in its title, speaks to a model, if it is screened."""
         if self.policy(passage.source) == "allow":
-            return None
-        return self._screened(f"{passage.title}\n{passage.text}")
+            return passage
+        found = self._screened(f"{passage.title}\n{passage.text}")
+        kinds = tuple(dict.fromkeys(span.kind for span in found.spans))
+        return replace(passage, suspicious=kinds or ("command",) if found.suspicious else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,28 +69,6 @@ class Admitted(Generic[_T]):
 
     items: tuple[_T, ...]
     left_out: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Places:
-    """How many places each document and each origin has taken."""
-
-    k: int
-    taken: dict[tuple[str, ...], int] = field(default_factory=dict[tuple[str, ...], int])
-
-    def free(self, passage: Passage) -> bool:
-        """Whether its document and origin may have one more."""
-        most_of_origin = max(1, self.k - 1)
-        most_of_document = max(1, round(_OF_DOCUMENT * self.k))
-        return (
-            self.taken.get(_document(passage), 0) < most_of_document
-            and self.taken.get(_origin(passage), 0) < most_of_origin
-        )
-
-    def take(self, passage: Passage) -> None:
-        """Count it."""
-        for key in (_document(passage), _origin(passage)):
-            self.taken[key] = self.taken.get(key, 0) + 1
 
 
 def admit(found: Sequence[Passage], k: int, screener: Screener | None) -> Admitted[Passage]:
@@ -99,36 +80,36 @@ def admit(found: Sequence[Passage], k: int, screener: Screener | None) -> Admitt
         screener: None where nothing is screened.
 
     Returns:
-        The best within the caps; where those leave places empty, the best of the others too.
+        The best within the caps, in their order; where those leave places empty, others too.
     """
-    places, kept, waiting = _Places(k), list[int](), list[int]()
-    checked: dict[int, Passage] = {}
+    kept: dict[int, Passage] = {}
     left_out: list[str] = []
-    for rank, passage in enumerate(found):
+    for rank in _in_turn(found, k):
         if len(kept) == k:
             break
-        verdict = screener.screened(passage) if screener else None
-        dropped = screener is not None and screener.policy(passage.source) == "drop"
-        if verdict and verdict.suspicious and dropped:
-            left_out.append(_told(passage, verdict))
-            continue
-        checked[rank] = replace(passage, suspicious=_kinds(verdict)) if verdict else passage
-        if places.free(passage):
-            places.take(passage)
-            kept.append(rank)
+        passage = screener.marked(found[rank]) if screener else found[rank]
+        if screener and passage.suspicious and screener.policy(passage.source) == "drop":
+            left_out.append(_told(passage))
         else:
-            waiting.append(rank)
-    ranks = sorted([*kept, *waiting[: k - len(kept)]])
-    return Admitted(items=tuple(checked[rank] for rank in ranks), left_out=tuple(left_out))
+            kept[rank] = passage
+    return Admitted(items=tuple(kept[rank] for rank in sorted(kept)), left_out=tuple(left_out))
 
 
-def _kinds(verdict: Screened) -> tuple[str, ...]:
-    """The kinds of what was found, each once."""
-    return tuple(dict.fromkeys(span.kind for span in verdict.spans))
+def _in_turn(found: Sequence[Passage], k: int) -> list[int]:
+    """Ranks in the order in which they get places: whoever has many already waits."""
+    of_document, of_origin = max(1, round(_OF_DOCUMENT * k)), max(1, k - 1)
+    taken: Counter[tuple[str, ...]] = Counter()
+    waits: list[tuple[bool, bool, int]] = []
+    for rank, passage in enumerate(found):
+        document, origin = _document(passage), _origin(passage)
+        waits.append((taken[document] >= of_document, taken[origin] >= of_origin, rank))
+        if not any(waits[-1][:2]):
+            taken.update((document, origin))
+    return [rank for *_, rank in sorted(waits)]
 
 
-def _told(passage: Passage, verdict: Screened) -> str:
-    kinds = ", ".join(_kinds(verdict))
+def _told(passage: Passage) -> str:
+    kinds = ", ".join(passage.suspicious)
     return f"{passage.source}: {passage.document}: left out, its text speaks to a model ({kinds})"
 
 
