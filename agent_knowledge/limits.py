@@ -7,10 +7,10 @@ says how large the thing is and what is accepted.
 
 from __future__ import annotations
 
-TASK_CHARACTERS = 1_000_000
-"""Of a task: more than any model's context holds beside an answer."""
+TASK_CHARACTERS = 4_000_000
+"""Of a task: a context of a million tokens."""
 HISTORY_CHARACTERS = 4_000_000
-"""Of all earlier turns together: a context of a million tokens."""
+"""Of all earlier turns together: as much."""
 HISTORY_TURNS = 10_000
 PASSAGE_CHARACTERS = 100_000
 """Of a passage that is handed in, by an external retriever or to `verify`, which compares it with

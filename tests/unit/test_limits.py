@@ -110,7 +110,7 @@ def history(turns: int, characters: int) -> Task:
 
 
 EDGES: dict[str, tuple[Attempt, type[Exception], str]] = {
-    "TASK_CHARACTERS": (lambda _, n: Task("x" * n), InputError, "the task has 1,000,001"),
+    "TASK_CHARACTERS": (lambda _, n: Task("x" * n), InputError, "the task has 4,000,001"),
     "HISTORY_CHARACTERS": (lambda _, n: history(1, n), InputError, "leave out the oldest"),
     "HISTORY_TURNS": (lambda _, n: history(n, 1), InputError, "leave out the oldest"),
     "PASSAGE_CHARACTERS": (lambda _, n: external(n), AgentKnowledgeError, "have it split"),
