@@ -88,7 +88,7 @@ def test_a_quotation_is_sought_in_linear_time(unit: str):
 
 @pytest.mark.parametrize("unit", ["1,", " ", '"', "a", "Brew & Co ", "and, "])
 def test_a_task_is_routed_in_linear_time(unit: str, support: KnowledgeRouter):
-    held_linear(lambda text: support.route(text), unit, "What is the mean of [")
+    held_linear(support.route, unit, "What is the mean of [")
     told = (Message(role="user", content="Hello"),)
     held_linear(
         lambda text: support.route(Task(text="and it?", history=(*told, Message("user", text)))),
