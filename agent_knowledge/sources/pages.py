@@ -28,6 +28,9 @@ _PAGES_SHOWN = 20
 _KEPT_SPACE = "\0"
 """Stands for a space of preformatted text until all others are collapsed; HTML text has no NUL."""
 _WHITE_SPACE = re.compile(r"\s+")
+# Blanks before a line's end are read from their beginning only: from each takes quadratic time.
+_LINE_END = re.compile(r"(?:(?<![ \t])[ \t]++)?+\n[ \t]*+")
+_FIRST_BAR = re.compile(r"^\| ", re.MULTILINE)
 _EMPTY_ITEM = re.compile(r"\n- *\n+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SKIPPED = frozenset(
@@ -179,8 +182,8 @@ def _collapsed(text: str | None) -> str:
 
 
 def _tidy(text: str) -> str:
-    lines = (line.strip(" \t").removeprefix("| ") for line in text.replace("\xa0", " ").split("\n"))
-    text = _EMPTY_ITEM.sub("\n- ", "\n".join(lines))
+    text = _LINE_END.sub("\n", text.replace("\xa0", " "))
+    text = _EMPTY_ITEM.sub("\n- ", _FIRST_BAR.sub("", text))
     return _BLANK_LINES.sub("\n\n", text).strip().replace(_KEPT_SPACE, " ")
 
 

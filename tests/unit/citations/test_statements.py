@@ -18,6 +18,12 @@ def test_a_statement_without_a_marker_is_uncited():
     assert uncited("- Hats: 10 working days\n- Shoes: 30 days [1]") == ["Hats: 10 working days"]
 
 
+def test_a_sentence_between_two_pieces_of_code_is_a_statement():
+    answer = "`expires` counts the remaining days until `renewal`."
+    assert uncited(answer) == [answer]
+    assert uncited("`expires counts the remaining days until renewal`") == []
+
+
 def test_of_a_table_the_rows_are_statements_and_the_head_is_none():
     table = "| What is it | How long |\n|---|---|\n| Shoes returned | 30 days |"
     assert uncited(table) == ["| Shoes returned | 30 days |"]
