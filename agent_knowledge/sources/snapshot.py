@@ -104,7 +104,7 @@ class Snapshot:
         manifest.check(place, _identity(source, labels))
         try:
             lexical, dense = LexicalIndex.load(place), DenseIndex.load(place)
-            measured = statistics.load(place)
+            measured, names = statistics.load(place), NameIndex.load(place, lexical)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"the search files in {str(place)!r} cannot be read ({error})"
             raise UnsoundError(msg) from error
@@ -113,7 +113,7 @@ class Snapshot:
             lexical=lexical,
             dense=dense,
             statistics=measured,
-            names=NameIndex(((title, keywords) for _, title, keywords, _ in labels), lexical),
+            names=names,
             titles=tuple(title for _, title, *_ in labels),
             dates=tuple(date for *_, date in labels),
         )
@@ -248,10 +248,13 @@ def write(
     staging = place.with_name(f".{place.name}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    LexicalIndex.build(store.searched(source)).save(staging)
+    labels = store.labels(source)
+    lexical = LexicalIndex.build(store.searched(source))
+    lexical.save(staging)
+    NameIndex.of(((title, keywords) for _, title, keywords, _ in labels), lexical).save(staging)
     dense = DenseIndex.of(vectors[rows], passages)
     dense.save(staging)
     statistics.save(statistics.measure(dense), staging)
-    manifest.write(staging, _identity(source, store.labels(source)))
+    manifest.write(staging, _identity(source, labels))
     shutil.rmtree(place, ignore_errors=True)
     staging.rename(place)

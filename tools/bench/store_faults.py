@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import cast
 
 from agent_knowledge.errors import SourceError, StoreLockedError
 from agent_knowledge.search import CANDIDATES, Query
@@ -219,7 +220,8 @@ def _keep_reading(store: Path, pipe: Connection) -> None:
 
 def _writer(store: Path, file: Path) -> tuple[BaseProcess, Connection]:
     """Start a process that indexes a file when it is told to, and then says how it ended."""
-    here, there = _SPAWN.Pipe()
+    # Its type is another on Windows; what is used of it is the same.
+    here, there = cast("tuple[Connection, Connection]", _SPAWN.Pipe())
     process = _SPAWN.Process(target=_index, args=(store, file, there), daemon=True)
     process.start()
     here.recv()

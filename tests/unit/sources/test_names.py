@@ -21,7 +21,7 @@ def index(rows: Sequence[tuple[str, str]] = ROWS) -> NameIndex:
         Searched(number=n, title=title, keywords=keywords, text=f"It says so in line {n}.")
         for n, (title, keywords) in enumerate(rows)
     ]
-    return NameIndex(rows, LexicalIndex.build(passages))
+    return NameIndex.of(rows, LexicalIndex.build(passages))
 
 
 NAMES = index()
