@@ -28,7 +28,7 @@ def test_an_error_shows_the_variable(monkeypatch: pytest.MonkeyPatch, value: str
     monkeypatch.setenv("PLACE", value)
     expand("${PLACE}/x", "store.path")
     error = InputError(f"nothing is at {value.rstrip('/') + '/x'!r}")
-    assert str(error) == "nothing is at '${PLACE}/x'"
+    assert str(error).replace('"', "'") == "nothing is at '${PLACE}/x'"
 
 
 def test_a_short_value_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
