@@ -36,10 +36,9 @@ def hide(value: str, written: str) -> None:
         value: What it holds; left alone when it is too short to be a secret.
         written: What is shown instead: the variable as the configuration writes it.
     """
-    if len(value) >= _SECRET_CHARACTERS:
-        # A path loses its last slash, and a message quotes what it names.
-        for shown in (value, value.rstrip("/"), repr(value)[1:-1]):
-            _expanded[shown] = written
+    kept = value.rstrip("/")  # as a path does in a message
+    if len(kept) >= _SECRET_CHARACTERS:
+        _expanded[kept] = _expanded[repr(kept)[1:-1]] = written  # a message quotes what it names
 
 
 def as_written(text: str) -> str:

@@ -94,6 +94,7 @@ def advise(
     from agent_knowledge.trials.advice.advise import advise as judge
     from agent_knowledge.trials.advice.ground import Told, load_ground
     from agent_knowledge.trials.advice.page import write_advice
+    from agent_knowledge.trials.prices import prices_of
 
     if chart is not None and chart.suffix.lower() not in {".html", ".htm"}:
         msg = f"--chart: {str(chart)!r} is no HTML file; give a name that ends in .html"
@@ -107,7 +108,7 @@ def advise(
         training_examples=training_examples,
     )
     costs = Costs(
-        prices=loaded.prices_by_label,
+        prices=prices_of(loaded),
         model=label(loaded.models.default, "models.default"),
         tuned_model=tuned_model,
         usd_per_run=usd_per_run,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from agent_knowledge.config.environment import as_path, expand, label
+from agent_knowledge.config.environment import as_path, expand
 from agent_knowledge.config.loading import parse, read_text
 from agent_knowledge.config.prompts import PromptFiles, read_prompts
 from agent_knowledge.config.templates import Template
@@ -312,18 +311,6 @@ class KnowledgeConfig(_Section):
     def store_path(self) -> Path:
         """The folder that holds the indexes."""
         return self.resolve(self.store.path, "store.path")
-
-    @property
-    def prices_by_label(self) -> dict[str, PriceConfig]:
-        """`prices`, that of the default model also under what reports call it."""
-        spec, key = self.models.default, "models.default"
-        found = dict(self.prices)
-        with suppress(ConfigError):  # a variable that is not set fails what calls the model
-            model, name = expand(spec, key), label(spec, key)
-            known = [found[n] for n in (model, model.partition(":")[2], spec) if n in found]
-            if known:
-                found.setdefault(name, known[0])
-        return found
 
     def agent(self, name: str | None = None) -> AgentProfile:
         """Gather what one agent has at hand.

@@ -19,7 +19,7 @@ from agent_knowledge.trials.measure import Arm, Reply
 from agent_knowledge.trials.open_gate import open_gate
 from agent_knowledge.trials.outcome import CaseOutcome
 from agent_knowledge.trials.pool import Watch
-from agent_knowledge.trials.prices import cost_usd, price_of
+from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
 from agent_knowledge.trials.recommend import CasesNeeded, recommend
 from agent_knowledge.trials.report import write_report
 from agent_knowledge.trials.scoring import Scorer
@@ -145,7 +145,7 @@ def result_of(
     latencies = [entry.latency_ms for entry in answered] or [0.0]
     tokens_in = _mean([entry.tokens_in for entry in answered])
     tokens_out = _mean([entry.tokens_out for entry in answered])
-    price = price_of(setup.config.prices_by_label, *model_names(arm))
+    price = price_of(prices_of(setup.config), *model_names(arm))
     return RungResult(
         rung=arm.rung,
         model=arm.chat.name,
@@ -245,7 +245,7 @@ def _enough(cases: int | None) -> int | None:
 
 
 def _notes(setup: Setup, columns: Sequence[Sequence[Reply]]) -> list[str]:
-    prices = setup.config.prices_by_label
+    prices = prices_of(setup.config)
     unpriced = dict.fromkeys(
         arm.chat.name for arm in setup.arms if price_of(prices, *model_names(arm)) is None
     )

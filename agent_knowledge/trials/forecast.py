@@ -13,7 +13,7 @@ from agent_knowledge.trials.evaluate import model_names
 from agent_knowledge.trials.judge import judge_prompt
 from agent_knowledge.trials.measure import Arm, Asker, prompt_tokens
 from agent_knowledge.trials.pool import Watch
-from agent_knowledge.trials.prices import cost_usd, price_of
+from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
 from agent_knowledge.trials.setup import Settings, Setup, set_up
 
 JUDGE = "judge"
@@ -80,7 +80,7 @@ def forecast(
 
 def _row(setup: Setup, arm: Arm, calls: Sequence[tuple[int, int]]) -> Forecast:
     tokens_in, tokens_out = sum(given for given, _ in calls), sum(said for _, said in calls)
-    price = price_of(setup.config.prices_by_label, *model_names(arm))
+    price = price_of(prices_of(setup.config), *model_names(arm))
     return Forecast(
         rung=arm.rung,
         model=arm.chat.name,
@@ -99,7 +99,7 @@ def _judge_row(asker: Asker, setup: Setup) -> Forecast | None:
     arms, cases = len(setup.arms), setup.cases.cases
     tokens_in = arms * sum(_judged_tokens(case) for case in cases)
     tokens_out = arms * len(cases) * _VERDICT_TOKENS
-    price = price_of(setup.config.prices_by_label, asker.judge.name)
+    price = price_of(prices_of(setup.config), asker.judge.name)
     return Forecast(
         rung=JUDGE,
         model=asker.judge.name,

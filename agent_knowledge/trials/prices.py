@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
+from agent_knowledge.config import KnowledgeConfig, expand, label
 from agent_knowledge.config.schema import PriceConfig
+from agent_knowledge.errors import ConfigError
 
 PACKAGED = "extractive"
 """The packaged model runs on one's own machine and costs nothing."""
 _FREE = PriceConfig(input=0, output=0)
+
+
+def prices_of(config: KnowledgeConfig) -> dict[str, PriceConfig]:
+    """A configuration's prices, that of its default model also under what reports call it."""
+    spec, key = config.models.default, "models.default"
+    found = dict(config.prices)
+    with suppress(ConfigError):  # a variable that is not set fails what calls the model
+        model, name = expand(spec, key), label(spec, key)
+        known = [found[n] for n in (model, model.partition(":")[2], spec) if n in found]
+        if known:
+            found.setdefault(name, known[0])
+    return found
 
 
 def price_of(prices: Mapping[str, PriceConfig], *names: str) -> PriceConfig | None:

@@ -26,6 +26,7 @@ from agent_knowledge.cli.app import app
 from agent_knowledge.errors import AgentKnowledgeError
 from agent_knowledge.indexing import index_sources
 from agent_knowledge.langchain import KnowledgeMiddleware, KnowledgeRetriever, KnowledgeTool
+from agent_knowledge.trials.prices import prices_of
 from tests.e2e.conftest import CommandLine
 from tests.scripted import ScriptedModel
 
@@ -220,7 +221,7 @@ def test_no_object_shows_it(config: KnowledgeConfig) -> None:
             config.only("tuned"),
             config.store,
         ),
-        *(config.models, config.endpoints, config.sources, config.prices_by_label),
+        *(config.models, config.endpoints, config.sources, prices_of(config)),
         *(router, router.agent, router.look_up(RETURNS), router.route(RETURNS), answerer, answer),
         *(endpoint, load_model(config), load_embedder(config), CitationVerifier()),
         *(middleware, KnowledgeTool(router), KnowledgeRetriever(router=router)),
