@@ -48,6 +48,40 @@ HELD_BY = {
         "test_a_second_writer_is_told_who_holds_the_lock",
         "test_a_re_index_that_was_killed_leaves_the_old_state_searchable",
     ),
+    "A reader writes nothing.": (
+        "test_a_search_creates_and_changes_nothing_also_where_it_may",
+        "test_an_index_that_may_not_be_written_is_searched_and_left_as_it_is",
+    ),
+    "Damage is told, not served.": (
+        "test_no_search_file_is_parsed_that_is_not_what_was_written",
+        "test_records_that_are_not_what_was_stored_are_told",
+    ),
+    "Hostile text takes linear time.": (
+        "test_a_pattern_takes_linear_time",
+        "test_a_task_is_routed_in_linear_time",
+        "test_a_file_is_read_in_linear_time",
+    ),
+    "No path of this machine in a prompt or an answer.": (
+        "test_no_passage_has_an_address_of_this_machine",
+    ),
+    "What is shown does not act.": (
+        "test_what_is_printed_does_not_act",
+        "test_nothing_else_prints_what_is_not_json",
+    ),
+    "An agent's state stays its own.": ("test_a_hosts_own_keys_are_left_alone",),
+    "Documents are screened.": (
+        "test_what_speaks_to_a_model_is_found_where_it_stands",
+        "test_a_policy_says_what_follows",
+        "test_what_speaks_to_a_model_is_told_and_left_out_of_a_clean_index",
+    ),
+    "No stranger takes all the places.": (
+        "test_five_crafted_passages_of_one_document_leave_room_for_others",
+        "test_five_crafted_documents_of_one_folder_leave_room_for_others",
+    ),
+    "A model that obeys has little to obey with.": (
+        "test_it_reaches_no_other_agent_and_runs_no_tool_that_goes_not_with_passages",
+        "test_it_cites_nothing_that_was_not_retrieved",
+    ),
     "No code in data.": (
         "test_yaml_makes_no_objects",
         "test_arrays_that_hold_a_pickle_are_not_loaded",
