@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from agent_knowledge.config import AgentProfile
+from agent_knowledge.config import AgentProfile, ScreenPolicy
 from agent_knowledge.decision.consult import rewritings, verdicts
 from agent_knowledge.decision.evidence import with_verdict
 from agent_knowledge.decision.look_up import found_nothing, look_up, search_plan
@@ -327,7 +327,7 @@ class KnowledgeRouter:
 
 
 def _screener(agent: AgentProfile, screen: Screen | None) -> Screener | None:
-    policies = {name: spec.screen for name, spec in agent.sources.items()}
+    policies: dict[str, ScreenPolicy] = {name: spec.screen for name, spec in agent.sources.items()}
     policies |= {name: spec.screen for name, spec in agent.examples.items()}
     return Screener(screen, policies) if screen else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Row, require_one_way, run_batch, text_of
@@ -38,7 +39,7 @@ def screen(
         )
         return
     (found,) = screen.screen([text or ""])
-    show.output(_row(found), _told(text or "", found), as_json=as_json)
+    show.output(_row(found), Text(_told(text or "", found)), as_json=as_json)
 
 
 def _row(found: Screened) -> Row:

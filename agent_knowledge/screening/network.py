@@ -91,7 +91,8 @@ class Network:
             Logit of each token, shape (tokens,), and logits of the kinds, shape (tokens, kinds).
         """
         read = self.session.run([TOKENS_OUTPUT, KINDS_OUTPUT], {PIECES: pieces})
-        return cast("tuple[NDArray[np.float32], NDArray[np.float32]]", tuple(read))
+        tokens, kinds = cast("list[NDArray[np.float32]]", read)
+        return tokens, kinds
 
     def probability(self, logit: float) -> float:
         """The calibrated probability that a text of this logit speaks to a model, 0..1."""

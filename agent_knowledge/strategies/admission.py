@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from agent_knowledge.config import ScreenPolicy
 from agent_knowledge.ports import Screen
-from agent_knowledge.types import Example, Passage
+from agent_knowledge.types import Example, Passage, Screened
 
 _T = TypeVar("_T")
 
@@ -36,7 +36,11 @@ class Screener:
     def __init__(self, screen: Screen, policies: Mapping[str, ScreenPolicy]) -> None:
         """Hold the screen and, per source, what follows; a source without a policy is flagged."""
         self._policies = policies
-        self._screened = lru_cache(_REMEMBERED)(lambda text: screen.screen([text])[0])
+
+        def screened(text: str) -> Screened:
+            return screen.screen([text])[0]
+
+        self._screened = lru_cache(_REMEMBERED)(screened)
 
     def policy(self, source: str) -> ScreenPolicy:
         """What follows for a source."""
