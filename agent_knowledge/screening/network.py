@@ -94,6 +94,12 @@ class Network:
         tokens, kinds = cast("list[NDArray[np.float32]]", read)
         return tokens, kinds
 
-    def probability(self, logit: float) -> float:
-        """The calibrated probability that a text of this logit speaks to a model, 0..1."""
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, self.slope * logit + self.offset))))
+    def probability(self, logit: float, *, prior: float = 0.0) -> float:
+        """The calibrated probability that a text of this logit speaks to a model, 0..1.
+
+        Args:
+            logit: Of the text.
+            prior: Log-odds of what else is known of it.
+        """
+        odds = self.slope * logit + self.offset + prior
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, odds))))

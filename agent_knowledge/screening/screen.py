@@ -28,6 +28,9 @@ SMOOTHED = 5
 STRONGEST = 3
 """Tokens that a window's logit is the mean of."""
 ENCODED = "encoded"
+HIDDEN = 3.0
+"""Log-odds, 20 to 1, that what reads as language only when it is decoded is meant for no person;
+of 2,900 clean passages 15 hold anything that does, and of 128 encoded attacks 115."""
 _BRIDGED = 4
 """Tokens between two parts of what is one span to a reader."""
 
@@ -75,13 +78,13 @@ class _Read:
 
 def _screen(text: str, network: Network, tokenizer: Tokenizer) -> Screened:
     read = _read(text, network, tokenizer)
-    logit, spans = read.logit, list(read.spans)
+    spans = list(read.spans)
+    score = network.probability(read.logit)
     for hidden in decoded(text):
-        said = _read(hidden.text, network, tokenizer)
-        if network.probability(said.logit) >= network.threshold:
+        said = network.probability(_read(hidden.text, network, tokenizer).logit, prior=HIDDEN)
+        if said >= network.threshold:
             spans.append(SuspiciousSpan(hidden.start, hidden.end, ENCODED))
-        logit = max(logit, said.logit)
-    score = network.probability(logit)
+        score = max(score, said)
     if score < network.threshold:
         return Screened(score=score, suspicious=False)
     return Screened(score=score, suspicious=True, spans=tuple(sorted(spans)))
