@@ -15,7 +15,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from agent_knowledge import index_sources
-from agent_knowledge.assembly import load_model, read_config
+from agent_knowledge.build import load_model, read_config
 from agent_knowledge.cli.starting import init
 
 

@@ -12,46 +12,46 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent_knowledge.answer import Answerer as Answerer
-    from agent_knowledge.answer import load_answerer as load_answerer
-    from agent_knowledge.answers import Answer as Answer
-    from agent_knowledge.answers import Citation as Citation
-    from agent_knowledge.assembly import load_router as load_router
-    from agent_knowledge.assembly import load_verifier as load_verifier
-    from agent_knowledge.citations.rendering.html import render_html as render_html
-    from agent_knowledge.citations.rendering.markdown import render_markdown as render_markdown
+    from agent_knowledge.answerer import Answerer as Answerer
+    from agent_knowledge.answerer import load_answerer as load_answerer
+    from agent_knowledge.build import load_router as load_router
+    from agent_knowledge.build import load_verifier as load_verifier
+    from agent_knowledge.build.indexing import index_sources as index_sources
+    from agent_knowledge.citations.html import render_html as render_html
+    from agent_knowledge.citations.markdown import render_markdown as render_markdown
     from agent_knowledge.citations.verifier import CitationVerifier as CitationVerifier
     from agent_knowledge.config import KnowledgeConfig as KnowledgeConfig
     from agent_knowledge.errors import AgentKnowledgeError as AgentKnowledgeError
-    from agent_knowledge.indexing import index_sources as index_sources
-    from agent_knowledge.router import KnowledgeRouter as KnowledgeRouter
+    from agent_knowledge.routing.router import KnowledgeRouter as KnowledgeRouter
     from agent_knowledge.types import Decision as Decision
     from agent_knowledge.types import Example as Example
     from agent_knowledge.types import Knowledge as Knowledge
     from agent_knowledge.types import Message as Message
     from agent_knowledge.types import Passage as Passage
     from agent_knowledge.types import Task as Task
+    from agent_knowledge.types.answers import Answer as Answer
+    from agent_knowledge.types.answers import Citation as Citation
 
 _HOMES = {
     "AgentKnowledgeError": "errors",
-    "Answer": "answers",
-    "Answerer": "answer",
-    "Citation": "answers",
+    "Answer": "types.answers",
+    "Answerer": "answerer",
+    "Citation": "types.answers",
     "CitationVerifier": "citations.verifier",
     "Decision": "types",
     "Example": "types",
     "Knowledge": "types",
     "KnowledgeConfig": "config",
-    "KnowledgeRouter": "router",
+    "KnowledgeRouter": "routing.router",
     "Message": "types",
     "Passage": "types",
     "Task": "types",
-    "index_sources": "indexing",
-    "load_answerer": "answer",
-    "load_router": "assembly",
-    "load_verifier": "assembly",
-    "render_html": "citations.rendering.html",
-    "render_markdown": "citations.rendering.markdown",
+    "index_sources": "build.indexing",
+    "load_answerer": "answerer",
+    "load_router": "build",
+    "load_verifier": "build",
+    "render_html": "citations.html",
+    "render_markdown": "citations.markdown",
 }
 
 __all__ = [

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from agent_knowledge.answers import Opinion
-    from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
     from agent_knowledge.types import (
         Example,
         Matrix,
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
         Task,
         TextStates,
     )
+    from agent_knowledge.types.answers import Opinion
+    from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 
 class Embedder(Protocol):

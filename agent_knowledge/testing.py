@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
-from agent_knowledge.sources.dense import DenseIndex
-from agent_knowledge.sources.names import LINK
-from agent_knowledge.sources.statistics import measure
+from agent_knowledge.retrieval.dense import DenseIndex
+from agent_knowledge.retrieval.names import LINK
+from agent_knowledge.retrieval.statistics import measure
 from agent_knowledge.text import words
 from agent_knowledge.types import Matrix, Passage
+from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 
 class HashEmbedder:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from agent_knowledge.addresses import address_of_place, public_address
 from agent_knowledge.errors import InputError
 from agent_knowledge.types import Passage
+from agent_knowledge.types.addresses import address_of_place, public_address
 
 
 class PassageText(Protocol):

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent_knowledge.answers import Citation, Claim
-from agent_knowledge.citations.claims import CitedSentence, read_sentences
+from agent_knowledge.citations.entailment import Support, check_by_words
 from agent_knowledge.citations.markers import Span, find_markers
 from agent_knowledge.citations.repair import Search, repaired, stripped
 from agent_knowledge.citations.rewriting import PASSES, rewrite, without_brackets, without_unknown
-from agent_knowledge.citations.support import Support, check_by_words
-from agent_knowledge.citations.verify import Checks, Verification, verify_with
+from agent_knowledge.citations.sentences import CitedSentence, read_sentences
+from agent_knowledge.citations.verification import Checks, Verification, verify_with
 from agent_knowledge.types import Passage, Plan
+from agent_knowledge.types.answers import Citation, Claim
 
 Unsupported = Literal["annotate", "strip", "repair", "refuse"]
 """What to do about a claim that no cited passage supports: say so in its citation; take its

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agent_knowledge.answers import Claim, Opinion
 from agent_knowledge.citations.evidence import PassageText
-from agent_knowledge.consulting import Outcome, ask, one_line
+from agent_knowledge.judges import Outcome, ask, one_line
 from agent_knowledge.ports import ClaimJudge
+from agent_knowledge.types.answers import Claim, Opinion
 
 WAIT_S = 30.0
 """Seconds that a judge is waited for, for each claim."""

@@ -10,8 +10,8 @@ from typing import cast
 import Stemmer
 
 from agent_knowledge.citations.numbers import Date, Quantity, dates, quantity
-from agent_knowledge.citations.polarity import mark_denials
 from agent_knowledge.citations.tokens import Kind, Token
+from agent_knowledge.citations.words import mark_denials
 from agent_knowledge.text import STOP_WORDS, sentences, words, written_words
 
 NEGATIONS = frozenset(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from agent_knowledge.citations.claims import CitedSentence
 from agent_knowledge.citations.markers import Marker
-from agent_knowledge.citations.verify import Checks, judge
+from agent_knowledge.citations.sentences import CitedSentence
+from agent_knowledge.citations.verification import Checks, judge
 from agent_knowledge.errors import AgentKnowledgeError
 from agent_knowledge.types import Passage
 

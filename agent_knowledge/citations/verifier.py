@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from agent_knowledge.citations.entailment import SupportCheck
 from agent_knowledge.citations.evidence import GivenPassages, PassageText, as_passages
 from agent_knowledge.citations.finish import Finished, Unsupported, finish_with
 from agent_knowledge.citations.opinions import with_opinions
 from agent_knowledge.citations.repair import Search
-from agent_knowledge.citations.support import SupportCheck
-from agent_knowledge.citations.verify import Checks, Verification, verify_with
+from agent_knowledge.citations.verification import Checks, Verification, verify_with
 from agent_knowledge.ports import ClaimJudge, Embedder
 from agent_knowledge.types import Passage, Plan
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from agent_knowledge.citations.align import Alignment
+from agent_knowledge.citations.alignment import Alignment
 from agent_knowledge.citations.reading import Reading
 from agent_knowledge.citations.tokens import Token
 from agent_knowledge.types import Matrix, Vector

@@ -17,9 +17,9 @@ from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import InputError
 
 if TYPE_CHECKING:
-    from agent_knowledge.trials.advice.advise import Advice, Costs
-    from agent_knowledge.trials.advice.ground import Case, Ground
-    from agent_knowledge.trials.advice.money import Money
+    from agent_knowledge.trials.advice import Advice, Costs
+    from agent_knowledge.trials.costs import Money
+    from agent_knowledge.trials.ground import Case, Ground
 
 ExampleSet = Annotated[
     str | None, typer.Option("--set", "-s", help="The example set; default: the endpoint's.")
@@ -90,10 +90,10 @@ def advise(
     What nobody knows is asked on a terminal, and named otherwise; it is never guessed.
     """
     from agent_knowledge.config import KnowledgeConfig, label
-    from agent_knowledge.trials.advice.advise import Costs
-    from agent_knowledge.trials.advice.advise import advise as judge
-    from agent_knowledge.trials.advice.ground import Told, load_ground
-    from agent_knowledge.trials.advice.page import write_advice
+    from agent_knowledge.trials.advice import Costs
+    from agent_knowledge.trials.advice import advise as judge
+    from agent_knowledge.trials.advice_page import write_advice
+    from agent_knowledge.trials.ground import Told, load_ground
     from agent_knowledge.trials.prices import prices_of
 
     if chart is not None and chart.suffix.lower() not in {".html", ".htm"}:
@@ -220,7 +220,7 @@ def _row(advice: Advice, chart: Path | None) -> dict[str, Any]:
 
 
 def _money_row(money: Money) -> dict[str, Any]:
-    from agent_knowledge.trials.advice.money import GAPS
+    from agent_knowledge.trials.costs import GAPS
 
     load, terms, volume = money.load, money.terms, money.terms.volume_per_month
     return {
@@ -285,8 +285,8 @@ def _line(text: Text, what: str, rule: str, said: str) -> None:
 
 
 def _money(money: Money) -> Text:
-    from agent_knowledge.trials.advice.money import GAPS
-    from agent_knowledge.trials.advice.page import money_rows
+    from agent_knowledge.trials.advice_page import money_rows
+    from agent_knowledge.trials.costs import GAPS
 
     rows = money_rows(money)
     width = max(len(name) for name, _ in rows)

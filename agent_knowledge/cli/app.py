@@ -12,7 +12,6 @@ import typer
 from agent_knowledge import __version__
 from agent_knowledge.cli import (
     advising,
-    asking,
     checking,
     demo,
     doctor,
@@ -22,9 +21,10 @@ from agent_knowledge.cli import (
     routing,
     screening,
     starting,
-    tuning,
     verifying,
 )
+from agent_knowledge.cli import answering as asking
+from agent_knowledge.cli import labelled as tuning
 from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import AgentKnowledgeError
 

@@ -20,8 +20,8 @@ from typing import IO, Any, BinaryIO, cast
 import typer
 
 from agent_knowledge.cli.terminal import complain
+from agent_knowledge.config.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
-from agent_knowledge.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.types import Message, Task
 
 CHUNK = 64

@@ -14,7 +14,7 @@ from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.types import Decision, to_dict
 
 if TYPE_CHECKING:
-    from agent_knowledge.router import KnowledgeRouter
+    from agent_knowledge.routing.router import KnowledgeRouter
 
 
 def check(
@@ -29,7 +29,7 @@ def check(
     A case is {"task", "expected"} and, where it matters, "history", "citations", "sources", "set"
     and "rules": all sources named must be in the plan, all rules among the reasons.
     """
-    from agent_knowledge.assembly import load_router
+    from agent_knowledge.build import load_router
 
     read = read_cases(cases)
     router = load_router(config, agent)
@@ -66,7 +66,7 @@ def _differences(case: Case, decision: Decision) -> list[str]:
 def _miss(
     case: Case, decision: Decision, why: list[str], router: KnowledgeRouter
 ) -> dict[str, Any]:
-    from agent_knowledge.decision.boundary import nearest_boundary
+    from agent_knowledge.routing.boundary import nearest_boundary
 
     boundary = nearest_boundary(case.task, decision, router.agent, router.record)
     return {

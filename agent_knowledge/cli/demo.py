@@ -16,14 +16,14 @@ from agent_knowledge.demo.sample import open_sample
 from agent_knowledge.types import Task
 
 if TYPE_CHECKING:
-    from agent_knowledge.answer import Answerer
+    from agent_knowledge.answerer import Answerer
 
 _BASE_URL = "DEMO_BASE_URL"
 
 
 def demo() -> None:
     """Route and answer six tasks of a fictional shop, and show why each went where it went."""
-    from agent_knowledge.indexing import index_sources
+    from agent_knowledge.build.indexing import index_sources
 
     show.echo(
         Text(
@@ -40,7 +40,7 @@ def demo() -> None:
 
 
 def _run(config: KnowledgeConfig) -> None:
-    from agent_knowledge.answer import load_answerer
+    from agent_knowledge.answerer import load_answerer
 
     answerers: dict[str, Answerer] = {}
     lines = (config.folder / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
@@ -61,8 +61,8 @@ def _run(config: KnowledgeConfig) -> None:
 @contextmanager
 def _endpoint(config: KnowledgeConfig) -> Generator[None]:
     """Start the stand-in for the fine-tuned endpoint, and tell the configuration where it is."""
-    from agent_knowledge.assembly import load_example_sets, packaged_embedder
-    from agent_knowledge.demo.server import CentroidClassifier, serving
+    from agent_knowledge.build import load_example_sets, packaged_embedder
+    from agent_knowledge.demo.endpoint import CentroidClassifier, serving
 
     embedder = packaged_embedder()
     triage = load_example_sets(config, ("ticket-triage",), embedder)["ticket-triage"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 from rich.text import Text
 
-from agent_knowledge.assembly import (
+from agent_knowledge.build import (
     load_embedder,
     load_endpoint,
     load_example_sets,
@@ -26,7 +26,7 @@ from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, shown
 from agent_knowledge.ports import Embedder
-from agent_knowledge.search import Query
+from agent_knowledge.types.search import Query
 
 if TYPE_CHECKING:
     from agent_knowledge.models.chat import Chat
@@ -126,8 +126,8 @@ def _store(config: KnowledgeConfig) -> str:
 
 
 def _source(config: KnowledgeConfig, name: str) -> str:
-    from agent_knowledge.sources.documents import Document
-    from agent_knowledge.sources.reading import read_source
+    from agent_knowledge.retrieval.documents import Document
+    from agent_knowledge.retrieval.loading import read_source
 
     path = config.resolve(config.sources[name].path or "", f"sources.{name}.path")
     # Up to the first document: `index` fails on a source that has none.

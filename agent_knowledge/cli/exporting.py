@@ -12,7 +12,7 @@ from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 
 if TYPE_CHECKING:
-    from agent_knowledge.trials.training.data_card import Card, Detector
+    from agent_knowledge.trials.data_card import Card, Detector
 
 
 def export(
@@ -44,7 +44,7 @@ def export(
     contradicting rows are left out; near-duplicates are kept on one side of the split. A set of
     fewer than 200 examples is refused.
     """
-    from agent_knowledge.trials.training.export import Options, make_export, to_row, write_export
+    from agent_knowledge.trials.export import Options, make_export, to_row, write_export
 
     options = Options(format=form, validation=validation, seed=seed, max_tokens=max_tokens)
     made = make_export(
@@ -68,7 +68,7 @@ def _tasks(source: str) -> list[str]:
 def _detector() -> Detector | None:
     """Who looks for personal data; None where the extra is not installed."""
     try:
-        from agent_knowledge.trials.training.personal import PersonalData
+        from agent_knowledge.trials.personal import PersonalData
     except ImportError:
         return None
     return PersonalData()

@@ -16,8 +16,8 @@ from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.cli.terminal import Terminal, complain, echo_lines
 
 if TYPE_CHECKING:
-    from agent_knowledge.indexing import IndexSummary
-    from agent_knowledge.indexing import Progress as Told
+    from agent_knowledge.build.indexing import IndexSummary
+    from agent_knowledge.build.indexing import Progress as Told
 
 
 def index(
@@ -43,7 +43,7 @@ def index(
     A document that cannot be read is named with the reason and stops no other; exit status 1 with
     --strict. A source or a set that cannot be read is named too: exit status 2, the rest is done.
     """
-    from agent_knowledge.indexing import index_sources, remove_sources
+    from agent_knowledge.build.indexing import index_sources, remove_sources
 
     if remove:
         removed = remove_sources(config, remove)

@@ -22,7 +22,7 @@ from agent_knowledge.cli.options import (
 from agent_knowledge.types import Decision, Task, to_dict
 
 if TYPE_CHECKING:
-    from agent_knowledge.router import KnowledgeRouter
+    from agent_knowledge.routing.router import KnowledgeRouter
 
 
 def route(
@@ -103,13 +103,13 @@ def few_shot(
 
 def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
     from agent_knowledge.cli.explain import explain as tell
-    from agent_knowledge.decision.boundary import nearest_boundary
+    from agent_knowledge.routing.boundary import nearest_boundary
 
     boundary = nearest_boundary(task, decision, router.agent, router.record)
     return tell(decision, boundary, router.agent.policy.leaning)
 
 
 def _router(config: Config, agent: str | None) -> KnowledgeRouter:
-    from agent_knowledge.assembly import load_router
+    from agent_knowledge.build import load_router
 
     return load_router(config, agent)

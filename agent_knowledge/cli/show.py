@@ -9,9 +9,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from agent_knowledge.addresses import relative_address
-from agent_knowledge.answers import Answer
-from agent_knowledge.citations.rendering.notes import (
+from agent_knowledge.citations.notes import (
     address,
     excerpt,
     heading,
@@ -23,6 +21,8 @@ from agent_knowledge.citations.rendering.notes import (
 )
 from agent_knowledge.cli.terminal import Terminal
 from agent_knowledge.types import Decision, to_dict
+from agent_knowledge.types.addresses import relative_address
+from agent_knowledge.types.answers import Answer
 
 
 def output(row: Mapping[str, Any], text: Text, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 
-from agent_knowledge.citations.rendering.notes import visible
+from agent_knowledge.citations.notes import visible
 
 _PIPED_WIDTH = 160
 """Columns where nobody's terminal sets a width."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from agent_knowledge import limits
-from agent_knowledge.answers import Claim
 from agent_knowledge.cli.batch import Row, run_batch
 from agent_knowledge.cli.options import Agent, Output
 from agent_knowledge.errors import InputError, shown
 from agent_knowledge.types import Passage
+from agent_knowledge.types.answers import Claim
 
 if TYPE_CHECKING:
     from agent_knowledge.citations.verifier import CitationVerifier
@@ -49,7 +49,7 @@ def verify(
     name passage ids. Passages as `retrieve` gives them ("source", "document", "start") can be
     looked up with --config.
     """
-    from agent_knowledge.assembly import load_router, load_verifier
+    from agent_knowledge.build import load_router, load_verifier
 
     router = load_router(config, agent) if config else None
     verifier = load_verifier(router, judge=judge)

@@ -26,7 +26,7 @@ from pydantic import (
 
 from agent_knowledge.config.environment import as_path, expand
 from agent_knowledge.config.loading import parse, read_text
-from agent_knowledge.config.prompts import PromptFiles, read_prompts
+from agent_knowledge.config.prompt_files import PromptFiles, read_prompts
 from agent_knowledge.config.templates import Template
 from agent_knowledge.errors import ConfigError, nearest
 

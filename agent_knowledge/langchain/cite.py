@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from agent_knowledge.assembly import load_verifier
+from agent_knowledge.build import load_verifier
 from agent_knowledge.citations.finish import Unsupported
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.langchain.convert import annotate, is_cited

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent_knowledge.context import render_prompt
-from agent_knowledge.forms import user_turn
+from agent_knowledge.prompts import render_prompt
 from agent_knowledge.types import Knowledge
+from agent_knowledge.types.forms import user_turn
 
 
 def leader(prepared: Mapping[str, Knowledge]) -> str:

@@ -15,8 +15,8 @@ from langchain_core.messages import (
 from langchain_core.messages.content import Citation as CitationBlock
 from langchain_core.messages.content import create_citation
 
-from agent_knowledge.answers import Citation
 from agent_knowledge.types import Message, Passage, Task
+from agent_knowledge.types.answers import Citation
 
 MessageT = TypeVar("MessageT", bound=BaseMessage)
 SENT = "agent_knowledge_sent"

@@ -14,10 +14,12 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from agent_knowledge.assembly import load_endpoint, load_verifier
+from agent_knowledge.build import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
+from agent_knowledge.config.json_schema import Checked, check_answer
 from agent_knowledge.errors import AgentKnowledgeError, BrokenStreamError
 from agent_knowledge.langchain.allowed import allowed_tools, refusal
+from agent_knowledge.langchain.citing import cite_fields
 from agent_knowledge.langchain.combine import combine, leader
 from agent_knowledge.langchain.convert import (
     extend_system,
@@ -26,9 +28,17 @@ from agent_knowledge.langchain.convert import (
     turn_of,
     without_citations,
 )
-from agent_knowledge.langchain.fields import cite_fields
 from agent_knowledge.langchain.numbering import numbered, shown_by_tools
 from agent_knowledge.langchain.recall import cited_turn, recall
+from agent_knowledge.langchain.responses import (
+    Verified,
+    answering,
+    sources_event,
+    verify_prose,
+    verify_structured,
+    with_metadata,
+    with_text,
+)
 from agent_knowledge.langchain.state import (
     CITED,
     SHOWN,
@@ -38,18 +48,8 @@ from agent_knowledge.langchain.state import (
     remembered,
 )
 from agent_knowledge.langchain.state import told as told_decision
-from agent_knowledge.langchain.verified import (
-    Verified,
-    answering,
-    sources_event,
-    verify_prose,
-    verify_structured,
-    with_metadata,
-    with_text,
-)
-from agent_knowledge.router import KnowledgeRouter
-from agent_knowledge.schemas import Checked, check_answer
-from agent_knowledge.strategies.messages import example_messages, not_in_form, repair_turns
+from agent_knowledge.models.messages import example_messages, not_in_form, repair_turns
+from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.types import Knowledge, Task
 
 

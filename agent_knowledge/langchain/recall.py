@@ -13,13 +13,13 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from agent_knowledge.citations.markers import find_markers
-from agent_knowledge.context import GAP_RULE, PASSAGE_RULE, render_prompt
-from agent_knowledge.forms import user_turn
 from agent_knowledge.langchain.convert import last_user_turn, task_from_messages, turn_of
 from agent_knowledge.langchain.numbering import from_json, to_json
-from agent_knowledge.signals.query import own_query, points_back, turn_query
-from agent_knowledge.strategies.budget import fit
+from agent_knowledge.prompts import GAP_RULE, PASSAGE_RULE, render_prompt
+from agent_knowledge.routing.budget import fit
+from agent_knowledge.routing.queries import own_query, points_back, turn_query
 from agent_knowledge.types import Knowledge, Passage, Reason, Task
+from agent_knowledge.types.forms import user_turn
 
 RECALLED_RULE = (
     "The passages are those that your earlier answers cited; their numbers are new. End each "

@@ -7,7 +7,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field, SkipValidation
 
-from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.types import to_dict
 
 

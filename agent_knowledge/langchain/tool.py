@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidati
 from pydantic.json_schema import WithJsonSchema
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.context import render_knowledge, render_look_up
 from agent_knowledge.errors import InputError, SourceError
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.langchain.numbering import next_number, numbered, to_json
 from agent_knowledge.langchain.state import SHOWN
-from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.prompts import render_knowledge, render_look_up
+from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.types import Knowledge, to_dict
 
 _LOGGER = logging.getLogger(__name__)

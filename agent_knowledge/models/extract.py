@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_knowledge.context import WrittenPassage
 from agent_knowledge.models.quotes import Place, Quote, read_quotes, stems
 from agent_knowledge.ports import Embedder
+from agent_knowledge.prompts import WrittenPassage
 from agent_knowledge.text import words
 
 MOST_SENTENCES = 3

@@ -31,7 +31,9 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
 
-from agent_knowledge.context import (
+from agent_knowledge.models.by_example import nearest_example, without_frame
+from agent_knowledge.models.extract import answer_sentences
+from agent_knowledge.prompts import (
     ASK_RULE,
     EXAMPLE_ASSISTANT,
     EXAMPLE_USER,
@@ -46,8 +48,6 @@ from agent_knowledge.context import (
     read_passages,
     split_prompt,
 )
-from agent_knowledge.models.by_example import nearest_example, without_frame
-from agent_knowledge.models.extract import answer_sentences
 from agent_knowledge.types import Example
 
 NOT_COVERED = "The passages do not answer this."

@@ -12,9 +12,9 @@ from typing import Literal
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from agent_knowledge.answers import Opinion
-from agent_knowledge.context import new_fence
 from agent_knowledge.models.chat import Chat
+from agent_knowledge.prompts import new_fence
+from agent_knowledge.types.answers import Opinion
 
 CHARACTERS = 8000
 """Of each passage; a longer one is cut in the middle."""

@@ -9,7 +9,7 @@ from typing import cast
 
 import Stemmer
 
-from agent_knowledge.context import WrittenPassage
+from agent_knowledge.prompts import WrittenPassage
 from agent_knowledge.text import content_words, sentences, words
 
 _MOST_CHARACTERS = 600

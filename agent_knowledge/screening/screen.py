@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent_knowledge.embedding.minilm import read_tokenizer
+from agent_knowledge.models.minilm import read_tokenizer
 from agent_knowledge.screening.encodings import decoded
 from agent_knowledge.screening.network import Network
 from agent_knowledge.types import Screened, SuspiciousSpan, without_surrogates

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from agent_knowledge.config.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.errors import InputError, shown
-from agent_knowledge.files import UnreadableError, leniently, lines_of, read_object
-from agent_knowledge.records import digest
+from agent_knowledge.ledger.records import digest
 from agent_knowledge.types import Message, Task, without_surrogates
 
 _KEYS = frozenset({"id", "task", "history", "expected", "relevant"})

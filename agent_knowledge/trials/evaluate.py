@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import numpy as np
 
-from agent_knowledge.assembly import ConfigLike
+from agent_knowledge.build import ConfigLike
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.history import History
 from agent_knowledge.ledger import MIN_CASES, Comparison, Ledger, RungResult, Trial
+from agent_knowledge.ledger.history import History
+from agent_knowledge.trials.asking import Arm, Reply
 from agent_knowledge.trials.cases import CaseSet, read_cases
-from agent_knowledge.trials.measure import Arm, Reply
 from agent_knowledge.trials.open_gate import open_gate
 from agent_knowledge.trials.outcome import CaseOutcome
 from agent_knowledge.trials.pool import Watch

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_knowledge.assembly import ConfigLike, read_config
+from agent_knowledge.build import ConfigLike, read_config
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.text import count_tokens
+from agent_knowledge.trials.asking import Arm, Asker, prompt_tokens
 from agent_knowledge.trials.cases import Case, CaseSet
 from agent_knowledge.trials.evaluate import model_names
 from agent_knowledge.trials.judge import judge_prompt
-from agent_knowledge.trials.measure import Arm, Asker, prompt_tokens
 from agent_knowledge.trials.pool import Watch
 from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
 from agent_knowledge.trials.setup import Settings, Setup, set_up

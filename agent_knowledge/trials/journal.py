@@ -16,7 +16,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.records import Records, digest
+from agent_knowledge.ledger.records import Records, digest
 
 FOLDER = "trials"
 _FENCE = re.compile(r"\bFence ([0-9a-f]{16}):")

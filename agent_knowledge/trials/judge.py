@@ -12,7 +12,7 @@ from typing import Literal
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from agent_knowledge.context import new_fence
+from agent_knowledge.prompts import new_fence
 from agent_knowledge.trials.cases import Case
 
 _CHARACTERS = 8000

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from agent_knowledge.schemas import check_answer
+from agent_knowledge.config.json_schema import check_answer
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 

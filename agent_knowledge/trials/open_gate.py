@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.decision.policy import decide
 from agent_knowledge.ledger import OpenGate, Trial
+from agent_knowledge.routing.policy import decide
 from agent_knowledge.trials.cases import Case
 from agent_knowledge.types import Decision
 
 if TYPE_CHECKING:
-    from agent_knowledge.router import KnowledgeRouter
+    from agent_knowledge.routing.router import KnowledgeRouter
 
 
 def open_gate(router: KnowledgeRouter, cases: Sequence[Case], trial: Trial) -> OpenGate | None:

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.decision.proof import shortfall
-from agent_knowledge.decision.rungs import RUNG_RULES
 from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult, Trial
+from agent_knowledge.routing.ladder import RUNG_RULES
+from agent_knowledge.routing.proof import shortfall
 from agent_knowledge.types import Rung
 
 CasesNeeded = Mapping[tuple[Rung, Rung], int | None]

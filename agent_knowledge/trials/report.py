@@ -10,10 +10,10 @@ from pathlib import Path
 
 from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult, Trial
 from agent_knowledge.markup import Html, element, joined
+from agent_knowledge.trials.charts import Point, Words, scatter
 from agent_knowledge.trials.open_gate import served_line
 from agent_knowledge.trials.outcome import CaseOutcome
-from agent_knowledge.trials.pages.chart import Point, Words, scatter
-from agent_knowledge.trials.pages.page import facts, page, save, section, table
+from agent_knowledge.trials.pages import facts, page, save, section, table
 from agent_knowledge.types import RUNGS, Rung
 
 MOST_CASES = 200

@@ -11,10 +11,10 @@ import numpy as np
 
 from agent_knowledge.citations.markers import find_markers
 from agent_knowledge.errors import InputError
-from agent_knowledge.examples.labels import are_labels, has_labels
 from agent_knowledge.ports import ExampleSet
+from agent_knowledge.retrieval.labels import are_labels, has_labels
+from agent_knowledge.trials.asking import Reply
 from agent_knowledge.trials.cases import Case
-from agent_knowledge.trials.measure import Reply
 from agent_knowledge.trials.metrics import (
     TEXT_METRICS,
     json_match,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from agent_knowledge import __version__
-from agent_knowledge.assembly import (
+from agent_knowledge.build import (
     ConfigLike,
     load_embedder,
     load_endpoint,
@@ -17,14 +17,14 @@ from agent_knowledge.assembly import (
     read_config,
 )
 from agent_knowledge.config import AgentProfile, KnowledgeConfig
-from agent_knowledge.decision.rungs import rungs_of
 from agent_knowledge.errors import ConfigError, InputError, nearest
-from agent_knowledge.examples.sets import StoredExamples
 from agent_knowledge.models.chat import Chat
-from agent_knowledge.router import KnowledgeRouter
+from agent_knowledge.retrieval.examples import StoredExamples
+from agent_knowledge.routing.ladder import rungs_of
+from agent_knowledge.routing.router import KnowledgeRouter
+from agent_knowledge.trials.asking import Arm, Asker
 from agent_knowledge.trials.cases import CaseSet
 from agent_knowledge.trials.journal import Journal
-from agent_knowledge.trials.measure import Arm, Asker
 from agent_knowledge.trials.pool import Pace
 from agent_knowledge.trials.prices import PACKAGED
 from agent_knowledge.trials.scoring import Scorer, choose_metric, expect_labels, require_patterns

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from agent_knowledge.assembly import load_router
+from agent_knowledge.build import load_router
 from agent_knowledge.errors import InputError
-from agent_knowledge.examples.labels import has_labels
-from agent_knowledge.examples.sets import StoredExamples
 from agent_knowledge.ledger import MIN_CASES
-from agent_knowledge.router import KnowledgeRouter
-from agent_knowledge.strategies.few_shot import Selection
+from agent_knowledge.retrieval.examples import StoredExamples
+from agent_knowledge.retrieval.labels import has_labels
+from agent_knowledge.routing.few_shot import Selection
+from agent_knowledge.routing.router import KnowledgeRouter
+from agent_knowledge.trials.asking import Arm
 from agent_knowledge.trials.evaluate import result_of
-from agent_knowledge.trials.measure import Arm
 from agent_knowledge.trials.pool import Watch
 from agent_knowledge.trials.setup import Setup
 from agent_knowledge.trials.statistics import Estimates, Interval

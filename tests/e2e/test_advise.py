@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge import KnowledgeConfig
-from agent_knowledge.examples.sets import digest_of, read_examples
 from agent_knowledge.ledger import Ledger, RungResult, Trial
+from agent_knowledge.retrieval.examples import digest_of, read_examples
 from agent_knowledge.types import Rung
 from tests.e2e.conftest import CommandLine
 

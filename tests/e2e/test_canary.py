@@ -21,10 +21,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from agent_knowledge import CitationVerifier, KnowledgeConfig, load_answerer, load_router
-from agent_knowledge.assembly import load_embedder, load_endpoint, load_model
+from agent_knowledge.build import load_embedder, load_endpoint, load_model
+from agent_knowledge.build.indexing import index_sources
 from agent_knowledge.cli.app import app
 from agent_knowledge.errors import AgentKnowledgeError
-from agent_knowledge.indexing import index_sources
 from agent_knowledge.langchain import KnowledgeMiddleware, KnowledgeRetriever, KnowledgeTool
 from agent_knowledge.trials.prices import prices_of
 from tests.e2e.conftest import CommandLine

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from agent_knowledge.citations.evidence import Evidence
 from agent_knowledge.citations.finish import Finished, finish
 from agent_knowledge.citations.markers import find_markers
-from agent_knowledge.citations.quotes import find_quotation, fold, quoted_spans
+from agent_knowledge.citations.quotations import find_quotation, fold, quoted_spans
 from agent_knowledge.citations.streaming import MarkerBuffer
-from agent_knowledge.citations.verify import verify
+from agent_knowledge.citations.verification import verify
 from agent_knowledge.langchain.convert import citation_block
 from agent_knowledge.types import Passage, Plan
 

@@ -9,13 +9,13 @@ from lxml import html
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from agent_knowledge.answers import Answer, Citation, Claim, Quotation
-from agent_knowledge.citations.claims import read_sentences
+from agent_knowledge.citations.html import render_html
+from agent_knowledge.citations.markdown import render_markdown
 from agent_knowledge.citations.markers import find_markers
-from agent_knowledge.citations.rendering.html import render_html
-from agent_knowledge.citations.rendering.markdown import render_markdown
-from agent_knowledge.citations.rendering.notes import one_line, visible
+from agent_knowledge.citations.notes import one_line, visible
+from agent_knowledge.citations.sentences import read_sentences
 from agent_knowledge.types import Decision, Knowledge, Passage, Plan, Signals
+from agent_knowledge.types.answers import Answer, Citation, Claim, Quotation
 
 DECISION = Decision(
     strategy="retrieval",

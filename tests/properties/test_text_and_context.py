@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.context import read_passages, render_prompt, split_prompt
+from agent_knowledge.prompts import read_passages, render_prompt, split_prompt
 from agent_knowledge.text import count_tokens, sentences, words
 from agent_knowledge.types import Passage
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
 from agent_knowledge.types import Example, Matrix, Passage, Vector
+from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 
 def unit(*values: float) -> Vector:

@@ -10,11 +10,11 @@ from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 
 from agent_knowledge import KnowledgeConfig, index_sources, load_router
-from agent_knowledge.addresses import public_address, relative_address
 from agent_knowledge.citations.evidence import as_passages
-from agent_knowledge.sources.external import ExternalSource
-from agent_knowledge.sources.store import FILE
+from agent_knowledge.retrieval.external import ExternalSource
+from agent_knowledge.retrieval.store import FILE
 from agent_knowledge.types import Passage
+from agent_knowledge.types.addresses import public_address, relative_address
 
 
 def test_a_relative_address_is_percent_encoded() -> None:

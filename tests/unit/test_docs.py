@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agent_knowledge.decision.rules import RULES
+from agent_knowledge.routing.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.history import History
 from agent_knowledge.ledger import Ledger, StoredEvidence
+from agent_knowledge.ledger.history import History
 from tests.unit.trial_values import trial
 
 

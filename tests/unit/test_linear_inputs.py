@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge import KnowledgeRouter, Message, Task
-from agent_knowledge.answers import Answer
 from agent_knowledge.citations.finish import finish
+from agent_knowledge.citations.html import render_html
+from agent_knowledge.citations.markdown import render_markdown
 from agent_knowledge.citations.markers import find_markers
-from agent_knowledge.citations.quotes import find_quotation
-from agent_knowledge.citations.rendering.html import render_html
-from agent_knowledge.citations.rendering.markdown import render_markdown
-from agent_knowledge.citations.verify import verify
-from agent_knowledge.context import WrittenPassage
+from agent_knowledge.citations.quotations import find_quotation
+from agent_knowledge.citations.verification import verify
+from agent_knowledge.config.json_schema import check_answer
 from agent_knowledge.models.extract import answer_sentences
-from agent_knowledge.schemas import check_answer
-from agent_knowledge.sources.documents import Document
-from agent_knowledge.sources.reading import read_source
-from agent_knowledge.sources.splitting import split
+from agent_knowledge.prompts import WrittenPassage
+from agent_knowledge.retrieval.chunks import split
+from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.loading import read_source
 from agent_knowledge.types import Passage, Plan
+from agent_knowledge.types.answers import Answer
 from tests.hostile import LONG, MOST_GROWTH, fuse, growth, repeated
 
 FLOOR_S = 0.05

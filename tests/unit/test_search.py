@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from agent_knowledge.search import Hit, Hits
+from agent_knowledge.types.search import Hit, Hits
 from tests.unit.fakes import result
 
 

@@ -14,12 +14,12 @@ import pytest
 
 import agent_knowledge
 from agent_knowledge import KnowledgeConfig, Task
-from agent_knowledge.assembly import load_router, packaged_embedder
+from agent_knowledge.build import load_router, packaged_embedder
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.examples import arrays
-from agent_knowledge.router import KnowledgeRouter
-from agent_knowledge.sources.dense import DenseIndex
-from agent_knowledge.sources.front_matter import read_front_matter
+from agent_knowledge.retrieval import arrays
+from agent_knowledge.retrieval.dense import DenseIndex
+from agent_knowledge.retrieval.front_matter import read_front_matter
+from agent_knowledge.routing.router import KnowledgeRouter
 
 TESTS = Path(__file__).parents[1]
 PACKAGE = Path(agent_knowledge.__file__).parent

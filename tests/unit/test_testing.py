@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent_knowledge.search import Query
-from agent_knowledge.sources.fusion import fuse
+from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.testing import HashEmbedder, MemoryIndex
+from agent_knowledge.types.search import Query
 from tests.unit.fakes import passage
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent_knowledge import answers, types
-from agent_knowledge.answers import Answer
+from agent_knowledge import types
 from agent_knowledge.errors import InputError
 from agent_knowledge.types import (
     Decision,
@@ -17,9 +16,11 @@ from agent_knowledge.types import (
     Reason,
     Signals,
     Task,
+    answers,
     to_dict,
     without_surrogates,
 )
+from agent_knowledge.types.answers import Answer
 
 DECISION = Decision(
     strategy="retrieval",

@@ -38,7 +38,7 @@ from threadpoolctl import threadpool_limits
 from agent_knowledge import AgentKnowledgeError, KnowledgeRouter
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.langchain import KnowledgeTool
-from agent_knowledge.signals.fits import Weights
+from agent_knowledge.routing.need import Weights
 from tools.bench.agents_peers import Peer, general_requests, lessons, majority, peers
 from tools.bench.agents_table import Judged, print_head, print_row
 from tools.bench.peers import semantic_router_client

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from agent_knowledge.decision.scoring import calibration_error, codes
+from agent_knowledge.trials.decision_scores import calibration_error, codes
 from agent_knowledge.types import Strategy
 from tools.data.agents import KINDS, Kind, LabelledTask, truth_of
 

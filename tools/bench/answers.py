@@ -36,15 +36,15 @@ from langchain_openai import ChatOpenAI
 from openai import OpenAIError
 
 from agent_knowledge import KnowledgeRouter
-from agent_knowledge.answer import Answerer
+from agent_knowledge.answerer import Answerer
 from agent_knowledge.config import AgentProfile, Policy, SourceConfig
-from agent_knowledge.context import read_passages
 from agent_knowledge.errors import EndpointError
 from agent_knowledge.models.chat import Chat
 from agent_knowledge.models.extract import DOUBT, evidence
 from agent_knowledge.models.extractive import NOT_COVERED, ExtractiveChatModel
-from agent_knowledge.sources.index import SourceIndex
-from agent_knowledge.sources.indexing import Indexer
+from agent_knowledge.prompts import read_passages
+from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.text import sentences
 from agent_knowledge.trials.metrics import token_f1
 from tools.bench.peers.endpoint import open_chat

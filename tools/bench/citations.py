@@ -20,8 +20,8 @@ from pathlib import Path
 
 import Stemmer
 
-from agent_knowledge.citations.support import Support, SupportCheck
-from agent_knowledge.embedding.minilm import MiniLM
+from agent_knowledge.citations.entailment import Support, SupportCheck
+from agent_knowledge.models.minilm import MiniLM
 from agent_knowledge.text import content_words
 from tools.bench.citations_cases import Case, Kind, corpus_kinds, own_words_kinds
 from tools.data.embedding import RememberingMiniLM

@@ -38,9 +38,9 @@ from langchain_openai import ChatOpenAI
 from openai import OpenAIError
 from threadpoolctl import threadpool_limits
 
-from agent_knowledge.context import EXAMPLE_ASSISTANT, EXAMPLE_USER, EXAMPLES_RULE
-from agent_knowledge.examples.sets import StoredExamples
-from agent_knowledge.strategies.few_shot import ExampleChooser
+from agent_knowledge.prompts import EXAMPLE_ASSISTANT, EXAMPLE_USER, EXAMPLES_RULE
+from agent_knowledge.retrieval.examples import StoredExamples
+from agent_knowledge.routing.few_shot import ExampleChooser
 from agent_knowledge.types import Example
 from tools.bench.peers.endpoint import AT_ONCE, open_chat
 from tools.data.embedding import RememberingMiniLM

@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 
 from agent_knowledge import KnowledgeConfig, load_router
-from agent_knowledge.indexing import index_sources
+from agent_knowledge.build.indexing import index_sources
 from agent_knowledge.ledger import Trial
 from agent_knowledge.trials.evaluate import REPORTS, evaluate
 from agent_knowledge.trials.setup import Settings

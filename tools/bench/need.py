@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from agent_knowledge.decision.scoring import Truth, calibration_error, codes
-from agent_knowledge.embedding.minilm import MiniLM
-from agent_knowledge.signals.text_heads import TextHeads, TextReading
+from agent_knowledge.models.minilm import MiniLM
+from agent_knowledge.routing.text_heads import TextHeads, TextReading
+from agent_knowledge.trials.decision_scores import Truth, calibration_error, codes
 from agent_knowledge.types import NEEDS, STRATEGIES
 from tools.data.rows import read_rows
 from tools.train.prompts_data import TASKS, Row, family_of, read_shared

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from agent_knowledge.embedding.minilm import TUNED_LAYERS, MiniLM
 from agent_knowledge.errors import InputError
-from agent_knowledge.signals.text_heads import FILE as HEADS_FILE
-from agent_knowledge.signals.text_heads import TextHeads
+from agent_knowledge.models.minilm import TUNED_LAYERS, MiniLM
+from agent_knowledge.routing.text_heads import FILE as HEADS_FILE
+from agent_knowledge.routing.text_heads import TextHeads
 from agent_knowledge.types import NEEDS
 from tools.bench.need import Likely
 from tools.bench.peers.classifiers import Fit, vectors_logistic, words_svm

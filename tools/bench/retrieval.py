@@ -23,11 +23,11 @@ import numpy as np
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.config import AgentProfile, SourceConfig
-from agent_knowledge.search import Hit, Hits, Query, SearchResult
-from agent_knowledge.sources.fusion import fuse
-from agent_knowledge.sources.index import SourceIndex
-from agent_knowledge.sources.indexing import Indexer
-from agent_knowledge.sources.store import PassageStore
+from agent_knowledge.retrieval.fusion import fuse
+from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.retrieval.store import PassageStore
+from agent_knowledge.types.search import Hit, Hits, Query, SearchResult
 from tools.data.embedding import RememberingMiniLM
 from tools.data.measures import ranking_quality
 from tools.data.retrieval import SETS, RetrievalSet, read_retrieval_sets

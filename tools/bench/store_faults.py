@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import cast
 
 from agent_knowledge.errors import SourceError, StoreLockedError
-from agent_knowledge.search import CANDIDATES, Query
-from agent_knowledge.sources.index import SourceIndex
-from agent_knowledge.sources.indexing import Indexer
-from agent_knowledge.strategies.retrieval import retrieve
-from agent_knowledge.strategies.shelf import Shelf
+from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.routing.resources import Shelf
+from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Plan
+from agent_knowledge.types.search import CANDIDATES, Query
 
 SOURCE = "harbours"
 DOCUMENTS = 300

@@ -15,7 +15,7 @@ from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, loa
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import SourceError
 from agent_knowledge.ports import Embedder
-from agent_knowledge.signals.fits import Weights
+from agent_knowledge.routing.need import Weights
 from agent_knowledge.types import Passage
 from tools.data.agents import TASKS, LabelledAgent, LabelledTask
 from tools.data.documents import CACHE, MANIFEST, fetch_documents

@@ -17,8 +17,8 @@ from typing import Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent_knowledge.decision.scoring import Truth, codes
 from agent_knowledge.errors import InputError
+from agent_knowledge.trials.decision_scores import Truth, codes
 from agent_knowledge.types import STRATEGIES, Message, Need, Role, Strategy, Task
 
 TASKS = "tasks.jsonl"

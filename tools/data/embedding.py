@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
+from agent_knowledge.models.minilm import DIMENSIONS, MiniLM
 from agent_knowledge.types import Matrix, TextStates
 
 

@@ -23,10 +23,10 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from agent_knowledge.decision.scoring import calibration_error, codes
-from agent_knowledge.signals.fits import FILE, Fit
-from agent_knowledge.signals.form import count_marks
-from agent_knowledge.signals.reader import signals_of
+from agent_knowledge.routing.form import count_marks
+from agent_knowledge.routing.measuring import signals_of
+from agent_knowledge.routing.need import FILE, Fit
+from agent_knowledge.trials.decision_scores import calibration_error, codes
 from agent_knowledge.types import NEEDS, Need, Signals
 from tools.data.agents import KINDS, LabelledAgent, LabelledTask, truth_of
 from tools.data.embedding import RememberingMiniLM

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_knowledge.embedding.minilm import TUNED_LAYERS
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.signals.fits import FILE as FITS_FILE
-from agent_knowledge.signals.fits import DecisionFit, Fit, Fits, Weights, load_fits
-from agent_knowledge.signals.reader import Measured
-from agent_knowledge.signals.text_heads import FILE as HEADS_FILE
-from agent_knowledge.signals.text_heads import TextHeads
+from agent_knowledge.models.minilm import TUNED_LAYERS
+from agent_knowledge.routing.measuring import Measured
+from agent_knowledge.routing.need import FILE as FITS_FILE
+from agent_knowledge.routing.need import DecisionFit, Fit, Fits, Weights, load_fits
+from agent_knowledge.routing.text_heads import FILE as HEADS_FILE
+from agent_knowledge.routing.text_heads import TextHeads
 from agent_knowledge.types import Task
 from tools.data.agent_folders import IndexedAgent, indexed
 from tools.data.agents import LabelledAgent, LabelledTask

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from agent_knowledge.signals import weighing
-from agent_knowledge.signals.fits import DecisionFit, Fit, Fits
-from agent_knowledge.signals.reader import signals_of
+from agent_knowledge.routing import weighing
+from agent_knowledge.routing.measuring import signals_of
+from agent_knowledge.routing.need import DecisionFit, Fit, Fits
 from agent_knowledge.types import NEEDS, Signals
 from tools.train.decision_data import NO_DECISION, MeasuredTask
 

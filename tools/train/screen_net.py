@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
-from agent_knowledge.embedding.minilm import read_tokenizer
+from agent_knowledge.models.minilm import read_tokenizer
 from agent_knowledge.screening.screen import SMOOTHED, STRONGEST
 from tools.train.screen_data import Sample
 

@@ -23,7 +23,7 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from agent_knowledge.citations.compare import compare
+from agent_knowledge.citations.comparison import compare
 from agent_knowledge.citations.reading import read_passage
 from agent_knowledge.citations.wording import Fit, cosine
 from tools.data.embedding import RememberingMiniLM

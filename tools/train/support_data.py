@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from agent_knowledge.citations.compare import compare
+from agent_knowledge.citations.comparison import compare
 from agent_knowledge.citations.reading import read_passage
 from agent_knowledge.text import sentences
 

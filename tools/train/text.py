@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
-from agent_knowledge.embedding.minilm import TUNED_LAYERS, TUNED_OUTPUT, WEIGHTS_SHA256, MiniLM
-from agent_knowledge.signals.text_heads import FILE, OUTPUTS
+from agent_knowledge.models.minilm import TUNED_LAYERS, TUNED_OUTPUT, WEIGHTS_SHA256, MiniLM
+from agent_knowledge.routing.text_heads import FILE, OUTPUTS
 from tools.data.agents import LabelledAgent
 from tools.train import text_data, text_fit, text_net
 from tools.train.folds import CACHE, FOLDS, PACKAGE, all_agents, fold_folder, fold_of

@@ -15,8 +15,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from agent_knowledge.signals.payload import payload
-from agent_knowledge.signals.text_heads import context_of
+from agent_knowledge.routing.payload import payload
+from agent_knowledge.routing.text_heads import context_of
 from agent_knowledge.types import NEEDS
 from tools.data.agents import LabelledAgent
 from tools.data.rows import read_rows

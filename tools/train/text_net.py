@@ -15,7 +15,7 @@ from torch.nn.functional import normalize  # pyright: ignore[reportMissingImport
 from transformers import BertConfig  # pyright: ignore[reportMissingImports]
 from transformers.models.bert.modeling_bert import BertLayer  # pyright: ignore[reportMissingImports]
 
-from agent_knowledge.embedding.minilm import DIMENSIONS
+from agent_knowledge.models.minilm import DIMENSIONS
 from tools.train.text_export import LAYERS, TUNED
 from tools.train.text_states import States
 

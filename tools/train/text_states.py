@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import Tensor  # pyright: ignore[reportMissingImports]
 
-from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
+from agent_knowledge.models.minilm import DIMENSIONS, MiniLM
 from tools.train.text_export import ATTACHED_TO
 
 _BATCH = 16

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from agent_knowledge.citations.finish import REFUSAL, Finished, Unsupported, finish
-from agent_knowledge.citations.verify import verify
+from agent_knowledge.citations.verification import verify
 from agent_knowledge.errors import SourceError
 from agent_knowledge.types import Passage, Plan
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from agent_knowledge.citations.quotes import find_quotation, fold, quoted_spans
+from agent_knowledge.citations.quotations import find_quotation, fold, quoted_spans
 
 TEXT = (
     "We **pay** refunds—within 14\u00a0days of the parcel’s ﬁnal\n> return [by post](http://x.y)."

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent_knowledge.citations.evidence import Evidence
-from agent_knowledge.citations.verify import verify
+from agent_knowledge.citations.verification import verify
 
 PASSAGES = {"1": Evidence(text="Shoes can be returned within 30 days.")}
 

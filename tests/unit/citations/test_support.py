@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_knowledge.citations.support import check_by_words
+from agent_knowledge.citations.entailment import check_by_words
 
 PASSAGE = (
     "Acme was founded by Ada Lopez in Madrid. Shoes can be returned within 30 days of purchase. "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent_knowledge.citations.align import Alignment, align
+from agent_knowledge.citations.alignment import Alignment, align
 from agent_knowledge.citations.numbers import Date, dates
-from agent_knowledge.citations.polarity import contrary, opposed
 from agent_knowledge.citations.reading import read, read_passage
+from agent_knowledge.citations.words import contrary, opposed
 
 
 @pytest.mark.parametrize(

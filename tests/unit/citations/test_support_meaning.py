@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agent_knowledge.citations.support import SupportCheck, check_by_words
+from agent_knowledge.citations.entailment import SupportCheck, check_by_words
 from agent_knowledge.types import Matrix
 
 PASSAGE = "The kettle heats water in three minutes. Its lid locks while it boils."

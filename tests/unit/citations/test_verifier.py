@@ -7,11 +7,11 @@ import pytest
 from langchain_core.documents import Document
 
 from agent_knowledge import CitationVerifier, load_verifier
-from agent_knowledge.answers import Opinion
 from agent_knowledge.citations.evidence import Evidence, GivenPassages
 from agent_knowledge.config import ModelsConfig
 from agent_knowledge.errors import ConfigError, InputError
 from agent_knowledge.types import Passage
+from agent_knowledge.types.answers import Opinion
 from tests.loopback import loopback
 from tests.scripted import ScriptedModel, filled
 from tests.unit.fakes import passage

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent_knowledge.citations.evidence import Evidence
-from agent_knowledge.citations.verify import NOTHING_CITED, Checks, verify, verify_with
+from agent_knowledge.citations.verification import NOTHING_CITED, Checks, verify, verify_with
 from agent_knowledge.errors import SourceError
 
 PASSAGES = {

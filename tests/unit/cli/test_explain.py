@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from agent_knowledge.cli.explain import explain
 from agent_knowledge.config import AgentProfile, Leaning, Policy, SourceConfig
-from agent_knowledge.decision.policy import decide
+from agent_knowledge.routing.policy import decide
 from agent_knowledge.types import Need, Signals, Task
 
 LIKELY: dict[Need, float] = {"direct": 0.7, "retrieval": 0.28, "few_shot": 0.02}

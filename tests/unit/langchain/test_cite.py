@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter
-from agent_knowledge.assembly import load_model
+from agent_knowledge.build import load_model
 from agent_knowledge.citations.finish import REFUSAL
 from agent_knowledge.langchain import KnowledgeMiddleware, KnowledgeTool, cite_sources
 from tests.scripted import ScriptedModel

@@ -6,10 +6,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from agent_knowledge.answers import Citation
 from agent_knowledge.citations.finish import finish
 from agent_knowledge.langchain.convert import annotate, citation_block, passage_block
 from agent_knowledge.types import Passage
+from agent_knowledge.types.answers import Citation
 
 STORED = "Intro 😀. Shoes can be returned within 30 days. Shipping costs $4.50."
 PASSAGE = Passage(

@@ -14,9 +14,9 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent_knowledge import CitationVerifier, KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.answers import Opinion
-from agent_knowledge.context import read_passages
 from agent_knowledge.langchain import KnowledgeMiddleware
+from agent_knowledge.prompts import read_passages
+from agent_knowledge.types.answers import Opinion
 from tests.scripted import ScriptedModel
 
 REFUND = "My order was delivered on 2 December. Until when can I send it back?"

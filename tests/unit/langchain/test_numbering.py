@@ -13,9 +13,9 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.context import read_passages
 from agent_knowledge.langchain import KnowledgeMiddleware, KnowledgeTool
 from agent_knowledge.langchain.numbering import shown_by_tools
+from agent_knowledge.prompts import read_passages
 from tests.scripted import ScriptedModel
 
 RETURNS = "How long do I have to return something?"

@@ -13,9 +13,9 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.context import CITE_RULE, GAP_RULE, WrittenPassage, read_passages, split_prompt
 from agent_knowledge.langchain import KnowledgeMiddleware
 from agent_knowledge.langchain.recall import cited_turn, keep_turns, recall
+from agent_knowledge.prompts import CITE_RULE, GAP_RULE, WrittenPassage, read_passages, split_prompt
 from agent_knowledge.types import Decision, Example, Knowledge, Plan, Signals
 from tests.scripted import ScriptedModel
 from tests.unit.fakes import passage

@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import BaseModel
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.assembly import load_model
+from agent_knowledge.build import load_model
 from agent_knowledge.langchain import SOURCES_EVENT, KnowledgeMiddleware, KnowledgeTool
 from tests.scripted import ScriptedModel, filled
 from tests.unit.langchain.test_numbering import SHIPPING, calls

@@ -11,11 +11,11 @@ from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage, ToolMessage
 
 from agent_knowledge import KnowledgeRouter, load_router
-from agent_knowledge.assembly import load_model
+from agent_knowledge.build import load_model
 from agent_knowledge.config import KnowledgeConfig
-from agent_knowledge.context import STYLE_RULE
 from agent_knowledge.langchain import KnowledgeTool
 from agent_knowledge.langchain.convert import task_from_messages
+from agent_knowledge.prompts import STYLE_RULE
 
 REFUND = "How long do I have to return something?"
 

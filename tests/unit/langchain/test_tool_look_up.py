@@ -15,15 +15,15 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import create_retriever_tool
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.assembly import load_model
-from agent_knowledge.context import (
+from agent_knowledge.build import load_model
+from agent_knowledge.langchain import KnowledgeRetriever, KnowledgeTool
+from agent_knowledge.prompts import (
     INSTANCE_RULE,
     LOOK_UP_GAP_RULE,
     NO_SOURCE_RULE,
     NOTHING_RULE,
     read_passages,
 )
-from agent_knowledge.langchain import KnowledgeRetriever, KnowledgeTool
 from tests.scripted import ScriptedModel
 
 NOT_HELD = "Write a haiku about rain."

@@ -10,7 +10,7 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 
 from agent_knowledge.errors import EndpointError
-from agent_knowledge.models.advice import (
+from agent_knowledge.models.asked import (
     HISTORY_CHARACTERS,
     TASK_CHARACTERS,
     ModelJudge,

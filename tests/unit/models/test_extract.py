@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from agent_knowledge.context import WrittenPassage
 from agent_knowledge.models.extract import ENOUGH, answer_sentences, evidence
+from agent_knowledge.prompts import WrittenPassage
 from agent_knowledge.testing import HashEmbedder
 
 

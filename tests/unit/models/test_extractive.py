@@ -10,7 +10,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.tools import tool
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from agent_knowledge.context import (
+from agent_knowledge.models.extractive import NEEDS_A_MODEL, NOT_COVERED, ExtractiveChatModel
+from agent_knowledge.prompts import (
     EXAMPLE_ASSISTANT,
     EXAMPLE_USER,
     GAP_RULE,
@@ -21,9 +22,8 @@ from agent_knowledge.context import (
     render_prompt,
     render_samples,
 )
-from agent_knowledge.forms import Form
-from agent_knowledge.models.extractive import NEEDS_A_MODEL, NOT_COVERED, ExtractiveChatModel
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Signals
+from agent_knowledge.types.forms import Form
 
 
 def passage(text: str) -> Passage:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge import Task
-from agent_knowledge.signals.fits import DecisionFit, Fit, Weights, load_weights
+from agent_knowledge.routing.need import DecisionFit, Fit, Weights, load_weights
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Strategy
 from tests.unit.tools.tiny_agent import EXAMPLES, NAME, ROWS, write_agent, write_rows

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent_knowledge.search import Query
-from agent_knowledge.signals.fits import load_fits
-from agent_knowledge.signals.reader import Measured, signals_of
-from agent_knowledge.signals.text_heads import TextReading
+from agent_knowledge.routing.measuring import Measured, signals_of
+from agent_knowledge.routing.need import load_fits
+from agent_knowledge.routing.text_heads import TextReading
 from agent_knowledge.types import NEEDS, Need, Signals, Strategy, Task
+from agent_knowledge.types.search import Query
 from tools.data.agents import Kind, LabelledTask, read_agents
 from tools.train import decision, folds
 from tools.train.decision_data import MeasuredTask, left_out_fits

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge import Message, Passage, Task
-from agent_knowledge.decision.scoring import codes
 from agent_knowledge.errors import InputError, RunError
 from agent_knowledge.testing import HashEmbedder
+from agent_knowledge.trials.decision_scores import codes
 from agent_knowledge.types import Strategy
 from tests.unit.tools.tiny_agent import FILES, NAME, ROWS, write_agent, write_rows
 from tools.data.agent_folders import IndexedAgent, indexed

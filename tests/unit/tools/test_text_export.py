@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent_knowledge.embedding.minilm import DIMENSIONS, TUNED_OUTPUT, MiniLM
+from agent_knowledge.models.minilm import DIMENSIONS, TUNED_OUTPUT, MiniLM
 from tools.train.text_export import ATTACHED_TO, TUNED, fragment
 
 TEXTS = (

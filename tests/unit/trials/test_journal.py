@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from agent_knowledge.context import render_prompt
 from agent_knowledge.errors import ConfigError
+from agent_knowledge.prompts import render_prompt
 from agent_knowledge.trials.cases import Case
 from agent_knowledge.trials.journal import Entry, Journal, key_of
 from agent_knowledge.trials.judge import judge_prompt

@@ -22,7 +22,7 @@ from typing import Any
 from semantic_router import IndexedRouter, Route  # pyright: ignore[reportMissingImports]
 from semantic_router.encoders import DenseEncoder  # pyright: ignore[reportMissingImports]
 
-from agent_knowledge.embedding.minilm import MiniLM
+from agent_knowledge.models.minilm import MiniLM
 
 HELD = 200
 """Training rows that it is fitted on; a tenth of them where that is fewer."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent_knowledge.answers import Answer, Citation, Claim
-from agent_knowledge.citations.claims import read_sentences
 from agent_knowledge.citations.markers import find_markers
+from agent_knowledge.citations.sentences import read_sentences
 from agent_knowledge.types import Decision, Knowledge, Passage, Plan, Signals
+from agent_knowledge.types.answers import Answer, Citation, Claim
 
 DECISION = Decision(
     strategy="retrieval",

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from lxml import html
 
-from agent_knowledge.answers import Quotation
-from agent_knowledge.citations.rendering.html import render_html
+from agent_knowledge.citations.html import render_html
+from agent_knowledge.types.answers import Quotation
 from tests.unit.citations.rendering.answers_made import REFUNDS, SHIPPING, made
 
 ANSWER = made(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent_knowledge.citations.rendering.markdown import render_markdown
+from agent_knowledge.citations.markdown import render_markdown
 from agent_knowledge.types import Passage
 from tests.unit.citations.rendering.answers_made import REFUNDS, SHIPPING, made
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent_knowledge.answers import Opinion, Quotation
-from agent_knowledge.citations.rendering.notes import (
+from agent_knowledge.citations.notes import (
     excerpt,
     heading,
     lines,
@@ -15,6 +14,7 @@ from agent_knowledge.citations.rendering.notes import (
     place,
     visible,
 )
+from agent_knowledge.types.answers import Opinion, Quotation
 from tests.unit.citations.rendering.answers_made import REFUNDS, SHIPPING, made
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
 from agent_knowledge.config.schema import ExampleSetConfig, Policy, PriceConfig, SourceConfig
-from agent_knowledge.decision.rules import RULES
 from agent_knowledge.ledger import Comparison, OpenGate, RungResult, Trial
-from agent_knowledge.trials.advice.advise import Advice, Costs, advise, load_of, terms_of
-from agent_knowledge.trials.advice.ground import Ground, Told
-from agent_knowledge.trials.advice.page import render_advice
-from agent_knowledge.trials.advice.questions import Finding
+from agent_knowledge.routing.rules import RULES
+from agent_knowledge.trials.advice import Advice, Costs, advise, load_of, terms_of
+from agent_knowledge.trials.advice_page import render_advice
+from agent_knowledge.trials.ground import Ground, Told
+from agent_knowledge.trials.questions import Finding
 from agent_knowledge.types import Example, Rung
 
 PRICES = {"big": PriceConfig(input=2, output=10), "small": PriceConfig(input=0.5, output=2)}

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent_knowledge.history import Change
-from agent_knowledge.trials.advice.ground import frequency, times
+from agent_knowledge.ledger.history import Change
+from agent_knowledge.trials.ground import frequency, times
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 KEY = "sources.s.changes"

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import pytest
 from lxml import etree
 
-from agent_knowledge.trials.pages.chart import (
+from agent_knowledge.trials.charts import (
     HEIGHT,
     WIDTH,
     Line,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent_knowledge.trials.training.card_text import render
-from agent_knowledge.trials.training.data_card import (
+from agent_knowledge.trials.card_text import render
+from agent_knowledge.trials.data_card import (
     Card,
     LeftOut,
     Personal,

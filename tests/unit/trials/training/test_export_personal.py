@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent_knowledge.trials.training.personal import PersonalData
+from agent_knowledge.trials.personal import PersonalData
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 from agent_knowledge import Answerer, KnowledgeConfig, Task, load_router
 from agent_knowledge.errors import ConfigError, InputError
 from agent_knowledge.models.chat import Chat
-from agent_knowledge.trials.training.export import (
+from agent_knowledge.trials.export import (
     CARD,
     CARD_DATA,
     TRAIN,

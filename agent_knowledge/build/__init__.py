@@ -1,0 +1,371 @@
+"""Builds the parts that a configuration names; the only file that knows them all.
+
+Each part is imported when a configuration asks for it, so that an agent without sources never
+loads a vector store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
+from agent_knowledge.errors import ConfigError, nearest
+from agent_knowledge.ledger.history import History
+from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
+from agent_knowledge.ports import (
+    ClaimJudge,
+    Embedder,
+    NeedJudge,
+    QueryWriter,
+    Retriever,
+    Screen,
+    TextEncoder,
+)
+from agent_knowledge.routing.router import KnowledgeRouter
+
+if TYPE_CHECKING:
+    from agent_knowledge.citations.verifier import CitationVerifier
+    from agent_knowledge.models.minilm import MiniLM
+    from agent_knowledge.retrieval.examples import StoredExamples
+    from agent_knowledge.models.chat import Chat
+    from agent_knowledge.routing.need import Weights
+    from agent_knowledge.retrieval.search import SourceIndex
+    from agent_knowledge.types import SetStates
+
+ConfigLike = KnowledgeConfig | str | Path
+MINILM = "minilm"
+"""Name of the packaged embedding, in a configuration and in an index."""
+
+
+def load_router(
+    config: ConfigLike = "agent-knowledge.yaml",
+    agent: str | None = None,
+    *,
+    embedding: object | None = None,
+    retrievers: Mapping[str, object] | None = None,
+    model: object | None = None,
+    weights: Weights | None = None,
+) -> KnowledgeRouter:
+    """Build the router of one agent.
+
+    Args:
+        config: A configuration, or the path of one.
+        agent: Name of the agent; None for the only one.
+        embedding: A LangChain `Embeddings` object, or one that satisfies `ports.Embedder`, instead
+            of the configuration's `embedding`. One named `minilm` is taken to be that model.
+        retrievers: For sources marked `external`, by name: LangChain retrievers, or objects that
+            satisfy `ports.Retriever`.
+        model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
+            string or a LangChain chat model, instead of the configuration's `models.router`.
+        weights: What was fitted, other than the packaged weights: for benches and training.
+
+    Raises:
+        ConfigError: The configuration, or what it names, is wrong.
+        InputError: An example set cannot be read.
+        SourceError: The store cannot be opened.
+    """
+    config = read_config(config)
+    profile = config.agent(agent)
+    embedder = load_embedder(config, embedding)
+    judge, writer = _load_advisers(config, profile, model)
+    sets = load_example_sets(config, tuple(profile.examples), embedder)
+    encoder = load_encoder(embedder)
+    return KnowledgeRouter(
+        profile,
+        embedder=embedder,
+        index=load_index(config, embedder) if _has_indexed_sources(profile) else None,
+        examples=sets,
+        retrievers=_adapt_retrievers(profile, retrievers or {}),
+        encoder=encoder,
+        states=load_set_states(config, sets, (embedder, encoder)),
+        weights=weights,
+        judge=judge,
+        writer=writer,
+        evidence=_load_evidence(config, profile, sets),
+        screen=packaged_screen(),
+    )
+
+
+def load_verifier(
+    router: KnowledgeRouter | None = None,
+    *,
+    judge: object | None = None,
+    limits: ModelsConfig | None = None,
+) -> CitationVerifier:
+    """Make a verifier that knows what claims mean, by the packaged embedder.
+
+    Args:
+        router: Whose stored documents quotations are looked up in; None for the passages alone.
+        judge: Who gives a second opinion: an object that satisfies `ports.ClaimJudge`, a LangChain
+            chat model, or an `init_chat_model` string; None for nobody.
+        limits: What a judge given as a string may take; default: the configuration's defaults.
+
+    Raises:
+        ConfigError: The judge would be the packaged model, which can judge nothing.
+    """
+    from agent_knowledge.citations.verifier import CitationVerifier
+
+    return CitationVerifier(
+        packaged_embedder(),
+        judge=_load_claim_judge(judge, limits),
+        documents=router.document_text if router else None,
+    )
+
+
+def read_config(config: ConfigLike) -> KnowledgeConfig:
+    """The configuration itself, read when a path was given."""
+    return config if isinstance(config, KnowledgeConfig) else KnowledgeConfig.from_yaml(config)
+
+
+@cache
+def packaged_embedder() -> MiniLM:
+    """The packaged MiniLM; one a process, since its weights take 23 MB."""
+    from agent_knowledge.models.minilm import MiniLM
+
+    return MiniLM()
+
+
+@cache
+def packaged_screen() -> Screen:
+    """The packaged screen; one a process."""
+    from agent_knowledge.screening import Screen as PackagedScreen
+
+    return PackagedScreen()
+
+
+def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> Embedder:
+    """The embedder that a configuration names, or an object given instead."""
+    if embedding is None:
+        spec = expand(config.embedding, "embedding")
+        if spec == MINILM:
+            return packaged_embedder()
+        from agent_knowledge.models.embeddings import LangChainEmbedder
+
+        return LangChainEmbedder.from_string(spec, name=label(config.embedding, "embedding"))
+    if hasattr(embedding, "embed") and hasattr(embedding, "name"):
+        return cast("Embedder", embedding)
+    if hasattr(embedding, "embed_documents"):
+        from agent_knowledge.models.embeddings import LangChainEmbedder
+
+        return LangChainEmbedder(cast("Any", embedding))
+    msg = f"embedding: {embedding!r} is no LangChain Embeddings and has no 'name' and 'embed'"
+    raise ConfigError(msg)
+
+
+def load_encoder(embedder: Embedder) -> TextEncoder:
+    """The text model: an embedder that is MiniLM and reads too, so that no text is read twice."""
+    if embedder.name == MINILM and isinstance(embedder, TextEncoder):
+        return embedder
+    return packaged_embedder()
+
+
+def require_served_store(config: KnowledgeConfig) -> None:
+    """Refuse a store of a kind that this release does not serve.
+
+    Raises:
+        ConfigError: Says which one it serves.
+    """
+    if config.store.kind != "chroma":
+        msg = (
+            f"store.kind: {config.store.kind!r} is not served by this release;"
+            " use {kind: chroma, path: ...}"
+        )
+        raise ConfigError(msg)
+
+
+def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
+    """The index of a configuration's store, opened for reading."""
+    require_served_store(config)
+    from agent_knowledge.retrieval.search import SourceIndex
+
+    return SourceIndex(config.store_path, embedder.name)
+
+
+def load_example_sets(
+    config: KnowledgeConfig, names: tuple[str, ...], embedder: Embedder
+) -> dict[str, StoredExamples]:
+    """Example sets with their vectors; those that the store lacks are embedded.
+
+    That a set changed is written down, so that what was measured before it is known to be.
+    """
+    from agent_knowledge.retrieval.examples import load_examples
+
+    store, history = config.store_path, History(config.store_path)
+    sets: dict[str, StoredExamples] = {}
+    for name in names:
+        file = config.resolve(config.examples[name].file, f"examples.{name}.file")
+        sets[name] = load_examples(name, file, embedder, store)
+        with suppress(OSError):  # a store that cannot be written still serves
+            history.note("examples", name, sets[name].digest)
+    return sets
+
+
+def load_set_states(
+    config: KnowledgeConfig,
+    sets: Mapping[str, StoredExamples],
+    models: tuple[Embedder, TextEncoder],
+) -> dict[str, SetStates]:
+    """What the text model makes of example sets; what the store lacks is read now."""
+    from agent_knowledge.retrieval.states import load_states
+
+    return {
+        name: load_states(
+            name,
+            [example.input for example in held.examples],
+            config.examples[name].description,
+            models,
+            config.store_path,
+        )
+        for name, held in sets.items()
+    }
+
+
+def _load_evidence(
+    config: KnowledgeConfig, profile: AgentProfile, sets: Mapping[str, StoredExamples]
+) -> Evidence | None:
+    """What the store has on record about the agent's endpoint, if it has one."""
+    if profile.endpoint is None or profile.endpoint.serves not in sets:
+        return None
+    serves, model = profile.endpoint.serves, label(config.models.default, "models.default")
+    return StoredEvidence(
+        ledger=Ledger(config.store_path),
+        history=History(config.store_path),
+        agent=profile.name,
+        endpoint=profile.endpoint_name or "",
+        serves=serves,
+        examples=sets[serves].digest,
+        # The packaged model stands where an agent brings its own: then nobody knows here.
+        model="" if model == "extractive" else model,
+    )
+
+
+def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
+    """The chat model that a configuration names as default, or another one.
+
+    Args:
+        config: The configuration.
+        model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
+    """
+    key = "models.default"
+    if model is None:
+        return _open_named(config.models.default, key, config.models)
+    return _open(model, key, config.models)
+
+
+def load_router_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
+    """The chat model that the router asks: `models.router`, or where it is not set the default.
+
+    Args:
+        config: The configuration.
+        model: An `init_chat_model` string or a LangChain chat model, instead of `models.router`.
+    """
+    if model is None and config.models.router is None:
+        return load_model(config)
+    key = "models.router"
+    if model is None:
+        return _open_named(config.models.router or "", key, config.models)
+    return _open(model, key, config.models)
+
+
+def _open_named(spec: str, key: str, models: ModelsConfig) -> Chat:
+    """Open a model that the configuration names; its own name tells no variable's value."""
+    return replace(_open(expand(spec, key), key, models), name=label(spec, key))
+
+
+def _open(chosen: object, key: str, limits: ModelsConfig | None = None) -> Chat:
+    """Open a model; a string is the packaged one's name or one for `init_chat_model`."""
+    from agent_knowledge.models.chat import Chat
+
+    if chosen == "extractive":
+        from agent_knowledge.models.extractive import ExtractiveChatModel
+
+        return Chat(model=ExtractiveChatModel(embedder=packaged_embedder()), name="extractive")
+    if isinstance(chosen, str):
+        from agent_knowledge.models.endpoint import open_model
+
+        return Chat(model=open_model(chosen, key, limits), name=chosen)
+    return Chat(model=cast("Any", chosen), name=type(chosen).__name__)
+
+
+def _load_advisers(
+    config: KnowledgeConfig, profile: AgentProfile, model: object | None
+) -> tuple[NeedJudge | None, QueryWriter | None]:
+    """Who judges needs and who writes queries, where the agent's policy has a model do it.
+
+    Raises:
+        ConfigError: The model would be the packaged one, which can do neither.
+    """
+    policy = profile.policy
+    judges, writes = policy.ask_model_below is not None, policy.query_rewrite == "model"
+    if not (judges or writes):
+        return None, None
+    from agent_knowledge.models.asked import ModelJudge, ModelWriter
+    from agent_knowledge.models.extractive import ExtractiveChatModel
+
+    chat = load_router_model(config, model)
+    if isinstance(chat.model, ExtractiveChatModel):
+        key = f"ask_model_below: {policy.ask_model_below}" if judges else "query_rewrite: model"
+        msg = (
+            f"agents.{profile.name}.policy.{key} asks a chat model, and the router's would be"
+            " 'extractive', which can only quote; set models.router (or models.default) to"
+            " 'provider:model', as 'openai:NAME', or pass load_router(..., model=...)"
+        )
+        raise ConfigError(msg)
+    return ModelJudge(chat=chat) if judges else None, ModelWriter(chat=chat) if writes else None
+
+
+def _load_claim_judge(judge: object | None, limits: ModelsConfig | None) -> ClaimJudge | None:
+    if judge is None or (hasattr(judge, "judge") and hasattr(judge, "name")):
+        return cast("ClaimJudge | None", judge)
+    if judge == "extractive":
+        msg = (
+            "judge: 'extractive' can only quote; give 'provider:model', as 'openai:NAME', a chat "
+            "model, or an object with 'name' and 'judge'"
+        )
+        raise ConfigError(msg)
+    from agent_knowledge.models.judging import ModelClaimJudge
+
+    return ModelClaimJudge(chat=_open(judge, "judge", limits))
+
+
+def load_endpoint(agent: AgentProfile) -> Chat:
+    """The agent's fine-tuned endpoint; nothing is called yet.
+
+    Raises:
+        ConfigError: The agent has none, or a variable that it names is not set.
+    """
+    if agent.endpoint is None:
+        msg = f"agents.{agent.name}: has no endpoint"
+        raise ConfigError(msg)
+    from agent_knowledge.models.chat import Chat
+    from agent_knowledge.models.endpoint import open_endpoint
+
+    name = agent.endpoint_name or "endpoint"
+    return Chat(model=open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
+
+
+def _has_indexed_sources(profile: AgentProfile) -> bool:
+    return any(not source.external for source in profile.sources.values())
+
+
+def _adapt_retrievers(
+    profile: AgentProfile, retrievers: Mapping[str, object]
+) -> dict[str, Retriever]:
+    external = [name for name, source in profile.sources.items() if source.external]
+    adapted: dict[str, Retriever] = {}
+    for name, given in retrievers.items():
+        if name not in external:
+            msg = f"retrievers: {name!r} is no external source of agent {profile.name!r}; "
+            raise ConfigError(msg + nearest(name, external))
+        if hasattr(given, "retrieve"):
+            adapted[name] = cast("Retriever", given)
+        else:
+            from agent_knowledge.retrieval.external import ExternalSource
+
+            adapted[name] = ExternalSource(name, cast("Any", given))
+    return adapted

@@ -1,0 +1,198 @@
+"""Bringing what a configuration names up to date: its sources' indexes, its example sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent_knowledge.build import (
+    ConfigLike,
+    load_embedder,
+    load_encoder,
+    load_example_sets,
+    load_set_states,
+    packaged_screen,
+    read_config,
+    require_served_store,
+)
+from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
+from agent_knowledge.ledger.history import History
+from agent_knowledge.ports import Embedder
+from agent_knowledge.retrieval.indexing import Indexer, IndexReport, Screening
+
+if TYPE_CHECKING:
+    from agent_knowledge.retrieval.examples import StoredExamples
+
+Progress = Callable[[str, int, int], None]
+"""Told a source's name, how many of its passages are embedded, and of how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSummary:
+    """What a run did.
+
+    Attributes:
+        reports: One per source that could be read.
+        errors: Why a source could not be indexed; what was indexed of it before is kept.
+        examples: Number of examples per set that is now embedded.
+        suspicious: Per set with examples that speak to a model, how many do.
+        set_errors: Why a set could not be read or embedded.
+    """
+
+    reports: tuple[IndexReport, ...]
+    errors: Mapping[str, str]
+    examples: Mapping[str, int]
+    set_errors: Mapping[str, str]
+    suspicious: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def complete(self) -> bool:
+        """Every document of every source, and every set, is what it was read from."""
+        failed = any(report.failed for report in self.reports)
+        return not (failed or self.errors or self.set_errors)
+
+
+def index_sources(
+    config: ConfigLike = "agent-knowledge.yaml",
+    names: Sequence[str] = (),
+    *,
+    agent: str | None = None,
+    embedding: object | None = None,
+    rebuild: bool = False,
+    progress: Progress | None = None,
+) -> IndexSummary:
+    """Index what changed. A source or a set that fails does not stop the others.
+
+    Args:
+        config: A configuration, or the path of one.
+        names: Sources to index; none for all of them, and the example sets.
+        agent: Only what this agent has at hand.
+        embedding: As for `load_router`.
+        rebuild: Start anew, as after a change of embedding.
+        progress: Told after each batch of embeddings.
+
+    Raises:
+        ConfigError: A name is unknown or external, the configuration holds nothing at all, or the
+            store or the embedding that it names is none.
+        StoreLockedError: Another process is writing the store.
+    """
+    config = read_config(config)
+    if not (config.sources or config.examples or config.agents):
+        msg = (
+            "nothing to index: the configuration names no sources, example sets or agents; add "
+            "them, or let 'agent-knowledge init' write one to start from"
+        )
+        raise ConfigError(msg)
+    require_served_store(config)
+    config = config if agent is None else config.only(agent)
+    chosen = _chosen(config, names)
+    embedder = load_embedder(config, embedding)
+    history = History(config.store_path)
+    reports: list[IndexReport] = []
+    errors: dict[str, str] = {}
+    if chosen:
+        with Indexer(config.store_path, embedder) as indexer:
+            for name, given in chosen.items():
+                try:
+                    path = config.resolve(given, f"sources.{name}.path")
+                    report = indexer.index(
+                        name,
+                        path,
+                        rebuild=rebuild,
+                        progress=_of(name, progress),
+                        screening=_screening(config, name),
+                    )
+                except AgentKnowledgeError as error:
+                    errors[name] = str(error)
+                    continue
+                _note(history, report)
+                reports.append(report)
+    sets, set_errors = _embed_sets(config, () if names else tuple(config.examples), embedder)
+    return IndexSummary(
+        reports=tuple(reports),
+        errors=errors,
+        examples={name: len(held.examples) for name, held in sets.items()},
+        set_errors=set_errors,
+        suspicious=_suspicious(config, sets),
+    )
+
+
+def _screening(config: KnowledgeConfig, source: str) -> Screening | None:
+    policy = config.sources[source].screen
+    if policy == "allow":
+        return None
+    return Screening(screen=packaged_screen(), cleaned=policy == "drop")
+
+
+def _suspicious(config: KnowledgeConfig, sets: Mapping[str, StoredExamples]) -> dict[str, int]:
+    """How many examples of each screened set speak to a model; sets without any are left out."""
+    counts: dict[str, int] = {}
+    for name, held in sets.items():
+        if config.examples[name].screen != "allow":
+            verdicts = packaged_screen().screen([e.input + "\n" + e.output for e in held.examples])
+            counts[name] = sum(verdict.suspicious for verdict in verdicts)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _embed_sets(
+    config: KnowledgeConfig, names: Sequence[str], embedder: Embedder
+) -> tuple[dict[str, StoredExamples], dict[str, str]]:
+    """Embed example sets: those that could be read, and why others could not."""
+    examples: dict[str, StoredExamples] = {}
+    errors: dict[str, str] = {}
+    for name in names:
+        try:
+            made = load_example_sets(config, (name,), embedder)
+            load_set_states(config, made, (embedder, load_encoder(embedder)))
+        except AgentKnowledgeError as error:
+            errors[name] = str(error)
+        else:
+            examples[name] = made[name]
+    return examples, errors
+
+
+def _note(history: History, report: IndexReport) -> None:
+    """Write down that a source changed, if it did."""
+    history.note(
+        "source",
+        report.source,
+        report.digest,
+        added=report.added,
+        updated=report.updated,
+        deleted=report.deleted,
+    )
+
+
+def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
+    """Drop the indexes of sources, also of those that the configuration no longer names.
+
+    Their files are not touched.
+
+    Returns:
+        How many documents each held.
+
+    Raises:
+        SourceError: One is not indexed.
+        StoreLockedError: Another process is writing the store.
+    """
+    config = read_config(config)
+    require_served_store(config)
+    with Indexer(config.store_path, load_embedder(config)) as indexer:
+        return {name: indexer.remove(name) for name in names}
+
+
+def _of(name: str, progress: Progress | None) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(name, done, total)
+
+
+def _chosen(config: KnowledgeConfig, names: Sequence[str]) -> dict[str, str]:
+    """The path of each source to index as the configuration has it, by name."""
+    indexed = {name: spec.path for name, spec in config.sources.items() if spec.path}
+    for name in names:
+        if name not in indexed:
+            what = "external, so it has no index" if name in config.sources else "unknown"
+            msg = f"source {name!r} is {what}; {nearest(name, indexed)}"
+            raise ConfigError(msg)
+    return {name: indexed[name] for name in names or indexed}

@@ -1,1 +1,0 @@
-"""From signals to a decision: the guide's rules, the policy, the gate."""

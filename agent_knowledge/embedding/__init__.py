@@ -1,1 +1,0 @@
-"""Embedders: `minilm`, packaged and offline; `langchain`, any LangChain embeddings."""

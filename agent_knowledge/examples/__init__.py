@@ -1,1 +1,0 @@
-"""Example sets: read from JSON lines, embedded, kept with their vectors."""

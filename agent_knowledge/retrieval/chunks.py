@@ -1,0 +1,125 @@
+"""Splitting a document into passages: along its headings, then into pieces that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from langchain_core.documents import Document as Chunk
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+from agent_knowledge import limits
+from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.headings import headings
+
+PASSAGE = 1600
+"""Characters a passage at most; five of them are the default token budget of an agent. A row of a
+table up to here stays whole, whatever headings are in it."""
+LONGEST_NAME = 300
+"""Characters of a title or heading that name a passage. Each passage below bears them, so that a
+heading as long as its document would take the square of its length to store."""
+_BLOCK = 100_000
+"""Longer sections are cut into blocks first, so that splitting needs memory for one block only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A passage of a text: `text[start:end]`, with its title and heading path."""
+
+    start: int
+    end: int
+    title: str
+
+
+def split(document: Document) -> list[Span]:
+    """Split a document into passages.
+
+    Returns:
+        Spans in order, none empty, none with white space at an end, together holding every
+        character that is neither white space nor part of a heading without a body.
+    """
+    text = document.text
+    if document.row and len(text) <= PASSAGE:
+        return list(_trimmed(text, 0, len(text), _name(document.title)))
+    return [span for section in _sections(document) for span in _passages(text, section)]
+
+
+def _sections(document: Document) -> Iterator[Span]:
+    """Cut along headings. A heading with no body of its own only lends its name to the path."""
+    text = document.text
+    path: list[tuple[int, str]] = []
+    start = body = len(text) - len(text.lstrip())  # blank where front matter was
+    name = title = _name(document.title)
+    found_any = False
+    for heading in headings(text):
+        if text[body : heading.start].strip():
+            found_any = True
+            yield Span(start, heading.start, title)
+        path = [(level, above) for level, above in path if level < heading.level]
+        path.append((heading.level, _name(heading.title)))
+        start, body = heading.start, heading.end
+        title = _title(name, [above for _, above in path])
+    if text[body:].strip():
+        yield Span(start, len(text), title)
+    elif not found_any:  # headings only: then they are the content
+        yield Span(0, len(text), name)
+
+
+def _name(title: str) -> str:
+    return title if len(title) <= LONGEST_NAME else f"{title[: LONGEST_NAME - 1].rstrip()}…"
+
+
+def _title(document: str, path: list[str]) -> str:
+    if document and (not path or path[0] != document):
+        path = [document, *path]
+    return " > ".join(path)[: limits.TITLE_CHARACTERS]
+
+
+def even_pieces(text: str, most: int) -> list[str]:
+    """Cut a text at paragraphs, lines, sentences' spaces, into pieces of about the same length.
+
+    Args:
+        text: Any text.
+        most: Characters a piece at most.
+
+    Returns:
+        The pieces in order, trimmed, so that each is found in `text`; a text that fits is one.
+    """
+    return [chunk.page_content for chunk in _pieces(text, most)]
+
+
+def _pieces(text: str, most: int) -> list[Chunk]:
+    count = -(-len(text) // most)
+    if count <= 1:
+        return [Chunk(text, metadata={"start_index": 0})]
+    # Pieces end where the text lets them, so an even share needs some room.
+    size = min(most, int(len(text) / count * 1.1) + 1)
+    return RecursiveCharacterTextSplitter(
+        chunk_size=size, chunk_overlap=0, add_start_index=True, keep_separator="end"
+    ).create_documents([text])
+
+
+def _passages(text: str, section: Span) -> Iterator[Span]:
+    for start, end in _blocks(text, section):
+        for piece in _pieces(text[start:end], PASSAGE):
+            at = start + piece.metadata["start_index"]
+            yield from _trimmed(text, at, at + len(piece.page_content), section.title)
+
+
+def _blocks(text: str, section: Span) -> Iterator[tuple[int, int]]:
+    start = section.start
+    while section.end - start > _BLOCK:
+        end = start + _BLOCK
+        cut = max(text.rfind(mark, start + _BLOCK // 2, end) for mark in ("\n", " "))
+        end = cut + 1 if cut > 0 else end
+        yield start, end
+        start = end
+    yield start, section.end
+
+
+def _trimmed(text: str, start: int, end: int, title: str) -> Iterator[Span]:
+    passage = text[start:end]
+    start += len(passage) - len(passage.lstrip())
+    end -= len(passage) - len(passage.rstrip())
+    if start < end:
+        yield Span(start, end, title)

@@ -1,0 +1,119 @@
+"""Example sets: JSON lines of {"input", "output"}, and one vector per input.
+
+A set is small enough to live in memory as one matrix. Its vectors are kept in the store under the
+hash of what they were made from, so a set is embedded again only when it or the embedding changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_knowledge import limits
+from agent_knowledge.config.files import UnreadableError, read_object, read_text, reason_of
+from agent_knowledge.errors import InputError
+from agent_knowledge.ports import Embedder
+from agent_knowledge.retrieval import arrays
+from agent_knowledge.types import Example, Matrix, without_surrogates
+
+_SHOWN_FAULTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredExamples:
+    """A set of worked examples with their vectors; satisfies `ports.ExampleSet`.
+
+    Attributes:
+        name: The set's name in the configuration.
+        examples: In the file's order.
+        vectors: One row per example, of its input.
+        digest: Hash of the examples alone: it changes when, and only when, an example does.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    vectors: Matrix
+    digest: str
+
+
+def read_examples(name: str, file: Path) -> tuple[Example, ...]:
+    """Read a set's file.
+
+    Raises:
+        InputError: The file cannot be read, is empty, or has bad lines (all listed, by number).
+    """
+    try:
+        text = read_text(file, limits.EXAMPLES_BYTES)
+    except (OSError, UnreadableError) as error:
+        why = f"cannot read {str(file)!r} ({reason_of(error)})"
+        msg = f"examples.{name}: {why}; give a UTF-8 JSON lines file"
+        raise InputError(msg) from error
+    examples: list[Example] = []
+    faults: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):  # U+2028 may stand inside a line
+        if not line.strip():
+            continue
+        fault, example = _read_line(line)
+        if example is None:
+            faults.append(f"line {number}: {fault}")
+        else:
+            examples.append(example)
+    if faults:
+        shown = "\n  ".join(faults[:_SHOWN_FAULTS])
+        more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+        lines = "1 bad line" if len(faults) == 1 else f"{len(faults)} bad lines"
+        msg = f"examples.{name}: {str(file)!r} has {lines}\n  {shown}{more}"
+        raise InputError(msg)
+    if not examples:
+        msg = f'examples.{name}: {str(file)!r} holds no example; add lines {{"input", "output"}}'
+        raise InputError(msg)
+    return tuple(examples)
+
+
+def _read_line(line: str) -> tuple[str, Example | None]:
+    try:
+        fields = read_object(line)
+    except UnreadableError as error:
+        return str(error), None
+    given, output = fields.get("input"), fields.get("output")
+    if not isinstance(given, str) or not isinstance(output, str):
+        missing = [key for key in ("input", "output") if not isinstance(fields.get(key), str)]
+        return f"no text under {' and '.join(map(repr, missing))}", None
+    if not given.strip():
+        return "'input' is empty", None
+    for key, text in (("input", given), ("output", output)):
+        if len(text) > limits.TASK_CHARACTERS:
+            size, most = f"{len(text):,} characters", f"{limits.TASK_CHARACTERS:,}"
+            return f"{key!r} has {size}; at most {most} are accepted", None
+    return "", Example(input=without_surrogates(given), output=without_surrogates(output))
+
+
+def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> StoredExamples:
+    """Read a set and its vectors; embed it when the store has none that fit.
+
+    Args:
+        name: The set's name.
+        file: Its JSON lines file.
+        embedder: What to embed its inputs with.
+        store: The store's folder; vectors are kept in its folder `examples`.
+
+    Raises:
+        InputError: See `read_examples`.
+    """
+    examples = read_examples(name, file)
+    digest = digest_of(examples)
+    cache = store / "examples" / f"{name}.npz"
+    stamp = f"{embedder.name} {digest}"
+    kept = arrays.read(cache, stamp, ("vectors",))
+    vectors = kept["vectors"] if kept else embedder.embed([example.input for example in examples])
+    if kept is None:
+        arrays.write(cache, stamp, {"vectors": vectors})
+    return StoredExamples(name=name, examples=examples, vectors=vectors, digest=digest)
+
+
+def digest_of(examples: tuple[Example, ...]) -> str:
+    """Hash of examples: it changes when, and only when, one of them does, or their order."""
+    text = "\n".join(json.dumps([example.input, example.output]) for example in examples)
+    return hashlib.sha256(text.encode()).hexdigest()

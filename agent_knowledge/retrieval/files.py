@@ -1,0 +1,231 @@
+"""Files as documents: text, Markdown, HTML and PDF, one document a file."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pypdf
+from lxml import etree as _etree  # pyright: ignore - compiled, has no stubs
+from lxml import html
+from pypdf import DocumentInformation
+
+from agent_knowledge.config.files import UTF_16, UnreadableError, decode
+from agent_knowledge.retrieval.dates import date_of, day_of
+from agent_knowledge.retrieval.documents import Page, surrogate_fault
+from agent_knowledge.retrieval.front_matter import read_front_matter
+from agent_knowledge.retrieval.headings import headings
+
+_PARSE_ERROR = cast("type[Exception]", _etree.LxmlError)
+_CUT_SHORT = "ERR_RESOURCE_LIMIT"
+"""What libxml2 logs when it leaves the rest of a page out."""
+_DEEPEST = 2048
+"""Elements within each other that libxml2 follows."""
+_PAGES_SHOWN = 20
+_KEPT_SPACE = "\0"
+"""Stands for a space of preformatted text until all others are collapsed; HTML text has no NUL."""
+_WHITE_SPACE = re.compile(r"\s+")
+# Blanks before a line's end are read from their beginning only: from each takes quadratic time.
+_LINE_END = re.compile(r"(?:(?<![ \t])[ \t]++)?+\n[ \t]*+")
+_FIRST_BAR = re.compile(r"^\| ", re.MULTILINE)
+_EMPTY_ITEM = re.compile(r"\n- *\n+")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_SKIPPED = frozenset(
+    {
+        *("script", "style", "head", "nav", "template", "noscript", "svg", "iframe"),
+        *("button", "select", "datalist", "textarea"),  # of a form; whole pages stand in one
+    }
+)
+_HEADINGS = {f"h{n}": "#" * n + " " for n in range(1, 7)}
+_BLOCKS = frozenset(
+    {
+        *("address", "article", "aside", "blockquote", "body", "br", "dd", "details", "div", "dl"),
+        *("dt", "figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "ol", "p"),
+        *("pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
+    }
+).union(_HEADINGS)
+
+
+def read_text(data: bytes) -> Page:
+    """Read a text file: UTF-8, line ends as LF, without a byte order mark.
+
+    Raises:
+        UnreadableError: It is no UTF-8, or binary.
+    """
+    if b"\0" in data and not data.startswith(UTF_16):
+        msg = "is binary (it has NUL bytes), expected UTF-8 text"
+        raise UnreadableError(msg)
+    text = decode(data).removeprefix("\ufeff")
+    return Page(text=text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def read_markdown(data: bytes) -> Page:
+    """Read a Markdown file; its title is that of its front matter, else its first heading.
+
+    Raises:
+        UnreadableError: It is no UTF-8, binary, or holds nothing but front matter.
+    """
+    whole = read_text(data).text
+    page = read_front_matter(whole)
+    if whole.strip() and not page.text.strip():
+        msg = "holds nothing but front matter"
+        raise UnreadableError(msg)
+    return replace(page, title=page.title or _first_heading(page.text))
+
+
+def _first_heading(text: str) -> str:
+    first = next(headings(text), None)
+    return first.title if first else ""
+
+
+def read_html(data: bytes) -> Page:
+    """Turn an HTML page into Markdown-like text with its headings, lists and table rows.
+
+    An article extractor was tried instead: it drops the headings and lists of short pages, which
+    in a knowledge base are content.
+
+    Raises:
+        UnreadableError: It cannot be parsed, or is nested more deeply than the parser follows.
+    """
+    # The HTML standard's default: a page that declares nothing is read as UTF-8 when it can be.
+    encoding = "utf-8" if _is_utf8(data) else None
+    parser = html.HTMLParser(encoding=encoding, remove_comments=True, huge_tree=True)
+    try:
+        root = cast("Any", html.document_fromstring(data, parser=parser))
+    except (_PARSE_ERROR, ValueError) as error:
+        msg = f"is no readable HTML ({error})"
+        raise UnreadableError(msg) from error
+    log = cast("Iterable[Any]", parser.error_log)
+    if any(entry.type_name == _CUT_SHORT for entry in log):
+        msg = f"is nested more than {_DEEPEST:,} elements deep"
+        raise UnreadableError(msg)
+    title = " ".join((root.findtext(".//title") or "").split())
+    # What stands behind `</html>` is a tree of its own; browsers show that too.
+    text = _tidy("".join(piece for tree in (root, *root.itersiblings()) for piece in _walk(tree)))
+    return Page(title=title or _first_heading(text), text=text, date=_html_date(root))
+
+
+def _html_date(root: Any) -> str | None:
+    """The date that a page tells in its `meta` elements, or in a `time` that says what it is of.
+
+    Any other `time` may be that of an event; only one that stands alone is taken for the page's.
+    """
+    told: list[tuple[str, object]] = [
+        (name, meta.get("content"))
+        for meta in root.iter("meta")
+        for key in ("name", "property", "itemprop", "http-equiv")
+        if (name := meta.get(key))
+    ]
+    times = [(time, time.get("datetime") or time.text) for time in root.iter("time")]
+    for time, day in times:
+        marks = f"{time.get('itemprop') or ''} {time.get('class') or ''}".split()
+        told += [(mark.removeprefix("dt-"), day) for mark in marks]
+        told += [("pubdate", day)] if "pubdate" in time.attrib else []
+    return date_of(told) or (day_of(times[0][1]) if len(times) == 1 else None)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _walk(root: Any) -> Iterator[str]:
+    """Yield the text of a tree, iteratively: a hostile page may nest deeper than Python's stack."""
+    stack: list[Any] = [root]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+            continue
+        tag = item.tag if isinstance(item.tag, str) else ""
+        if not tag or tag in _SKIPPED:
+            continue
+        stack.extend(reversed([*_opening(tag), *_inside(item, tag), *_closing(tag)]))
+
+
+def _inside(element: Any, tag: str) -> Iterator[Any]:
+    if tag == "pre":
+        yield element.text_content().replace(" ", _KEPT_SPACE)
+        return
+    yield _collapsed(element.text)
+    for child in element:
+        yield child
+        yield _collapsed(child.tail)
+
+
+def _opening(tag: str) -> list[str]:
+    if tag in _HEADINGS:
+        return ["\n\n", _HEADINGS[tag]]
+    if tag == "li":
+        return ["\n- "]
+    if tag in {"td", "th"}:
+        return [" | "]
+    if tag in {"br", "tr", "dd", "dt"}:
+        return ["\n"]
+    return ["\n\n"] if tag in _BLOCKS else []
+
+
+def _closing(tag: str) -> list[str]:
+    if tag in {"td", "th", "li", "br", "tr", "dd", "dt"}:
+        return []
+    return ["\n\n"] if tag in _BLOCKS else []
+
+
+def _collapsed(text: str | None) -> str:
+    return _WHITE_SPACE.sub(" ", text or "")
+
+
+def _tidy(text: str) -> str:
+    text = _LINE_END.sub("\n", text.replace("\xa0", " "))
+    text = _EMPTY_ITEM.sub("\n- ", _FIRST_BAR.sub("", text))
+    return _BLANK_LINES.sub("\n\n", text).strip().replace(_KEPT_SPACE, " ")
+
+
+def read_pdf(data: bytes) -> Page:
+    """Read the text of a PDF, its pages joined by blank lines, and the date that it was changed.
+
+    Raises:
+        UnreadableError: It is broken, encrypted, or holds no text (a scan).
+    """
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(data))
+        pages = [page.extract_text().strip() for page in reader.pages]
+        scanned = [n for n, text in enumerate(pages) if not text and _has_pictures(reader.pages[n])]
+        told = reader.metadata or DocumentInformation()
+        title = str(told.title or "").strip()
+        date = day_of(told.modification_date_raw) or day_of(told.creation_date_raw)
+    except Exception as error:  # pypdf raises whatever a broken file provokes
+        msg = f"is no readable PDF ({type(error).__name__}: {error})"
+        raise UnreadableError(msg) from error
+    text = "\n\n".join(page for page in pages if page)
+    if not text:
+        msg = "holds no text; if it is a scan, run it through OCR first"
+        raise UnreadableError(msg)
+    text = text if surrogate_fault(text) is None else _without_surrogates(text)
+    return Page(title=title, text=text, date=date, left_out=_pictures_only(scanned))
+
+
+def _has_pictures(page: pypdf.PageObject) -> bool:
+    resources = cast("Any", page.get("/Resources"))
+    drawn = resources.get_object().get("/XObject") if resources is not None else None
+    held = drawn.get_object().values() if drawn is not None else ()
+    return any(one.get_object().get("/Subtype") == "/Image" for one in held)
+
+
+def _pictures_only(pages: Sequence[int]) -> str:
+    """Say which pages are pictures alone, as scans are; blank pages are none."""
+    if not pages:
+        return ""
+    shown = ", ".join(str(page + 1) for page in pages[:_PAGES_SHOWN])
+    more = f" and {len(pages) - _PAGES_SHOWN} more" if len(pages) > _PAGES_SHOWN else ""
+    return f"page {shown}{more}: a picture and no text; run it through OCR first"
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,182 @@
+"""Searching the indexed sources: every passage is measured, the best are told, no text is read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from agent_knowledge.errors import ConfigError, SourceError
+from agent_knowledge.retrieval.manifest import UnsoundError
+from agent_knowledge.retrieval.names import spoken
+from agent_knowledge.retrieval.snapshot import Asked, Snapshot
+from agent_knowledge.retrieval.store import FILE, PassageStore
+from agent_knowledge.retrieval.store_folder import check_embedding
+from agent_knowledge.types import Passage
+from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
+
+
+class SourceIndex:
+    """Implements `ports.PassageIndex`. Safe to share between threads; creates and writes nothing.
+
+    It sees at the next search what another process indexed, and reads that anew. Between two
+    searches it stays with the state of the store that it has searched, so that what was found is
+    there, as it was found; a hit of an earlier state that is gone from this one is left out.
+    """
+
+    def __init__(self, folder: Path, embedding: str) -> None:
+        """Prepare without opening anything.
+
+        Args:
+            folder: The store's folder.
+            embedding: Name of the embedder that queries come from.
+        """
+        self._folder = folder
+        self._embedding = embedding
+        self._lock = threading.RLock()
+        self._store: PassageStore | None = None
+        self._store_file: tuple[int, ...] | None = None
+        self._snapshots: dict[str, Snapshot] = {}
+
+    def __enter__(self) -> Self:
+        """Use it as a context manager to close it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Release all files; the next call opens them again."""
+        with self._lock:
+            self._snapshots.clear()
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+    def search(
+        self, queries: Sequence[Query], sources: Sequence[str], k: int
+    ) -> list[dict[str, SearchResult]]:
+        """Ask sources; see `ports.PassageIndex`.
+
+        Raises:
+            SourceError: A source is not indexed, or its index cannot be read.
+            ConfigError: A source was indexed with another embedding.
+        """
+        snapshots = self._fresh(sources)
+        self._check_dimensions(queries, snapshots)
+        asked = [Asked.of(query) for query in queries]
+        columns = [snapshot.search(asked, k) for snapshot in snapshots.values()]
+        return [dict(zip(snapshots, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def related(
+        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+    ) -> dict[str, Hits]:
+        """Which passages the texts of some passages name; see `ports.PassageIndex`."""
+        snapshots = self._fresh(sources)
+        asked = Asked.of(query)
+        read = self._read(hits)
+        texts = {number: spoken(passage.text) for number, passage in read.items()}
+        return {
+            name: snapshot.related(
+                asked, [(snapshot.position(number), text) for number, text in texts.items()], k
+            )
+            for name, snapshot in snapshots.items()
+        }
+
+    def statistics(self, source: str) -> SourceStatistics:
+        """What was measured of a source when it was indexed; see `ports.PassageIndex`."""
+        return self._fresh([source])[source].statistics
+
+    def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+        """Read hits; see `ports.PassageIndex`. A passage keeps its hit's score."""
+        found = self._read(hits)
+        return tuple(
+            replace(found[hit.passage], score=hit.score) for hit in hits if hit.passage in found
+        )
+
+    def document_text(self, passage: Passage) -> str | None:
+        """The text of a passage's document as it is stored now: what a quote must stand in.
+
+        Returns:
+            None when the document is not stored, or no longer, as with an external source.
+
+        Raises:
+            SourceError: The index cannot be read.
+        """
+        with self._lock:
+            return self._opened().text(passage.source, passage.document)
+
+    def _read(self, hits: Sequence[Hit]) -> Mapping[int, Passage]:
+        with self._lock:
+            searched = self._store or self._opened()
+            return searched.passages([hit.passage for hit in hits])
+
+    def _opened(self) -> PassageStore:
+        """The store's file; opened anew when another one has taken its place."""
+        while self._store is None or self._file_now() != self._store_file:
+            file = self._file_now()  # looked at before it is opened: replaced meanwhile, it differs
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+            self._store, self._store_file = PassageStore(self._folder), file
+        return self._store
+
+    def _file_now(self) -> tuple[int, ...] | None:
+        try:
+            found = (self._folder / FILE).stat()
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+
+    def _fresh(self, names: Sequence[str]) -> dict[str, Snapshot]:
+        """The sources as they are indexed now, all of one state of the store."""
+        with self._lock:
+            while True:
+                store = self._opened()
+                try:
+                    return {name: self._snapshot(store, name) for name in names}
+                except UnsoundError as error:
+                    # A writer that is done removes the generations that its file no longer names.
+                    if self._file_now() == self._store_file:
+                        raise SourceError(str(error)) from error
+
+    def _snapshot(self, store: PassageStore, name: str) -> Snapshot:
+        held = self._snapshots.get(name)
+        if held and store.generation(name) == (held.source.id, held.source.generation):
+            return held
+        self._snapshots.pop(name, None)
+        source = store.sources().get(name)
+        if source is None:
+            msg = f"source {name!r} is not indexed; run: agent-knowledge index {name}"
+            raise SourceError(msg)
+        check_embedding(source, self._embedding)
+        try:
+            self._snapshots[name] = Snapshot.load(self._folder, store, source)
+        except UnsoundError as error:
+            msg = (
+                f"{error}, so the index of source {name!r} is not whole; run: "
+                f"agent-knowledge index {name}, which mends it from the stored text"
+            )
+            raise UnsoundError(msg) from error
+        return self._snapshots[name]
+
+    def _check_dimensions(
+        self, queries: Sequence[Query], snapshots: Mapping[str, Snapshot]
+    ) -> None:
+        """Refuse vectors of another length: an embedding may change under the same name.
+
+        Raises:
+            ConfigError: Says how to rebuild.
+        """
+        for name, snapshot in snapshots.items():
+            size = snapshot.dense.dimensions
+            if any(len(query.vector) != size for query in queries):
+                msg = (
+                    f"source {name!r} was indexed with vectors of {size} numbers, embedding "
+                    f"{self._embedding!r} now gives others; rebuild it: "
+                    f"agent-knowledge index {name} --rebuild"
+                )
+                raise ConfigError(msg)

@@ -1,0 +1,260 @@
+"""One generation of a source, ready to be searched.
+
+The indexer writes it to a folder before SQLite names its generation, so a reader that sees the
+generation finds the folder. A reader writes nothing, and parses nothing that was not compared with
+its manifest.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent_knowledge.retrieval import manifest, statistics
+from agent_knowledge.retrieval.dense import DenseIndex
+from agent_knowledge.retrieval.lexical import LexicalIndex, WordsFound, stems
+from agent_knowledge.retrieval.manifest import Identity, UnsoundError
+from agent_knowledge.retrieval.names import (
+    LINK,
+    TURNS,
+    NameIndex,
+    Spoken,
+    TalkedOf,
+    proper_stems,
+    spoken,
+)
+from agent_knowledge.retrieval.store import PassageStore, StoredSource
+from agent_knowledge.retrieval.store_folder import search_folder
+from agent_knowledge.types.search import Hits, Query, SearchResult, SourceStatistics
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent_knowledge.types import Matrix, Vector
+
+_NAMED = 2
+"""Names contribute this many times the passages that each other way of searching does: all that
+goes by one name gains alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A query as every source reads it, made once.
+
+    Attributes:
+        query: The query.
+        words: Distinct stems of the turn.
+        tail: Distinct stems of the end of the conversation, where the turn leans on it.
+        request: The turn, as names are looked for in it.
+        told: The turns before, the last one first.
+        proper: Stems of what the turn seems to name.
+    """
+
+    query: Query
+    words: Sequence[str]
+    tail: Sequence[str]
+    request: Spoken
+    told: Sequence[Spoken]
+    proper: Sequence[str]
+
+    @classmethod
+    def of(cls, query: Query) -> Asked:
+        """Read a query."""
+        return cls(
+            query=query,
+            words=list(dict.fromkeys(stems(query.text))),
+            tail=list(dict.fromkeys(stems(query.tail))),
+            request=spoken(query.text),
+            told=[spoken(turn) for turn in reversed(query.told[-TURNS:])],
+            proper=proper_stems(query.text),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One generation of a source in memory; immutable."""
+
+    source: StoredSource
+    lexical: LexicalIndex
+    dense: DenseIndex
+    statistics: SourceStatistics
+    names: NameIndex
+    titles: Sequence[str]
+    dates: Sequence[str | None]
+
+    @classmethod
+    def load(cls, folder: Path, store: PassageStore, source: StoredSource) -> Snapshot:
+        """Read what `write` wrote.
+
+        Args:
+            folder: The store's folder.
+            store: Of the same state as `source`.
+            source: The source.
+
+        Raises:
+            UnsoundError: It is not there, not whole, damaged, or not of this state.
+        """
+        place = search_folder(folder, source)
+        labels = store.labels(source)
+        manifest.check(place, _identity(source, labels))
+        try:
+            lexical, dense = LexicalIndex.load(place), DenseIndex.load(place)
+            measured, names = statistics.load(place), NameIndex.load(place, lexical)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = f"the search files in {str(place)!r} cannot be read ({error})"
+            raise UnsoundError(msg) from error
+        return cls(
+            source=source,
+            lexical=lexical,
+            dense=dense,
+            statistics=measured,
+            names=names,
+            titles=tuple(title for _, title, *_ in labels),
+            dates=tuple(date for *_, date in labels),
+        )
+
+    def position(self, number: int) -> int | None:
+        """Where a passage stands in this snapshot; None when it is not in it."""
+        place = int(np.searchsorted(self.lexical.numbers, number))
+        there = place < len(self.lexical.numbers) and self.lexical.numbers[place] == number
+        return place if there else None
+
+    def search(self, asked: Sequence[Asked], k: int) -> list[SearchResult]:
+        """Answer all queries together; see `ports.PassageIndex.search`."""
+        cosines = self.dense.cosines(np.array([one.query.vector for one in asked]))
+        return [self._search(one, row, k) for one, row in zip(asked, cosines, strict=True)]
+
+    def related(self, asked: Asked, texts: Sequence[tuple[int | None, Spoken]], k: int) -> Hits:
+        """The passages that some texts name; see `ports.PassageIndex.related`.
+
+        Args:
+            asked: The query that they are hits for.
+            texts: Each with the position of its passage, whose own names it does not name; None
+                for one of another source.
+            k: Of them, `_NAMED` times as many at most.
+        """
+        measured = self._measured(asked, self.dense.cosines(asked.query.vector[np.newaxis])[0])
+        linked = np.zeros_like(measured.dense)
+        for own, text in texts:
+            np.maximum(linked, self.names.mentioned(text, but_of=own), out=linked)
+        named = (measured.talked_of.gains + LINK * linked).astype(np.float32)
+        found = _best_found(np.where(linked > 0, named, 0), _NAMED * k)
+        return self._hits(measured, np.sort(found), named)
+
+    def _search(self, asked: Asked, cosines: Vector, k: int) -> SearchResult:
+        measured = self._measured(asked, cosines)
+        talked_of, words = measured.talked_of, measured.words
+        found = np.zeros(len(cosines), dtype=bool)
+        found[_best(cosines, k)] = True
+        found[_best_found(measured.lexical, k)] = True
+        found[_best_found(talked_of.gains, _NAMED * k)] = True
+        nearest = int(cosines.argmax())
+        return SearchResult(
+            query=asked.query,
+            hits=self._hits(measured, np.flatnonzero(found), talked_of.gains),
+            statistics=self.statistics,
+            mentioned=talked_of.mentioned,
+            names_something=any(self.lexical.is_rare(stem) for stem in asked.proper),
+            subjects=talked_of.subjects,
+            terms_found=float(words.shares[words.scores.argmax()]),
+            known=words.known,
+            nearest=self.titles[nearest],
+            date=self.dates[nearest],
+        )
+
+    def _measured(self, asked: Asked, cosines: Vector) -> _Measured:
+        talked_of = self.names.talked_of(asked.request, asked.told)
+        words = self.lexical.find(asked.words)
+        lexical = words.scores
+        if asked.tail and not talked_of.subjects:
+            lexical = self.lexical.find(asked.tail).scores
+        return _Measured(dense=cosines, lexical=lexical, words=words, talked_of=talked_of)
+
+    def _hits(
+        self, measured: _Measured, positions: NDArray[np.intp], named: NDArray[np.float32]
+    ) -> Hits:
+        return Hits(
+            source=self.source.name,
+            passages=self.lexical.numbers[positions],
+            dense=measured.dense[positions],
+            lexical=measured.lexical[positions],
+            named=named[positions],
+            terms=measured.words.shares[positions],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What was measured of every passage for a query; it never leaves the index.
+
+    Attributes:
+        dense: Cosines.
+        lexical: BM25 scores that rank: by the words of the turn, or of the conversation's end.
+        words: What the passages have of the turn's words.
+        talked_of: What the conversation names.
+    """
+
+    dense: Vector
+    lexical: NDArray[np.float32]
+    words: WordsFound
+    talked_of: TalkedOf
+
+
+def _best(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+    """Positions of the `n` best."""
+    if len(values) <= n:
+        return np.arange(len(values))
+    return np.argpartition(values, -n)[-n:]
+
+
+def _best_found(values: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+    """Positions of the `n` best above 0; the many at 0 would make one selection of all slow."""
+    found = np.flatnonzero(values > 0)
+    return found[_best(values[found], n)]
+
+
+def _identity(source: StoredSource, labels: Sequence[object]) -> Identity:
+    return Identity(
+        source=source.name,
+        number=(source.id, source.generation),
+        embedding=source.embedding,
+        rows=manifest.checksum_of(labels),
+    )
+
+
+def write(
+    folder: Path, store: PassageStore, source: StoredSource, keys: Sequence[str], vectors: Matrix
+) -> None:
+    """Write a source's snapshot; all of it appears at once or not at all.
+
+    Args:
+        folder: The store's folder.
+        store: Holds the source's new state.
+        source: With the generation that the snapshot is of.
+        keys: Every key of the source once.
+        vectors: Their vectors.
+    """
+    row_of = {key: row for row, key in enumerate(keys)}
+    windows = store.keys(source)
+    passages = np.array([number for number, _ in windows], dtype=np.int64)
+    rows = np.array([row_of[key] for _, key in windows], dtype=np.intp)
+    place = search_folder(folder, source)
+    # There is one writer, so what a killed one left under this name may go.
+    staging = place.with_name(f".{place.name}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    labels = store.labels(source)
+    lexical = LexicalIndex.build(store.searched(source))
+    lexical.save(staging)
+    NameIndex.of(((title, keywords) for _, title, keywords, _ in labels), lexical).save(staging)
+    dense = DenseIndex.of(vectors[rows], passages)
+    dense.save(staging)
+    statistics.save(statistics.measure(dense), staging)
+    manifest.write(staging, _identity(source, labels))
+    shutil.rmtree(place, ignore_errors=True)
+    staging.rename(place)

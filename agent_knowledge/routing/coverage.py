@@ -1,0 +1,72 @@
+"""Whether a source holds what a task asks for, from what a search of it found."""
+
+from __future__ import annotations
+
+import math
+
+from agent_knowledge.types.search import SearchResult
+
+_NOTHING_NAMED = 0.5
+"""Of a turn that names nothing in particular, or leaves its subject to what was said before: the
+name does not tell whether the source holds what it asks, neither way."""
+_FARTHEST = 6.0
+"""Standard deviations beyond which nothing more is told."""
+_LEAST_SPREAD = 0.03
+"""A source of copies of one passage has no spread of its own."""
+_FEWEST = 8
+"""Of fewer passages nothing is usual: a limit, below any source that the fits saw."""
+
+IN_CONTEXT = "context_"
+
+
+def measure(result: SearchResult, in_context: SearchResult | None = None) -> dict[str, float]:
+    """What a search shows of a source.
+
+    Args:
+        result: What the source answered to the task; with at least one hit.
+        in_context: Of a turn, what it answered to the turn together with the one before it.
+
+    Returns:
+        `cosine` of the nearest passage, -1..1; `lead`: how far it stands above what is usual in
+        the source, and `near`: above how near its passages are to each other, both in standard
+        deviations; `terms`: share of the task's words, weighted by rarity, in the best passage by
+        words, and `known`: in the source as a whole, both 0..1; `named`: how clearly the task
+        names something that the source has, 0..1. Of a turn also `context_near`, `context_known`
+        and `context_terms`. Of a source of few passages `lead` and `near` are missing.
+    """
+    told = result.names_something and not result.subjects
+    measured = {
+        "cosine": result.cosine,
+        "terms": result.terms_found,
+        "known": result.known,
+        "named": result.mentioned if told else max(result.mentioned, _NOTHING_NAMED),
+    }
+    if result.statistics.passages >= _FEWEST:
+        measured |= {"lead": _lead(result), "near": _nearness(result)}
+    if in_context is not None:
+        measured |= {
+            f"{IN_CONTEXT}known": in_context.known,
+            f"{IN_CONTEXT}terms": in_context.terms_found,
+        }
+        if in_context.statistics.passages >= _FEWEST:
+            measured[f"{IN_CONTEXT}near"] = _nearness(in_context)
+    return measured
+
+
+def _lead(result: SearchResult) -> float:
+    statistics = result.statistics
+    by_chance = math.sqrt(2 * math.log(statistics.passages))
+    return _bounded(_above(result.cosine, result.usual, statistics.spread) - by_chance)
+
+
+def _nearness(result: SearchResult) -> float:
+    statistics = result.statistics
+    return _bounded(_above(result.cosine, statistics.near, statistics.near_spread))
+
+
+def _above(value: float, usual: float, spread: float) -> float:
+    return (value - usual) / max(spread, _LEAST_SPREAD)
+
+
+def _bounded(value: float) -> float:
+    return min(max(value, -_FARTHEST), _FARTHEST)

@@ -1,0 +1,181 @@
+"""What `tools/train/decision.py` fitted: logistic functions of named measurements.
+
+One file of package data holds them all, with what they were fitted to and how well they do on
+agents that were left out. A cosine means something else in each embedding space, so coverage and
+match have two fits: one for MiniLM's cosines, one on measurements that have no scale of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from agent_knowledge.errors import ConfigError
+from agent_knowledge.routing.text_heads import FILE as HEADS_FILE
+from agent_knowledge.routing.text_heads import TextHeads
+from agent_knowledge.types import NEEDS, Contribution, Need
+
+FILE = "decision.json"
+_MOST = 30.0
+"""Log-odds beyond this are no different as probabilities."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A linear function of named measurements, in log-odds.
+
+    Attributes:
+        weights: Per measurement, the log-odds that one more of it adds.
+        centers: Per measurement, what is usual: it adds nothing there, as one that is missing.
+        bias: The log-odds when everything is as usual.
+    """
+
+    weights: Mapping[str, float]
+    centers: Mapping[str, float]
+    bias: float
+
+    def moves(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """What each measurement adds, in log-odds, in the order of the fit."""
+        return {
+            name: weight * (measured[name] - self.centers[name]) if name in measured else 0.0
+            for name, weight in self.weights.items()
+        }
+
+    def log_odds(self, measured: Mapping[str, float]) -> float:
+        """The log-odds of what was measured."""
+        total = self.bias + sum(self.moves(measured).values())
+        return min(max(total, -_MOST), _MOST)
+
+    def probability(self, measured: Mapping[str, float]) -> float:
+        """The probability, 0..1, of what was measured."""
+        return 1 / (1 + math.exp(-self.log_odds(measured)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFit:
+    """What a task needs, from all evidence: multinomial, with `direct` as what others beat."""
+
+    retrieval: Fit
+    few_shot: Fit
+
+    def likely(
+        self, measured: Mapping[str, float], options: Sequence[Need] = NEEDS
+    ) -> dict[Need, float]:
+        """The probability of each need, summing to 1.
+
+        Args:
+            measured: The evidence; what is missing counts as usual.
+            options: The needs that the agent can serve at all; the others get 0.
+        """
+        scores: dict[Need, float] = {
+            "direct": 0.0,
+            "retrieval": self.retrieval.log_odds(measured),
+            "few_shot": self.few_shot.log_odds(measured),
+        }
+        raised: dict[Need, float] = {
+            need: math.exp(scores[need]) if need in options else 0.0 for need in NEEDS
+        }
+        total = sum(raised.values())
+        return {need: value / total for need, value in raised.items()}
+
+    def evidence(self, measured: Mapping[str, float]) -> tuple[Contribution, ...]:
+        """Each piece of evidence with what it moved, strongest first."""
+        to_retrieval = self.retrieval.moves(measured)
+        to_few_shot = self.few_shot.moves(measured)
+        rows = [
+            Contribution(
+                name=name,
+                value=measured[name],
+                retrieval=to_retrieval[name],
+                few_shot=to_few_shot.get(name, 0.0),
+            )
+            for name in to_retrieval
+            if name in measured
+        ]
+        return tuple(sorted(rows, key=lambda row: -max(abs(row.retrieval), abs(row.few_shot))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fits:
+    """All that a router weighs with.
+
+    Attributes:
+        coverage: That a source holds what is asked.
+        pattern: That a task is an instance of a set.
+        decision: What a task needs.
+        background: Share of tasks at large that has each mark of form.
+    """
+
+    coverage: Fit
+    pattern: Fit
+    decision: DecisionFit
+    background: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What was fitted for a router: the text model's heads, and what all measurements come to."""
+
+    heads: TextHeads
+    fits: Fits
+
+
+def load_weights(embedding: str, folder: Path | None = None) -> Weights:
+    """Read what was fitted.
+
+    Args:
+        embedding: Name of the embedding that the index was built with.
+        folder: Where `text_heads.json` and `decision.json` are, other than the packaged ones.
+    """
+    heads = TextHeads.load(folder / HEADS_FILE if folder else None)
+    return Weights(heads=heads, fits=load_fits(embedding, folder / FILE if folder else None))
+
+
+def load_fits(embedding: str, file: Path | None = None) -> Fits:
+    """Read the fits for an embedding space.
+
+    Args:
+        embedding: Name of the embedding that the index was built with.
+        file: Another file than the packaged one.
+
+    Raises:
+        ConfigError: The file is missing, damaged or of another version of this package.
+    """
+    stored = _stored(file)
+    try:
+        space = stored["spaces"].get(embedding, stored["spaces"]["any"])
+        return Fits(
+            coverage=_fit(space["coverage"]),
+            pattern=_fit(space["pattern"]),
+            decision=DecisionFit(
+                retrieval=_fit(stored["decision"]["retrieval"]),
+                few_shot=_fit(stored["decision"]["few_shot"]),
+            ),
+            background=stored["background"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"decision: {FILE!r} is of another version of the package ({error!r}); {_MEND}"
+        raise ConfigError(msg) from error
+
+
+_MEND = "reinstall langchain-agent-knowledge"
+
+
+@cache
+def _stored(file: Path | None) -> dict[str, Any]:
+    source = file or resources.files("agent_knowledge.data") / FILE
+    try:
+        return json.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"decision: cannot read {FILE!r} ({error!r}); {_MEND}"
+        raise ConfigError(msg) from error
+
+
+def _fit(row: Mapping[str, Any]) -> Fit:
+    return Fit(weights=row["weights"], centers=row["centers"], bias=row["bias"])

@@ -1,1 +1,0 @@
-"""From a decision to the knowledge that a model is given."""

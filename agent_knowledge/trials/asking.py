@@ -1,0 +1,337 @@
+"""Asking every rung every case: prepare, call, judge; what was answered before is not asked again.
+
+Knowledge is prepared one task at a time, whatever the number of calls under way, so that a latency
+is what one user would wait: the time to prepare, and the time of the call.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from agent_knowledge.build import load_verifier
+from agent_knowledge.citations.finish import Finished
+from agent_knowledge.citations.verifier import CitationVerifier
+from agent_knowledge.config.json_schema import check_answer
+from agent_knowledge.errors import EndpointError, RunError
+from agent_knowledge.ledger.history import now
+from agent_knowledge.models.chat import Chat, Completion
+from agent_knowledge.models.messages import to_messages, to_messages_again
+from agent_knowledge.routing.router import KnowledgeRouter
+from agent_knowledge.text import count_tokens
+from agent_knowledge.trials.cases import Case
+from agent_knowledge.trials.journal import Entry, Journal, key_of
+from agent_knowledge.trials.judge import Judgement, judge_prompt
+from agent_knowledge.trials.pool import Pace, Pool, Watch
+from agent_knowledge.types import Knowledge, Passage, Rung
+
+SAME_FAILURES = 5
+"""Calls that fail one after another in the same way before the rest is not even tried."""
+_DIGITS = re.compile(r"\d+")
+
+
+class HopelessError(EndpointError):
+    """A model fails in the same way again and again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One thing to measure: a rung, by one router and one model.
+
+    Attributes:
+        name: Its own; a rung's name, or what a variant of one differs in.
+        rung: Which rung.
+        router: Prepares the knowledge.
+        example_set: The set that the cases are instances of, if any.
+        chat: Answers.
+        identity: What tells this model and its parameters from others.
+    """
+
+    name: str
+    rung: Rung
+    router: KnowledgeRouter
+    example_set: str | None
+    chat: Chat
+    identity: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompted:
+    """A case as an arm puts it to its model.
+
+    Attributes:
+        arm: Which arm.
+        case: Which case.
+        knowledge: What was prepared.
+        messages: The whole prompt.
+        key: The answer's key in the journal.
+        elapsed_ms: Time to prepare.
+    """
+
+    arm: Arm
+    case: Case
+    knowledge: Knowledge
+    messages: Sequence[BaseMessage]
+    key: str
+    elapsed_ms: float
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the prompt, estimated."""
+        return prompt_tokens(self.messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What an arm made of a case.
+
+    Attributes:
+        arm: Name of the arm.
+        case: The case.
+        entry: What the model said; None where it failed.
+        error: What went wrong then.
+        kept: It was answered in an earlier run.
+        passages: What it was given.
+        finished: The answer as a user would see it, its citations verified.
+        verdict: What the judge said of it, where one was asked.
+    """
+
+    arm: str
+    case: Case
+    entry: Entry | None = None
+    error: str = ""
+    kept: bool = False
+    passages: tuple[Passage, ...] = ()
+    finished: Finished | None = None
+    verdict: Judgement | None = None
+
+
+@dataclass(slots=True)
+class Streaks:
+    """Counts failures of a kind in a row, per model, so that a wrong key is noticed early."""
+
+    _failed: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def succeeded(self, model: str) -> None:
+        """Note an answer."""
+        with self._lock:
+            self._failed.pop(model, None)
+
+    def failed(self, model: str, error: RunError) -> None:
+        """Note a failure.
+
+        Raises:
+            HopelessError: It is one too many of the same.
+        """
+        kind = _DIGITS.sub("", str(error))  # such as the seconds until the next try
+        with self._lock:
+            last, times = self._failed.get(model, ("", 0))
+            times = times + 1 if kind == last else 1
+            self._failed[model] = (kind, times)
+        if times >= SAME_FAILURES:
+            msg = (
+                f"{times} calls one after another failed in the same way ({error});"
+                " stopped. What was answered is kept: mend it and run the same command again"
+            )
+            raise HopelessError(msg) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Asks arms, and the judge, whatever the journal does not hold. Safe between threads.
+
+    Attributes:
+        journal: What was answered before.
+        pace: What each call waits for.
+        judge: Judges each answer, if given.
+        judge_identity: What tells it from other judges.
+        verifier: Verifies citations, as production does.
+    """
+
+    journal: Journal
+    pace: Pace = field(default_factory=Pace)
+    judge: Chat | None = None
+    judge_identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    verifier: CitationVerifier = field(default_factory=load_verifier)
+    _streaks: Streaks = field(default_factory=Streaks)
+    _preparing: threading.Lock = field(default_factory=threading.Lock)
+    _asking: dict[str, threading.Lock] = field(default_factory=dict[str, threading.Lock])
+    """By key: arms that put a case in the same words pay for it once."""
+
+    def ask_all(
+        self, arms: Sequence[Arm], cases: Sequence[Case], workers: int, watch: Watch | None = None
+    ) -> dict[str, list[Reply]]:
+        """Ask every arm every case.
+
+        Args:
+            arms: What to measure.
+            cases: On what; each goes through all arms before the next.
+            workers: Calls at once.
+            watch: Told how far it has come.
+
+        Returns:
+            Per arm, by name, a reply per case, in order.
+
+        Raises:
+            HopelessError: A model fails again and again.
+            EndpointError: The judge failed on some answers.
+            Interrupted: Ctrl-C came.
+        """
+        jobs = [(arm, case) for case in cases for arm in arms]
+        pool: Pool[tuple[Arm, Case], Reply] = Pool(self._ask, self.pace, workers, watch)
+        replies = pool.run(jobs)
+        self._require_verdicts(replies)
+        return {arm.name: replies[place :: len(arms)] for place, arm in enumerate(arms)}
+
+    def prompt(self, arm: Arm, case: Case) -> Prompted:
+        """Prepare a case for an arm, as production does.
+
+        Raises:
+            SourceError: No source could serve.
+        """
+        with self._preparing:
+            started = time.perf_counter()
+            knowledge = arm.router.prepare_rung(case.task, arm.rung, arm.example_set)
+            messages = to_messages(knowledge, case.task.history)
+            elapsed_ms = (time.perf_counter() - started) * 1000
+        return Prompted(
+            arm=arm,
+            case=case,
+            knowledge=knowledge,
+            messages=messages,
+            key=key_of(arm.rung, messages, arm.identity),
+            elapsed_ms=elapsed_ms,
+        )
+
+    def _ask(self, job: tuple[Arm, Case]) -> Reply:
+        arm, case = job
+        try:
+            prompted = self.prompt(arm, case)
+            with self._asking.setdefault(prompted.key, threading.Lock()):
+                kept = self.journal.find(prompted.key)
+                entry = kept or self._call(prompted)
+        except RunError as error:
+            self._streaks.failed(arm.chat.name, error)
+            return Reply(arm=arm.name, case=case, error=str(error))
+        passages = prompted.knowledge.passages
+        finished = self._finished(entry.text, prompted)
+        return Reply(
+            arm=arm.name,
+            case=case,
+            entry=entry,
+            kept=kept is not None,
+            passages=passages,
+            finished=finished,
+            verdict=self._judged(case, finished.text),
+        )
+
+    def _finished(self, text: str, prompted: Prompted) -> Finished:
+        """The answer as a user would see it."""
+        knowledge, router = prompted.knowledge, prompted.arm.router
+        plan = knowledge.decision.plan
+        if plan.citations == "never":
+            return Finished(text=text)
+        return self.verifier.finish(
+            text,
+            knowledge.passages,
+            router.agent.policy.unsupported,
+            plan=plan,
+            search=router.retrieve,
+        )
+
+    def _call(self, prompted: Prompted) -> Entry:
+        """Call the model, and write down what it said."""
+        started = time.perf_counter()
+        waited_s, said = self._in_form(prompted)
+        elapsed_ms = (time.perf_counter() - started - waited_s) * 1000
+        entry = Entry(
+            key=prompted.key,
+            text=said.text,
+            # A server that counts nothing says 0.
+            tokens_in=said.tokens_in or prompted.tokens,
+            tokens_out=said.tokens_out or count_tokens(said.text),
+            latency_ms=round(prompted.elapsed_ms + elapsed_ms, 3),
+            estimated=not (said.tokens_in and said.tokens_out),
+            model=prompted.arm.chat.name,
+            case=prompted.case.id,
+            at=now(),
+        )
+        self.journal.keep(entry)
+        return entry
+
+    def _in_form(self, prompted: Prompted) -> tuple[float, Completion]:
+        """The answer, asked for once more where it breaks its JSON schema, as in production.
+
+        Returns:
+            Seconds spent waiting for one's turn, and the answer with what both calls took.
+        """
+        chat, knowledge, history = prompted.arm.chat, prompted.knowledge, prompted.case.task.history
+        schema = knowledge.form.schema
+        waited_s = self.pace.wait()
+        first = chat.complete(prompted.messages)
+        self._streaks.succeeded(chat.name)
+        checked = check_answer(first.text, schema)
+        if not checked.faults:
+            return waited_s, replace(first, text=checked.text)
+        waited_s += self.pace.wait()
+        second = chat.complete(to_messages_again(knowledge, history, checked))
+        return waited_s, Completion(
+            text=check_answer(second.text, schema).text,
+            tokens_in=(first.tokens_in or 0) + (second.tokens_in or 0),
+            tokens_out=(first.tokens_out or 0) + (second.tokens_out or 0),
+        )
+
+    def _judged(self, case: Case, answer: str) -> Judgement | None:
+        """What the judge says; None where there is none, or it failed."""
+        if self.judge is None:
+            return None
+        messages = judge_prompt(case, answer)
+        key = key_of("judge", messages, self.judge_identity)
+        if kept := self.journal.find(key):
+            return Judgement.model_validate_json(kept.text)
+        self.pace.wait()
+        started = time.perf_counter()
+        try:
+            judgement = self.judge.fill(messages, Judgement)
+        except EndpointError as error:
+            self._streaks.failed(self.judge.name, error)
+            return None
+        self._streaks.succeeded(self.judge.name)
+        text = judgement.model_dump_json()
+        self.journal.keep(
+            Entry(
+                key=key,
+                text=text,
+                tokens_in=prompt_tokens(messages),
+                tokens_out=count_tokens(text),
+                latency_ms=round((time.perf_counter() - started) * 1000, 3),
+                estimated=True,
+                model=self.judge.name,
+                case=case.id,
+                at=now(),
+            )
+        )
+        return judgement
+
+    def _require_verdicts(self, replies: Sequence[Reply]) -> None:
+        """A judge that failed tells nothing about an answer; there is no trial without it."""
+        answered = [reply for reply in replies if reply.entry]
+        missing = sum(reply.verdict is None for reply in answered) if self.judge else 0
+        if self.judge and missing:
+            msg = (
+                f"the judge {self.judge.name!r} failed on {missing} of {len(answered)} answers;"
+                " all that was answered is kept: run the same command again to ask it again"
+            )
+            raise EndpointError(msg)
+
+
+def prompt_tokens(messages: Sequence[BaseMessage]) -> int:
+    """Tokens of a prompt, estimated."""
+    return sum(count_tokens(message.text) for message in messages)

@@ -1,0 +1,212 @@
+"""What fine-tuning costs and saves: training runs and a host against the tokens of a prompt.
+
+The guide's costs are fixed (training, hosting, one more run for each update); what a fine-tuned
+model saves grows with the number of tasks that its gate lets it serve; the others stay on the rung
+below. Where the two meet is the volume at which it breaks even. What is unknown is counted as
+nothing, so that a figure is then a lower bound, and named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent_knowledge.config.schema import PriceConfig
+from agent_knowledge.routing.rules import CHEAPEST_RUN_USD, DEAREST_RUN_USD
+from agent_knowledge.trials.prices import cost_usd
+from agent_knowledge.types import Rung
+
+Range = tuple[float, float]
+"""Least and most."""
+Gap = Literal["price", "tuned_price", "runs_per_year", "hosting", "share"]
+"""What the money rests on and nobody told."""
+GAPS: dict[Gap, tuple[str, str]] = {
+    "price": ("the price of the model below", "prices.MODEL in the configuration"),
+    "tuned_price": (
+        "the price of the fine-tuned model (counted as free)",
+        "prices.MODEL in the configuration, and without an endpoint --tuned-model MODEL",
+    ),
+    "runs_per_year": (
+        "training runs a year (counted as one)",
+        "--runs-per-year N, or --changes-per-year N",
+    ),
+    "hosting": (
+        "the host of the fine-tuned model (counted as free)",
+        "--hosting-usd N, or hosting_usd_per_month of the endpoint",
+    ),
+    "share": (
+        "the share of the tasks that its gate would let it serve (counted as all)",
+        "agent-knowledge evaluate, with an endpoint for the set in the configuration",
+    ),
+}
+"""What each gap is, and what tells it."""
+_MONTHS = 12
+_FREE = PriceConfig(input=0, output=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a task takes, in tokens.
+
+    Attributes:
+        rung: The rung that a fine-tuned model would stand in for.
+        below_in: Prompt tokens of a task there.
+        below_out: Answer tokens of a task there.
+        tuned_in: Prompt tokens of a task for the fine-tuned model.
+        tuned_out: Answer tokens of it.
+        origin: Where the figures come from.
+        estimated: They are no measurement.
+    """
+
+    rung: Rung
+    below_in: float
+    below_out: float
+    tuned_in: float
+    tuned_out: float
+    origin: str
+    estimated: bool
+
+    @property
+    def saved_in(self) -> float:
+        """Prompt tokens of examples and passages that a task would save."""
+        return self.below_in - self.tuned_in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is known of prices and volumes; None where nobody told.
+
+    Attributes:
+        price: Of the model that answers on the rung below.
+        tuned_price: Of the fine-tuned model.
+        usd_per_run: Least and most of one training run; the guide's unless told.
+        runs_per_year: Training runs in the first year: the first, and one for each update.
+        hosting_usd_per_month: Of the fine-tuned model's host.
+        volume_per_month: Tasks a month.
+        share: Of the tasks, what the gate would let the fine-tuned model serve, 0..1.
+    """
+
+    price: PriceConfig | None = None
+    tuned_price: PriceConfig | None = None
+    usd_per_run: Range = (CHEAPEST_RUN_USD, DEAREST_RUN_USD)
+    runs_per_year: float | None = None
+    hosting_usd_per_month: float | None = None
+    volume_per_month: float | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What fine-tuning costs and saves.
+
+    Attributes:
+        load: What a task takes.
+        terms: What it was reckoned with.
+        training_usd_per_month: Training runs, spread over a year.
+        fixed_usd_per_month: Training and hosting, whatever the volume.
+        below_usd_per_task: A task on the rung below; None where its price is unknown.
+        tuned_usd_per_task: A task that the fine-tuned model serves.
+        outcome: `at` a volume; `never`, as a task saves nothing; or `unknown`.
+        break_even_per_month: Tasks a month at which both cost the same, from the cheapest to the
+            dearest training run; None unless `outcome` is `at`.
+        share: Of the tasks, what it serves, 0..1: all where nobody told.
+        gaps: What is unknown. `price` leaves the outcome unknown; each other one is counted as the
+            least that it can cost (no hosting, free tokens, a single run, every task served).
+    """
+
+    load: Load
+    terms: Terms
+    training_usd_per_month: Range
+    fixed_usd_per_month: Range
+    below_usd_per_task: float | None
+    tuned_usd_per_task: float
+    outcome: Literal["at", "never", "unknown"]
+    break_even_per_month: Range | None
+    share: float
+    gaps: tuple[Gap, ...]
+
+    @property
+    def lower_bound(self) -> bool:
+        """Fine-tuning costs at least this, and breaks even at this volume at the earliest."""
+        left_below = self.share < 1  # whose cost nobody knows without the price below
+        return any(gap != "price" or left_below for gap in self.gaps)
+
+    @property
+    def saved_usd_per_task(self) -> float | None:
+        """What a task costs less on average, whoever serves it; below 0 where it costs more."""
+        if self.below_usd_per_task is None:
+            return None
+        return self.share * (self.below_usd_per_task - self.tuned_usd_per_task)
+
+    def below_usd_per_month(self, volume: float) -> float | None:
+        """The rung below, at a volume of tasks a month; None where its price is unknown."""
+        return None if self.below_usd_per_task is None else volume * self.below_usd_per_task
+
+    def tuned_usd_per_month(self, volume: float) -> Range:
+        """The fine-tuned model, and the rung below for what it does not serve, at a volume."""
+        least, most = self.fixed_usd_per_month
+        below = (1 - self.share) * (self.below_usd_per_task or 0)
+        tasks = volume * (self.share * self.tuned_usd_per_task + below)
+        return least + tasks, most + tasks
+
+
+def money(load: Load, terms: Terms) -> Money:
+    """Reckon what fine-tuning costs and saves, and from which volume on it pays.
+
+    Args:
+        load: What a task takes.
+        terms: Prices, training, hosting.
+    """
+    least, most = terms.usd_per_run
+    runs = 1.0 if terms.runs_per_year is None else terms.runs_per_year
+    training = (runs * least / _MONTHS, runs * most / _MONTHS)
+    hosting = terms.hosting_usd_per_month or 0
+    fixed = (training[0] + hosting, training[1] + hosting)
+    below = cost_usd(terms.price, load.below_in, load.below_out) if terms.price else None
+    tuned = cost_usd(terms.tuned_price or _FREE, load.tuned_in, load.tuned_out)
+    share = 1.0 if terms.share is None else terms.share
+    outcome, even = _break_even(fixed, None if below is None else share * (below - tuned))
+    return Money(
+        load=load,
+        terms=terms,
+        training_usd_per_month=training,
+        fixed_usd_per_month=fixed,
+        below_usd_per_task=below,
+        tuned_usd_per_task=tuned,
+        outcome=outcome,
+        break_even_per_month=even,
+        share=share,
+        gaps=_gaps(terms),
+    )
+
+
+def _break_even(
+    fixed: Range, saved: float | None
+) -> tuple[Literal["at", "never", "unknown"], Range | None]:
+    if saved is None:
+        return "unknown", None
+    if saved <= 0:
+        return "never", None
+    return "at", (fixed[0] / saved, fixed[1] / saved)
+
+
+def _gaps(terms: Terms) -> tuple[Gap, ...]:
+    known: dict[Gap, object] = {
+        "price": terms.price,
+        "tuned_price": terms.tuned_price,
+        "runs_per_year": terms.runs_per_year,
+        "hosting": terms.hosting_usd_per_month,
+        "share": terms.share,
+    }
+    return tuple(gap for gap, value in known.items() if value is None)
+
+
+def about(number: float) -> str:
+    """A number to three digits, as an estimate bears: 1,300,000."""
+    return f"{float(f'{number:.3g}'):,.0f}"
+
+
+def about_range(span: Range) -> str:
+    """Two of them, or one where they are the same."""
+    least, most = map(about, span)
+    return least if least == most else f"{least} to {most}"

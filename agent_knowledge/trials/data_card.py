@@ -1,0 +1,305 @@
+"""The data card of an export: what is in the files, where it comes from and what was checked.
+
+It names rows, never what they say: a row is an example's place in the set's file, from 1, blank
+lines not counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agent_knowledge.routing.rules import MIN_TRAINING_EXAMPLES
+
+FEW_A_LABEL = 10
+"""Fewer examples of a label are named: a model learns little from them."""
+_UNEVEN = 10.0
+"""Times the largest label may outnumber the smallest unremarked."""
+SHOWN_ROWS = 20
+EXTRA = "pip install 'langchain-agent-knowledge[personal-data]'"
+
+
+class Detector(Protocol):
+    """Finds personal data."""
+
+    @property
+    def name(self) -> str:
+        """Who looked, with the version."""
+        ...
+
+    def kinds(self, text: str) -> Collection[str]:
+        """Which kinds of personal data a text holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Rows that are not exported.
+
+    Attributes:
+        duplicates: Each with the row that it repeats.
+        conflicts: Rows that share an input and differ in the output, together.
+        empty_outputs: Rows whose output is empty.
+        cases: Rows that restate a case which the model is to be measured on.
+    """
+
+    duplicates: tuple[tuple[int, int], ...] = ()
+    conflicts: tuple[tuple[int, ...], ...] = ()
+    empty_outputs: tuple[int, ...] = ()
+    cases: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How validation was split off.
+
+    Attributes:
+        train: Rows to train on.
+        validation: Rows to validate on.
+        share: The share of validation that was asked for, 0..1.
+        seed: Of the chance.
+        threshold: Cosine from which two inputs are near-duplicates.
+        groups: Groups of near-duplicates; a row without one is a group.
+        largest_group: Rows of the largest.
+    """
+
+    train: int
+    validation: int
+    share: float
+    seed: int
+    threshold: float
+    groups: int
+    largest_group: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """How even the labels are, of a set whose outputs are labels.
+
+    Attributes:
+        count: Number of labels.
+        smallest: Rows of the rarest one.
+        largest: Rows of the most frequent one.
+        few: Labels of fewer than `FEW_A_LABEL` rows, with their rows.
+        not_validated: Labels without a row to validate on.
+    """
+
+    count: int
+    smallest: int
+    largest: int
+    few: Mapping[str, int]
+    not_validated: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """How long rows are, system prompt and all, in estimated tokens.
+
+    Attributes:
+        p50: Half of the rows are no longer.
+        p95: 95 % of the rows are no longer.
+        longest: The longest.
+        limit: What a trainer is expected to cut off at.
+        over: Rows that are longer.
+    """
+
+    p50: int
+    p95: int
+    longest: int
+    limit: int
+    over: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Personal:
+    """What was found of personal data.
+
+    Attributes:
+        by: Who looked; None when nobody did.
+        found: Rows by kind.
+    """
+
+    by: str | None = None
+    found: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """All that is known about an export.
+
+    Attributes:
+        set: The example set.
+        agent: Whose prompt the rows have.
+        format: Form of the files.
+        made: ISO time, UTC.
+        package: Version of this package.
+        rows: Rows of the set's file.
+        examples: Hash of the set's examples, as trials record it.
+        versions: Per file behind the prompt, its hash; as `Plan.versions`.
+        left_out: What is not exported.
+        split: How validation was split off.
+        labels: None where outputs are no labels.
+        tokens: How long rows are.
+        personal: What was found of personal data.
+        files: SHA-256 of each file.
+        licence: Of the data.
+    """
+
+    set: str
+    agent: str
+    format: str
+    made: str
+    package: str
+    rows: int
+    examples: str
+    versions: Mapping[str, str]
+    left_out: LeftOut
+    split: Split
+    labels: Labels | None
+    tokens: Tokens
+    personal: Personal
+    files: Mapping[str, str]
+    licence: str = "not stated in the configuration"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to look at before training, a line each."""
+        return (
+            *_size_warnings(self.split),
+            *_left_out_warnings(self.left_out),
+            *_label_warnings(self.labels),
+            *_length_warnings(self.tokens),
+            *_personal_warnings(self.personal),
+        )
+
+
+def measure_labels(outputs: Sequence[str], validated: Collection[int]) -> Labels:
+    """Count labels.
+
+    Args:
+        outputs: Per row its label; at least one.
+        validated: Places of the rows to validate on.
+    """
+    counts = Counter(outputs)
+    few = {label: n for label, n in sorted(counts.items()) if n < FEW_A_LABEL}
+    seen = {outputs[place] for place in validated}
+    return Labels(
+        count=len(counts),
+        smallest=min(counts.values()),
+        largest=max(counts.values()),
+        few=few,
+        not_validated=tuple(sorted(counts.keys() - seen)),
+    )
+
+
+def measure_tokens(lengths: Mapping[int, int], limit: int) -> Tokens:
+    """Measure lengths.
+
+    Args:
+        lengths: Tokens by row; at least one.
+        limit: In tokens.
+    """
+    ordered = sorted(lengths.values())
+    return Tokens(
+        p50=_quantile(ordered, 0.50),
+        p95=_quantile(ordered, 0.95),
+        longest=ordered[-1],
+        limit=limit,
+        over=tuple(row for row, length in lengths.items() if length > limit),
+    )
+
+
+def look_for_personal_data(texts: Mapping[int, str], detector: Detector | None) -> Personal:
+    """Look through rows; without a detector nothing is looked at, and the card says so."""
+    if detector is None:
+        return Personal()
+    found: dict[str, list[int]] = {}
+    for row, text in texts.items():
+        for kind in sorted(detector.kinds(text)):
+            found.setdefault(kind, []).append(row)
+    return Personal(by=detector.name, found={k: tuple(rows) for k, rows in sorted(found.items())})
+
+
+def _size_warnings(split: Split) -> tuple[str, ...]:
+    found: list[str] = []
+    if split.train < MIN_TRAINING_EXAMPLES:
+        found.append(
+            f"enough-data: {split.train} rows to train on; the gate stays shut for an endpoint"
+            f" trained on fewer than {MIN_TRAINING_EXAMPLES}"
+        )
+    if not split.validation:
+        found.append("no row could be validated on without a near-duplicate in training")
+    elif split.largest_group > split.validation:
+        found.append(
+            f"{split.largest_group} rows are near-duplicates of one another: the set says the same"
+            " thing over and over"
+        )
+    return tuple(found)
+
+
+def _left_out_warnings(left_out: LeftOut) -> tuple[str, ...]:
+    found: list[str] = []
+    if left_out.conflicts:
+        rows = sum(map(len, left_out.conflicts))
+        found.append(
+            f"{rows} rows are left out, for {_count(len(left_out.conflicts), 'input')} that have"
+            " different outputs: decide which is right"
+        )
+    if left_out.empty_outputs:
+        rows = left_out.empty_outputs
+        found.append(f"{_count(len(rows), 'row')} left out for an empty output: {listed(rows)}")
+    return tuple(found)
+
+
+def _label_warnings(labels: Labels | None) -> tuple[str, ...]:
+    if labels is None:
+        return ()
+    found: list[str] = []
+    if labels.largest > _UNEVEN * labels.smallest:
+        times = labels.largest / labels.smallest
+        found.append(
+            f"the labels are uneven: {labels.smallest} to {labels.largest} rows, 1 to {times:.0f}"
+        )
+    if labels.few:
+        found.append(f"{_count(len(labels.few), 'label')} of fewer than {FEW_A_LABEL} rows")
+    if labels.not_validated:
+        found.append(
+            f"{_count(len(labels.not_validated), 'label')} without a row in validation.jsonl"
+        )
+    return tuple(found)
+
+
+def _length_warnings(tokens: Tokens) -> tuple[str, ...]:
+    if not tokens.over:
+        return ()
+    rows = _count(len(tokens.over), "row")
+    limit = f"{tokens.limit:,} tokens, where a trainer may cut"
+    return (f"{rows} longer than {limit}: {listed(tokens.over)}",)
+
+
+def _personal_warnings(personal: Personal) -> tuple[str, ...]:
+    if personal.by is None:
+        return (f"personal data was not checked: {EXTRA}",)
+    return tuple(
+        f"personal data: {kind} in {_count(len(rows), 'row')}: {listed(rows)}"
+        for kind, rows in personal.found.items()
+    )
+
+
+def _quantile(ordered: Sequence[int], share: float) -> int:
+    """The least value that `share` of the values do not exceed."""
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def listed(rows: Sequence[int]) -> str:
+    """Name the first rows, and count the rest."""
+    shown = ", ".join(str(row) for row in rows[:SHOWN_ROWS])
+    more = len(rows) - SHOWN_ROWS
+    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -1,0 +1,373 @@
+"""Training data for a fine-tune elsewhere, made of one example set.
+
+A row is the prompt that the endpoint will be sent for its input, as `prepare_rung` gathers it on
+the fine-tuned rung, and the output: what a model is trained on is what it is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from agent_knowledge import __version__
+from agent_knowledge.build import (
+    ConfigLike,
+    load_example_sets,
+    packaged_embedder,
+    read_config,
+)
+from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
+from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.ledger.history import now
+from agent_knowledge.models.messages import to_messages
+from agent_knowledge.retrieval.examples import StoredExamples, load_examples
+from agent_knowledge.retrieval.labels import has_labels
+from agent_knowledge.routing.few_shot import ExampleChooser
+from agent_knowledge.routing.forms import form_of
+from agent_knowledge.routing.gathering import gather
+from agent_knowledge.routing.ladder import at_rung
+from agent_knowledge.routing.resources import Shelf
+from agent_knowledge.routing.rules import OVERFIT_EXAMPLES
+from agent_knowledge.text import count_tokens
+from agent_knowledge.trials.card_text import render
+from agent_knowledge.trials.data_card import (
+    Card,
+    Detector,
+    LeftOut,
+    Split,
+    look_for_personal_data,
+    measure_labels,
+    measure_tokens,
+)
+from agent_knowledge.trials.near_duplicates import SAME, groups_of, hold_out, restating
+from agent_knowledge.types import Example, Signals, Task
+from agent_knowledge.types.search import Query, Reading
+
+FORMATS = ("chat-jsonl",)
+"""`chat-jsonl`: OpenAI's chat format, which TRL and others read too; a row is {"messages"}."""
+TRAIN, VALIDATION, CARD, CARD_DATA = "train.jsonl", "validation.jsonl", "card.md", "card.json"
+_STAND_IN = "fine-tuned"
+_ROLES = {"system": "system", "human": "user", "ai": "assistant"}
+Turns: TypeAlias = "tuple[dict[str, str], ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to export.
+
+    Attributes:
+        format: One of `FORMATS`.
+        validation: Share of the rows to validate on, 0..0.5.
+        seed: Of the chance that chooses them.
+        max_tokens: Longer rows are named; TRL cuts at 1,024 unless told otherwise.
+
+    Raises:
+        InputError: A value is not accepted.
+    """
+
+    format: str = "chat-jsonl"
+    validation: float = 0.1
+    seed: int = 0
+    max_tokens: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            msg = f"format: {self.format!r} is not accepted; {nearest(self.format, FORMATS)}"
+            raise InputError(msg)
+        if not 0 < self.validation <= 0.5:
+            msg = f"validation: {self.validation!r} is not accepted; give a share above 0, to 0.5"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """An export, not yet written: the files' text, by name, and the card."""
+
+    files: Mapping[str, str]
+    card: Card
+
+
+def make_export(
+    config: ConfigLike,
+    example_set: str,
+    agent: str | None = None,
+    *,
+    options: Options | None = None,
+    detector: Detector | None = None,
+    cases: Sequence[str] = (),
+) -> Export:
+    """Make training data of an example set.
+
+    Args:
+        config: A configuration, or the path of one.
+        example_set: The set.
+        agent: Whose prompt the rows have; None for the only agent.
+        options: How.
+        detector: Looks for personal data; without one the card says that nobody looked.
+        cases: Tasks that the trained model is to be measured on: rows that restate one are left
+            out, so that nothing is trained on what it is tried by.
+
+    Raises:
+        ConfigError: The configuration is wrong, or the agent has no such set.
+        InputError: The set cannot be read, or is too small (`enough-data`).
+    """
+    config, options = read_config(config), options or Options()
+    profile = config.agent(agent)
+    if example_set not in profile.examples:
+        msg = f"agent {profile.name!r} has no example set {example_set!r}; "
+        raise ConfigError(msg + nearest(example_set, profile.examples))
+    stored = _load(config, example_set)
+    places, left_out = clean(stored.examples)
+    if cases:
+        places, left_out = _without_cases(stored, places, left_out, cases)
+    _require_enough(example_set, len(places), len(stored.examples))
+    kept = _Kept.of(stored, places, profile, options)
+    files = kept.files()
+    card = Card(
+        set=example_set,
+        agent=profile.name,
+        format=options.format,
+        made=now(),
+        package=__version__,
+        rows=len(stored.examples),
+        examples=stored.digest,
+        versions=profile.versions_for(example_set),
+        left_out=left_out,
+        split=kept.split(options),
+        labels=measure_labels(kept.labels, kept.validated) if any(kept.labels) else None,
+        tokens=measure_tokens(kept.lengths(), options.max_tokens),
+        personal=look_for_personal_data(kept.texts(), detector),
+        files={name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
+    )
+    return Export(files=files, card=card)
+
+
+def clean(examples: Sequence[Example]) -> tuple[tuple[int, ...], LeftOut]:
+    """Leave out what repeats, contradicts or teaches nothing.
+
+    Inputs that differ in case, in white space or in a compatible form of a character (NFKC) are
+    one. Of such an input with several outputs nobody knows the right one, so none of it is kept.
+
+    Returns:
+        The places that are kept, and the rows that are not.
+    """
+    empty = [place for place, example in enumerate(examples) if not example.output.strip()]
+    rest = [place for place, example in enumerate(examples) if example.output.strip()]
+    places: dict[str, list[int]] = {}
+    for place in rest:
+        places.setdefault(_folded(examples[place].input), []).append(place)
+    disputed = [
+        group
+        for group in places.values()
+        if len({examples[place].output.strip() for place in group}) > 1
+    ]
+    contradicting = {place for group in disputed for place in group}
+    agreed = [group for group in places.values() if group[0] not in contradicting]
+    left_out = LeftOut(
+        duplicates=tuple((place + 1, group[0] + 1) for group in agreed for place in group[1:]),
+        conflicts=tuple(tuple(place + 1 for place in group) for group in disputed),
+        empty_outputs=tuple(place + 1 for place in empty),
+    )
+    return tuple(group[0] for group in agreed), left_out
+
+
+def write_export(export: Export, folder: Path, *, force: bool = False) -> None:
+    """Write the files and the card.
+
+    Each file is written beside and moved into place, the card's data last: a folder without
+    `card.json` is not whole.
+
+    Args:
+        export: What to write.
+        folder: Where; made when it is absent.
+        force: Write into a folder that holds something; files of other names are left alone.
+
+    Raises:
+        InputError: The folder holds something, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not force:
+            msg = f"{str(folder)!r} is not empty; name another folder, or overwrite with --force"
+            raise InputError(msg)
+        (folder / CARD_DATA).unlink(missing_ok=True)
+        for name, text in export.files.items():
+            _write(folder / name, text)
+        _write(folder / CARD, render(export.card))
+        _write(folder / CARD_DATA, json.dumps(to_row(export.card), indent=1) + "\n")
+    except OSError as error:
+        msg = f"cannot write to {str(folder)!r} ({error.strerror}); name a folder that can be made"
+        raise InputError(msg) from error
+
+
+def to_row(card: Card) -> dict[str, Any]:
+    """A card as plain JSON types, with its warnings."""
+    return {**asdict(card), "warnings": list(card.warnings)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """The rows that are exported, in their order.
+
+    Attributes:
+        numbers: Their rows in the set's file.
+        examples: What they say.
+        labels: Their outputs where those are labels, else empty.
+        prompts: What the endpoint is sent for them.
+        groups: Their groups of near-duplicates.
+        validated: Places of those to validate on.
+    """
+
+    numbers: tuple[int, ...]
+    examples: tuple[Example, ...]
+    labels: tuple[str, ...]
+    prompts: tuple[Turns, ...]
+    groups: tuple[int, ...]
+    validated: frozenset[int]
+
+    @classmethod
+    def of(
+        cls, stored: StoredExamples, places: Sequence[int], agent: AgentProfile, options: Options
+    ) -> _Kept:
+        kept = replace(
+            stored,
+            examples=tuple(stored.examples[place] for place in places),
+            vectors=stored.vectors[list(places)],
+        )
+        labelled = has_labels(kept)
+        labels = tuple(example.output if labelled else "" for example in kept.examples)
+        groups = groups_of(kept.vectors)
+        return cls(
+            numbers=tuple(place + 1 for place in places),
+            examples=kept.examples,
+            labels=labels,
+            prompts=tuple(_prompts(stored, places, agent)),
+            groups=groups,
+            validated=hold_out(groups, labels, options.validation, options.seed),
+        )
+
+    def files(self) -> dict[str, str]:
+        """The text of each file."""
+        lines = [
+            json.dumps({"messages": [*prompt, _turn("assistant", example.output)]}) + "\n"
+            for prompt, example in zip(self.prompts, self.examples, strict=True)
+        ]
+        validated = self.validated
+        return {
+            TRAIN: "".join(line for place, line in enumerate(lines) if place not in validated),
+            VALIDATION: "".join(line for place, line in enumerate(lines) if place in validated),
+        }
+
+    def split(self, options: Options) -> Split:
+        sizes = Counter(self.groups)
+        return Split(
+            train=len(self.numbers) - len(self.validated),
+            validation=len(self.validated),
+            share=options.validation,
+            seed=options.seed,
+            threshold=SAME,
+            groups=len(sizes),
+            largest_group=max(sizes.values()),
+        )
+
+    def lengths(self) -> dict[int, int]:
+        """Estimated tokens by row."""
+        return {
+            number: sum(count_tokens(turn["content"]) for turn in prompt)
+            + count_tokens(example.output)
+            for number, prompt, example in zip(
+                self.numbers, self.prompts, self.examples, strict=True
+            )
+        }
+
+    def texts(self) -> dict[int, str]:
+        """What each row says of its own, by row."""
+        return {
+            number: f"{example.input}\n{example.output}"
+            for number, example in zip(self.numbers, self.examples, strict=True)
+        }
+
+
+def _load(config: KnowledgeConfig, name: str) -> StoredExamples:
+    """A set with MiniLM's vectors, which near-duplicates are told by, whatever the agent uses."""
+    embedder = packaged_embedder()
+    if config.embedding == embedder.name:
+        return load_example_sets(config, (name,), embedder)[name]
+    file = config.resolve(config.examples[name].file, f"examples.{name}.file")
+    return load_examples(name, file, embedder, config.store_path / "export")
+
+
+def _without_cases(
+    stored: StoredExamples, places: Sequence[int], left_out: LeftOut, cases: Sequence[str]
+) -> tuple[tuple[int, ...], LeftOut]:
+    vectors = stored.vectors[list(places)]
+    said = restating(vectors, packaged_embedder().embed(cases)) if places else frozenset[int]()
+    kept = tuple(place for n, place in enumerate(places) if n not in said)
+    rows = tuple(place + 1 for n, place in enumerate(places) if n in said)
+    return kept, replace(left_out, cases=rows)
+
+
+def _require_enough(name: str, kept: int, rows: int) -> None:
+    """Refuse a set that a model would only learn by heart.
+
+    Raises:
+        InputError: It is.
+    """
+    if kept >= OVERFIT_EXAMPLES:
+        return
+    of = f", of {rows} rows" if rows > kept else ""
+    msg = (
+        f"enough-data: {name!r} has {kept} usable examples{of}; with fewer than {OVERFIT_EXAMPLES}"
+        f" a fine-tuned model overfits. Add {OVERFIT_EXAMPLES - kept}, or show them in the prompt"
+        " (few_shot), which needs no training"
+    )
+    raise InputError(msg)
+
+
+def _prompts(stored: StoredExamples, places: Sequence[int], agent: AgentProfile) -> Iterator[Turns]:
+    """What an endpoint that serves the set is sent for inputs; the agent may have none yet."""
+    name = stored.name
+    stand_in = EndpointConfig(model=_STAND_IN, serves=name)
+    serving = agent.model_copy(update={"endpoint": stand_in, "endpoint_name": _STAND_IN})
+    shelf = Shelf(
+        embedder=packaged_embedder(),
+        examples={name: ExampleChooser.of(stored)},
+        forms={name: form_of(serving, name, stored)},
+    )
+    signals = Signals(need={"direct": 0.0, "retrieval": 0.0, "few_shot": 1.0})
+    for place in places:
+        task, vector = Task(stored.examples[place].input), stored.vectors[place]
+        decision = at_rung("fine_tuned", task, signals, task.text, serving, name)
+        reading = Reading(
+            task=task,
+            signals=signals,
+            query=Query(text=task.text, vector=vector),
+            standalone=task.text,
+            views=(vector,),
+        )
+        sent = to_messages(gather(decision, reading, serving, shelf))
+        yield tuple(_turn(_ROLES[message.type], message.text) for message in sent)
+
+
+def _turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _write(file: Path, text: str) -> None:
+    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)

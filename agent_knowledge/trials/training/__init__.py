@@ -1,1 +1,0 @@
-"""Training data for a fine-tune elsewhere: cleaned, split, checked, described."""
