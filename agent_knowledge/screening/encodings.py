@@ -132,7 +132,8 @@ def _as_text(data: bytes) -> str:
 
 
 def _unleet(line: str) -> str:
-    return _MIXED.sub(lambda word: word.group().translate(_LEET), line)
+    many = len(_MIXED.findall(line)) >= _FEW_MIXED
+    return line.translate(_LEET) if many else line
 
 
 def _latin(line: str) -> str:
