@@ -26,7 +26,7 @@ from agent_knowledge.cli.indexing import (
 from agent_knowledge.cli.terminal import complain, echo_lines, echo_table, shown
 from agent_knowledge.errors import InputError
 from agent_knowledge.indexing import IndexSummary
-from agent_knowledge.sources.indexing import IndexReport
+from agent_knowledge.sources.reports import IndexReport
 from agent_knowledge.types import Example, to_dict
 from tests.unit.citations.rendering.answers_made import REFUNDS, made
 
