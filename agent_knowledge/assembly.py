@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.embedding.minilm import MiniLM
     from agent_knowledge.examples.sets import StoredExamples
+    from agent_knowledge.measured import SetStates
     from agent_knowledge.models.chat import Chat
     from agent_knowledge.signals.fits import Weights
     from agent_knowledge.sources.index import SourceIndex
-    from agent_knowledge.types import SetStates
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"

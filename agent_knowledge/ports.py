@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from agent_knowledge.answers import Opinion
+    from agent_knowledge.measured import Screened, TextStates
     from agent_knowledge.search import Hit, Hits, Query, SearchResult, SourceStatistics
-    from agent_knowledge.types import (
-        Example,
-        Matrix,
-        NeedVerdict,
-        Passage,
-        Screened,
-        Task,
-        TextStates,
-    )
+    from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task
 
 
 class Embedder(Protocol):

@@ -25,6 +25,7 @@ from agent_knowledge.decision.step_down import step_down
 from agent_knowledge.errors import ConfigError, InputError, nearest
 from agent_knowledge.examples.states import read_states
 from agent_knowledge.ledger import NOTHING_ON_RECORD, Evidence, TrackRecord
+from agent_knowledge.measured import SetStates
 from agent_knowledge.ports import (
     Embedder,
     ExampleSet,
@@ -47,15 +48,7 @@ from agent_knowledge.strategies.forms import forms_of
 from agent_knowledge.strategies.gather import gather
 from agent_knowledge.strategies.retrieval import retrieve
 from agent_knowledge.strategies.shelf import Shelf
-from agent_knowledge.types import (
-    Decision,
-    Example,
-    Knowledge,
-    Passage,
-    Rung,
-    SetStates,
-    Task,
-)
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
 
 
 class KnowledgeRouter:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_knowledge.config import AgentProfile, Leaning
-from agent_knowledge.config.schema import LEANING_MOST
+from agent_knowledge.config.sections import LEANING_MOST
 from agent_knowledge.decision.case import Case
 from agent_knowledge.decision.evidence import likely_of
 from agent_knowledge.decision.policy import decide

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent_knowledge.examples import arrays
+from agent_knowledge.measured import SetStates
 from agent_knowledge.ports import Embedder, TextEncoder
-from agent_knowledge.types import SetStates
 
 _NAMES = ("states", "description", "described")
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent_knowledge.embedding.minilm import read_tokenizer
+from agent_knowledge.measured import Screened, SuspiciousSpan
 from agent_knowledge.screening.encodings import decoded
 from agent_knowledge.screening.network import Network
-from agent_knowledge.types import Screened, SuspiciousSpan, without_surrogates
+from agent_knowledge.types import without_surrogates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

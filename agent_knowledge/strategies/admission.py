@@ -16,8 +16,9 @@ from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from agent_knowledge.config import ScreenPolicy
+from agent_knowledge.measured import Screened
 from agent_knowledge.ports import Screen
-from agent_knowledge.types import Example, Passage, Screened
+from agent_knowledge.types import Example, Passage
 
 _T = TypeVar("_T")
 

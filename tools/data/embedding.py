@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from agent_knowledge.embedding.minilm import DIMENSIONS, MiniLM
-from agent_knowledge.types import Matrix, TextStates
+from agent_knowledge.measured import TextStates
+from agent_knowledge.types import Matrix
 
 
 class RememberingMiniLM:

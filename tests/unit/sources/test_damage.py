@@ -15,7 +15,8 @@ from hashed_words import HashedWords
 from agent_knowledge.errors import SourceError, StoreLockedError
 from agent_knowledge.sources.fusion import fuse
 from agent_knowledge.sources.index import SourceIndex
-from agent_knowledge.sources.indexing import Indexer, IndexReport
+from agent_knowledge.sources.indexing import Indexer
+from agent_knowledge.sources.reports import IndexReport
 from agent_knowledge.sources.vectors import VectorStore
 
 EMBEDDER = HashedWords()

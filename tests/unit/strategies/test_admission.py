@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent_knowledge.measured import Screened, SuspiciousSpan
 from agent_knowledge.strategies.admission import Screener, admit
-from agent_knowledge.types import Passage, Screened, SuspiciousSpan
+from agent_knowledge.types import Passage
 
 
 class Marked:
