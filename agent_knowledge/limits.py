@@ -2,7 +2,7 @@
 
 Each is far above what an honest use takes, and low enough that what is just below it is served in
 seconds and in a gigabyte of memory. Beyond a limit nothing is cut in silence: it is an error that
-says how large the thing is and what is accepted.
+says how large the thing is and what is accepted. Of what a model's server sends, more is not read.
 """
 
 from __future__ import annotations
@@ -39,3 +39,15 @@ PROMPT_BYTES = 1_000_000
 """Of a system prompt, a template or a JSON schema."""
 EXAMPLES_BYTES = 100_000_000
 """Of the file of an example set, which is kept in memory with its vectors."""
+BODY_BYTES = 8 * 2**20
+"""Of what a model's server answers whole, or says of an error. The longest answers that models
+give, some 128,000 tokens, are half a megabyte of text; the rest is room for what is around it."""
+STREAM_BYTES = 64 * 2**20
+"""Of all events of a server's stream: 128,000 tokens, each in one of some 350 bytes, are 45 MB."""
+ANSWER_CHARACTERS = 1_000_000
+"""Of a model's answer, whoever gives it and in whatever way: twice the longest that models give."""
+HELD_PIECES = 32_768
+"""Of a stream before it says anything, such as a model's thoughts: some 100 MB of objects."""
+QUEUE_PIECES = 1024
+"""Of a stream that its taker has not taken yet. An answer of some 800 words fits, so that a slow
+taker is not held against the endpoint; the maker of a longer one waits."""

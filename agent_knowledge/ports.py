@@ -10,16 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import (
-        Example,
-        Matrix,
-        NeedVerdict,
-        Passage,
-        Screened,
-        Task,
-        TextStates,
-    )
+    from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task
     from agent_knowledge.types.answers import Opinion
+    from agent_knowledge.types.measured import Screened, TextStates
     from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.models.minilm import MiniLM
     from agent_knowledge.retrieval.examples import StoredExamples
+    from agent_knowledge.types.measured import SetStates
     from agent_knowledge.models.chat import Chat
     from agent_knowledge.routing.need import Weights
     from agent_knowledge.retrieval.search import SourceIndex
-    from agent_knowledge.types import SetStates
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"

@@ -20,7 +20,9 @@ from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.indexing import Indexer, IndexReport, Screening
+from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.reports import IndexReport
+from agent_knowledge.retrieval.screening import Screening
 
 if TYPE_CHECKING:
     from agent_knowledge.retrieval.examples import StoredExamples

@@ -20,7 +20,7 @@ from agent_knowledge.citations.markers import Span
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _LINK = re.compile(r"\](?=[(:])")
 _ALL = re.compile(r"[\\`*_\[\]{}<|~&]")
-_SCHEME = re.compile(r"\s*([^/?#\s:]*)\s*:")
+_SCHEME = re.compile(r"\s*+([^/?#\s:]*+)\s*+:")
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 """What a link may begin with, if it begins with a scheme: none of them runs or reads anything."""
 

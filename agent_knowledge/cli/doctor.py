@@ -24,7 +24,7 @@ from agent_knowledge.build import (
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
-from agent_knowledge.errors import AgentKnowledgeError, ConfigError, shown
+from agent_knowledge.errors import AgentKnowledgeError, ConfigError, as_written, shown
 from agent_knowledge.ports import Embedder
 from agent_knowledge.types.search import Query
 
@@ -99,11 +99,11 @@ def examine(
 
 def _check(what: str, attempt: Callable[[], str]) -> Finding:
     try:
-        return Finding(what=what, state="ok", detail=attempt())
+        return Finding(what=what, state="ok", detail=as_written(attempt()))
     except AgentKnowledgeError as error:
         return Finding(what=what, state="failed", detail=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made
-        detail = f"{type(error).__name__}: {shown(str(error))}"
+        detail = f"{type(error).__name__}: {shown(as_written(str(error)))}"
         return Finding(what=what, state="failed", detail=detail)
 
 

@@ -13,7 +13,7 @@ from agent_knowledge.cli.options import Input, Json, Output
 from agent_knowledge.types import to_dict
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import Screened
+    from agent_knowledge.types.measured import Screened
 
 
 def screen(

@@ -18,7 +18,8 @@ from typing import cast
 
 import yaml
 
-from agent_knowledge.config.schema import KnowledgeConfig, Leaning
+from agent_knowledge.config.schema import KnowledgeConfig
+from agent_knowledge.config.sections import Leaning
 from agent_knowledge.errors import ConfigError, nearest
 
 _SECTIONS = ("policy", "leaning")

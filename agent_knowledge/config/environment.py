@@ -36,7 +36,8 @@ def expand(text: str, key: str) -> str:
         if name not in os.environ:
             msg = f"{key}: the environment variable {name} is not set; export {name}=... first"
             raise ConfigError(msg)
-        hide(os.environ[name], match.group())
+        if os.environ[name] not in _PACKAGED:
+            hide(os.environ[name], match.group())
         return os.environ[name]
 
     expanded = _VARIABLE.sub(value, text)

@@ -9,249 +9,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, cast
+from typing import TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import PrivateAttr
 
 from agent_knowledge.config.environment import as_path, expand
 from agent_knowledge.config.loading import parse, read_text
 from agent_knowledge.config.prompt_files import PromptFiles, read_prompts
+from agent_knowledge.config.sections import (
+    AgentConfig,
+    EndpointConfig,
+    ExampleSetConfig,
+    ModelsConfig,
+    Name,
+    Policy,
+    PriceConfig,
+    Section,
+    SourceConfig,
+    StoreConfig,
+    Text,
+)
 from agent_knowledge.config.templates import Template
 from agent_knowledge.errors import ConfigError, nearest
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-"""A resource's name: it becomes part of file and collection names."""
-Text = Annotated[str, StringConstraints(min_length=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-ScreenPolicy = Literal["allow", "flag", "drop"]
-"""What follows when text speaks to the model that will read it: nothing; it is told, to the model
-too; or it is left out."""
+_S = TypeVar("_S", bound=Section)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_means_defaults(cls, value: object) -> object:
-        """A section or known key with nothing behind it, such as `sources:`, takes its default."""
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            return value
-        given = cast("dict[str, object]", value)
-        return {k: v for k, v in given.items() if v is not None or k not in cls.model_fields}
-
-
-_S = TypeVar("_S", bound=_Section)
-
-
-class StoreConfig(_Section):
-    """Where indexes are kept."""
-
-    kind: Literal["chroma", "pgvector", "qdrant"] = "chroma"
-    path: Text = ".agent-knowledge"
-    url: SecretStr | None = None
-
-
-class ModelsConfig(_Section):
-    """Chat models: `extractive` (packaged, offline) or any `init_chat_model` string.
-
-    `router` is what the router asks where a policy has it ask one; none means `default`. The
-    limits hold for both, and for judges.
-
-    Attributes:
-        timeout_s: Seconds that one call may take. A model that thinks before it writes a long
-            answer takes a minute or two.
-        budget_s: Seconds that all calls for one task may take together, waiting included.
-        retries: Calls after the first that a task may take, where a repetition is safe; as many
-            as OpenAI's own client makes.
-    """
-
-    default: Text = "extractive"
-    router: Text | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120
-    budget_s: Annotated[float, Field(gt=0, le=3600)] = 240
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
-
-
-class SourceConfig(_Section):
-    """One source of documents: a path (file, folder or glob), or an external retriever.
-
-    Attributes:
-        changes: How often its facts change.
-        screen: What follows when a passage of it speaks to a model.
-    """
-
-    path: Text | None = None
-    external: bool = False
-    description: str = ""
-    changes: Literal["never", "yearly", "monthly", "weekly", "daily", "hourly"] | None = None
-    screen: ScreenPolicy = "flag"
-
-
-class ExampleSetConfig(_Section):
-    """One set of worked examples, JSON lines of {"input", "output"}.
-
-    `kind: pattern` teaches what to put out; `kind: style` teaches how to sound.
-
-    Attributes:
-        k: Examples shown at most.
-        selection: Which examples of a set of labels are shown: `balanced`, one of each of the `k`
-            likeliest labels; or `weighted`, half of them of the likeliest label.
-        order: Where the nearest example stands: `best_last`, next to the task, or `best_first`.
-        template: A Markdown file that says how a task of this set is put to the model.
-        output_schema: A JSON schema file; an answer by this set must be JSON that satisfies it.
-        screen: What follows when an example speaks to a model; a flagged one is told by `index`.
-    """
-
-    file: Text
-    description: str = ""
-    kind: Literal["pattern", "style"] = "pattern"
-    k: Annotated[int, Field(ge=1, le=64)] = 4
-    selection: Literal["balanced", "weighted"] = "balanced"
-    order: Literal["best_last", "best_first"] = "best_last"
-    template: Text | None = None
-    output_schema: Text | None = None
-    screen: ScreenPolicy = "flag"
-
-
-class TrainingConfig(_Section):
-    """What a fine-tuned model was trained on; the gate asks for it."""
-
-    examples: Annotated[int, Field(ge=0)] | None = None
-    data_as_of: date | None = None
-
-
-class BreakerConfig(_Section):
-    """When an endpoint that keeps failing is left alone.
-
-    Attributes:
-        failures: Tasks that fail one after another before it is.
-        reset_s: Seconds until one task may try it again.
-    """
-
-    failures: Annotated[int, Field(ge=1)] = 5
-    reset_s: Annotated[float, Field(gt=0)] = 30
-
-
-class EndpointConfig(_Section):
-    """A fine-tuned model behind an OpenAI-compatible URL or an `init_chat_model` string.
-
-    Attributes:
-        reason: Which of the guide's four reasons it was trained for; none means what the set that
-            it serves is: a style or a pattern.
-        timeout_s: Seconds that one call may take.
-        budget_s: Seconds that all calls for one task may take together, waiting included.
-        retries: Calls after the first that a task may take, where a repetition is safe.
-        hosting_usd_per_month: What its host costs; `advise` counts with it.
-        allow_unproven: It may serve without a trial on record.
-    """
-
-    model: Text
-    base_url: SecretStr | None = None
-    api_key: SecretStr | None = None
-    serves: Name
-    reason: Literal["style", "domain_language", "pattern", "latency"] | None = None
-    training: TrainingConfig = TrainingConfig()
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 10
-    budget_s: Annotated[float, Field(gt=0, le=600)] = 20
-    retries: Annotated[int, Field(ge=0, le=10)] = 1
-    breaker: BreakerConfig = BreakerConfig()
-    hosting_usd_per_month: Annotated[float, Field(ge=0)] | None = None
-    allow_unproven: bool = False
-
-
-class PriceConfig(_Section):
-    """What a model costs, in US dollars per million tokens."""
-
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)]
-
-
-class Thresholds(_Section):
-    """Where a probability begins to count. The one home of every threshold of the policy.
-
-    Attributes:
-        retrieval: A task is looked up when all evidence together reaches this for retrieval.
-        fresh: A task's answer changes with time from here on.
-        multi_hop: A task takes several look-ups from here on.
-        coverage: A source is able to serve from here on; below it in all sources is a gap. Its
-            default and that of `confidence` are chosen in docs/adr/0015.
-        pattern: A task is an instance of an example set when all evidence together reaches this.
-        confidence: A decision below this is unsure, and `when_unsure` decides.
-    """
-
-    retrieval: Probability = 0.5
-    fresh: Probability = 0.5
-    multi_hop: Probability = 0.5
-    coverage: Probability = 0.2
-    pattern: Probability = 0.5
-    confidence: Probability = 0.55
-
-
-LEANING_MOST = 5.0
-"""Log-odds: 150 to one. An agent that leans further has no use for evidence, and should be given no
-source or no set instead."""
-LogOdds = Annotated[float, Field(ge=-LEANING_MOST, le=LEANING_MOST)]
-
-
-class Leaning(_Section):
-    """What an agent's own tasks add to the evidence, in log-odds against `direct`.
-
-    `agent-knowledge tune` fits it to labelled tasks.
-
-    Attributes:
-        retrieval: Above 0 more of them are looked up than the evidence says, below it fewer.
-        few_shot: The same of tasks that are instances of an example set.
-    """
-
-    retrieval: LogOdds = 0.0
-    few_shot: LogOdds = 0.0
-
-
-class Policy(_Section):
-    """How an agent wants its tasks served."""
-
-    citations: Literal["when_retrieved", "always", "never"] = "when_retrieved"
-    unsupported: Literal["annotate", "strip", "repair", "refuse"] = "annotate"
-    when_unsure: Literal["retrieve", "direct", "ask"] = "retrieve"
-    ask_model_below: Probability | None = None
-    query_rewrite: Literal["none", "model"] = "none"
-    on_failure: Literal["next_rung", "raise"] = "next_rung"
-    k: Annotated[int, Field(ge=1, le=100)] = 5
-    context_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 2000
-    latency_budget_ms: Annotated[int, Field(ge=1)] | None = None
-    thresholds: Thresholds = Thresholds()
-    leaning: Leaning = Leaning()
-
-
-class AgentConfig(_Section):
-    """What one agent has at hand; every key is optional."""
-
-    description: str = ""
-    system_prompt: Text | None = None
-    variables: dict[Name, str] = {}
-    sources: tuple[Name, ...] = ()
-    examples: tuple[Name, ...] = ()
-    endpoint: Name | None = None
-    policy: Policy = Policy()
-
-
-class KnowledgeConfig(_Section):
+class KnowledgeConfig(Section):
     """A whole configuration; see docs/config.md for every key."""
 
     embedding: Text = "minilm"
@@ -388,7 +174,7 @@ def _pick(known: Mapping[str, _S], name: str, key: str) -> _S:
     return known[name]
 
 
-class AgentProfile(_Section):
+class AgentProfile(Section):
     """What one agent has at hand, every name resolved; what the policy decides by.
 
     Attributes:

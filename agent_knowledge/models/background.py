@@ -19,7 +19,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from agent_knowledge.models.limits import QUEUE_PIECES
+from agent_knowledge.limits import QUEUE_PIECES
 
 T = TypeVar("T")
 

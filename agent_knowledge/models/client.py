@@ -17,8 +17,8 @@ import openai
 from openai import DefaultAsyncHttpxClient, Timeout
 
 from agent_knowledge.errors import ConfigError
+from agent_knowledge.limits import BODY_BYTES, STREAM_BYTES
 from agent_knowledge.models.faults import BrokenAnswerError
-from agent_knowledge.models.limits import BODY_BYTES, STREAM_BYTES
 
 if TYPE_CHECKING or not openai.VERSION.startswith("2."):
     import httpx2 as httpx  # httpx under another name, which openai is built on from 3 on

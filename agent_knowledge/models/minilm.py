@@ -28,7 +28,8 @@ from onnxruntime import InferenceSession
 from tokenizers import Tokenizer
 
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.types import TextStates, without_surrogates
+from agent_knowledge.types import without_surrogates
+from agent_knowledge.types.measured import TextStates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -23,13 +23,15 @@ from chromadb.errors import InvalidArgumentError, InvalidDimensionException
 
 from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.ledger.records import digest
-from agent_knowledge.ports import Embedder, Screen
+from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval import snapshot
-from agent_knowledge.retrieval.chunks import Span, split
+from agent_knowledge.retrieval.chunks import split
 from agent_knowledge.retrieval.documents import Document, Failure
 from agent_knowledge.retrieval.loading import read_source
 from agent_knowledge.retrieval.lock import writing
 from agent_knowledge.retrieval.manifest import UnsoundError
+from agent_knowledge.retrieval.reports import IndexReport, Tally
+from agent_knowledge.retrieval.screening import Screening
 from agent_knowledge.retrieval.store import PassageStore, StoredDocument, StoredSource
 from agent_knowledge.retrieval.store_folder import check_embedding, clear_searches
 from agent_knowledge.retrieval.vectors import (
@@ -49,70 +51,6 @@ _BATCH = 256
 
 Progress = Callable[[int, int], None]
 """Told how many windows are embedded, and of how many; a passage has one or a few."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexReport:
-    """What an index run did.
-
-    Attributes:
-        source: The source.
-        added: Documents that are new.
-        updated: Documents whose content changed.
-        unchanged: Documents that are as they were.
-        deleted: Documents that are no longer there.
-        failed: Documents that could not be read, with the reason; what was indexed of them before
-            is kept.
-        digest: Hash of what the source now holds, whatever the order of its documents.
-        passages: How many passages the source now holds.
-        embedded: How many windows of them (one or a few each) had to be embedded in this run.
-        mended: What was found damaged and made anew, in a sentence each.
-        suspicious: Documents read in this run that have passages which speak to a model, each with
-            what was found: flagged, or left out where the source is cleaned.
-        elapsed_s: Seconds it took.
-    """
-
-    source: str
-    added: int
-    updated: int
-    unchanged: int
-    deleted: int
-    failed: tuple[tuple[str, str], ...]
-    digest: str
-    passages: int
-    embedded: int
-    elapsed_s: float
-    mended: tuple[str, ...] = ()
-    suspicious: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screening:
-    """How a source is screened.
-
-    Attributes:
-        screen: Who tells what speaks to a model.
-        cleaned: Such passages are left out of the index; else they are told.
-    """
-
-    screen: Screen
-    cleaned: bool = False
-
-
-@dataclass(slots=True)
-class _Tally:
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    embedded: int = 0
-    failures: list[Failure] = field(default_factory=list[Failure])
-    mended: list[str] = field(default_factory=list[str])
-    suspicious: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.added or self.updated or self.deleted or self.mended)
 
 
 class Indexer:
@@ -204,19 +142,11 @@ class Indexer:
             clear(self._folder)
             self._vectors = self._opened_vectors()
             source, tally = self._change_over(name, path, kept, told)
-        return IndexReport(
-            source=name,
-            added=tally.added,
-            updated=tally.updated,
-            unchanged=tally.unchanged,
-            deleted=tally.deleted,
-            failed=tuple((f.where, f.reason) for f in tally.failures),
+        return tally.report(
+            name,
             digest=digest({d.name: d.hash for d in self._store.documents(source).values()}),
             passages=self._store.count(source),
-            embedded=tally.embedded,
             elapsed_s=time.perf_counter() - started,
-            mended=tuple(tally.mended),
-            suspicious=tuple(tally.suspicious),
         )
 
     def remove(self, name: str) -> int:
@@ -242,7 +172,7 @@ class Indexer:
 
     def _change_over(
         self, name: str, path: Path, old: StoredSource | None, progress: Progress
-    ) -> tuple[StoredSource, _Tally]:
+    ) -> tuple[StoredSource, Tally]:
         """Bring vectors, snapshot and SQLite to the source's new state, in this order.
 
         Args:
@@ -254,7 +184,7 @@ class Indexer:
         Returns:
             The source, and what was done.
         """
-        tally = _Tally()
+        tally = Tally()
         with explained(self._folder), self._store.transaction():
             tally.mended += self._faults(old) if old else ()
             source = self._read(name, path, old, tally)
@@ -303,7 +233,7 @@ class Indexer:
             vectors = held.dense.as_given(np.array([number for number, _ in windows]))
             self._vectors.put(source, list(lost), vectors[list(lost.values())])
 
-    def _sound_vectors(self, source: StoredSource, keys: Sequence[str], tally: _Tally) -> Matrix:
+    def _sound_vectors(self, source: StoredSource, keys: Sequence[str], tally: Tally) -> Matrix:
         """The vectors of a source; those that are damaged where they are kept are made anew.
 
         Raises:
@@ -325,7 +255,7 @@ class Indexer:
             tally.embedded += len(doubtful)
         return anew
 
-    def _read(self, name: str, path: Path, old: StoredSource | None, tally: _Tally) -> StoredSource:
+    def _read(self, name: str, path: Path, old: StoredSource | None, tally: Tally) -> StoredSource:
         """Write the source's new state into the open transaction."""
         if old is None:
             replaced = self._store.sources().get(name)
@@ -346,7 +276,7 @@ class Indexer:
         return source
 
     def _put(
-        self, source: StoredSource, document: Document, old: StoredDocument | None, tally: _Tally
+        self, source: StoredSource, document: Document, old: StoredDocument | None, tally: Tally
     ) -> None:
         if self._screening and self._screening.cleaned:
             document = replace(document, cleaned=True)
@@ -360,7 +290,7 @@ class Indexer:
             tally.added += 1
         spans = split(document)
         if self._screening:
-            spans, told = _screened(document, spans, self._screening)
+            spans, told = self._screening.screened(document, spans)
             tally.suspicious += [(document.where or document.id, told)] if told else []
         self._store.add_document(source, document, spans)
 
@@ -389,26 +319,6 @@ class Indexer:
                 if key in left:
                     left.discard(key)
                     yield key, text
-
-
-def _screened(
-    document: Document, spans: Sequence[Span], screening: Screening
-) -> tuple[list[Span], str]:
-    """The passages that are indexed, and what is told of the others."""
-    texts = [f"{span.title}\n{document.text[span.start : span.end]}" for span in spans]
-    verdicts = screening.screen.screen(texts)
-    found = [verdict for verdict in verdicts if verdict.suspicious]
-    if not found:
-        return list(spans), ""
-    kinds = ", ".join(dict.fromkeys(span.kind for one in found for span in one.spans))
-    what = "left out" if screening.cleaned else "flagged"
-    told = f"{len(found)} of {len(spans)} passages {what}: they speak to a model ({kinds})"
-    kept = [
-        span
-        for span, verdict in zip(spans, verdicts, strict=True)
-        if not (screening.cleaned and verdict.suspicious)
-    ]
-    return kept, told
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent_knowledge.ports import Embedder, TextEncoder
 from agent_knowledge.retrieval import arrays
-from agent_knowledge.types import SetStates
+from agent_knowledge.types.measured import SetStates
 
 _NAMES = ("states", "description", "described")
 

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from agent_knowledge.config import ScreenPolicy
 from agent_knowledge.ports import Screen
-from agent_knowledge.types import Example, Passage, Screened
+from agent_knowledge.types import Example, Passage
+from agent_knowledge.types.measured import Screened
 
 _T = TypeVar("_T")
 

@@ -46,15 +46,8 @@ from agent_knowledge.routing.policy import decide, may_ask_model
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.routing.step_down import step_down
-from agent_knowledge.types import (
-    Decision,
-    Example,
-    Knowledge,
-    Passage,
-    Rung,
-    SetStates,
-    Task,
-)
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
+from agent_knowledge.types.measured import SetStates
 from agent_knowledge.types.search import Reading
 
 

@@ -25,6 +25,7 @@ _MOST_READINGS = 32
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,4000}+={0,2}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ ,:]?){12,4000}+")
+_AROUND_HEX = re.compile(r"0x|\\x|[ ,:]")
 _ESCAPES = re.compile(r"(?:\\u[0-9A-Fa-f]{4}|&#\d{1,7};|&#x[0-9A-Fa-f]{1,6};){8,4000}+")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|&#(\d{1,7});|&#x([0-9A-Fa-f]{1,6});")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}|[A-Za-z0-9.,+_~-]){12,4000}+")
@@ -104,7 +105,7 @@ def _from_base64(found: str) -> str:
 
 
 def _from_hex(found: str) -> str:
-    digits = re.sub(r"0x|\\x|[ ,:]", "", found)
+    digits = _AROUND_HEX.sub("", found)
     return _as_text(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
@@ -132,7 +133,8 @@ def _as_text(data: bytes) -> str:
 
 
 def _unleet(line: str) -> str:
-    return _MIXED.sub(lambda word: word.group().translate(_LEET), line)
+    many = len(_MIXED.findall(line)) >= _FEW_MIXED
+    return line.translate(_LEET) if many else line
 
 
 def _latin(line: str) -> str:

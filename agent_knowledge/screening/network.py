@@ -90,8 +90,10 @@ class Network:
         Returns:
             Logit of each token, shape (tokens,), and logits of the kinds, shape (tokens, kinds).
         """
-        read = self.session.run([TOKENS_OUTPUT, KINDS_OUTPUT], {PIECES: pieces})
-        tokens, kinds = cast("list[NDArray[np.float32]]", read)
+        tokens, kinds = cast(
+            "list[NDArray[np.float32]]",
+            self.session.run([TOKENS_OUTPUT, KINDS_OUTPUT], {PIECES: pieces}),
+        )
         return tokens, kinds
 
     def probability(self, logit: float, *, prior: float = 0.0) -> float:

@@ -12,7 +12,8 @@ import numpy as np
 from agent_knowledge.models.minilm import read_tokenizer
 from agent_knowledge.screening.encodings import decoded
 from agent_knowledge.screening.network import Network
-from agent_knowledge.types import Screened, SuspiciousSpan, without_surrogates
+from agent_knowledge.types import without_surrogates
+from agent_knowledge.types.measured import Screened, SuspiciousSpan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

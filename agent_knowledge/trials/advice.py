@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from agent_knowledge.config.schema import PriceConfig
+from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.ledger import Trial
 from agent_knowledge.routing.rules import ORDER, RULES
 from agent_knowledge.text import count_tokens

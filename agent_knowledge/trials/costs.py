@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent_knowledge.config.schema import PriceConfig
+from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.routing.rules import CHEAPEST_RUN_USD, DEAREST_RUN_USD
 from agent_knowledge.trials.prices import cost_usd
 from agent_knowledge.types import Rung

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_knowledge.config import AgentProfile, Leaning
-from agent_knowledge.config.schema import LEANING_MOST
+from agent_knowledge.config.sections import LEANING_MOST
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.routing.evidence import likely_of

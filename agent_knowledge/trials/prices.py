@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from agent_knowledge.config import KnowledgeConfig, expand, label
-from agent_knowledge.config.schema import PriceConfig
+from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.errors import ConfigError
 
 PACKAGED = "extractive"

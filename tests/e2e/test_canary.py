@@ -86,10 +86,11 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "export": (("--set", "triage", "--out", "data"),),
     "doctor": ((), ("--json",)),
+    "screen": ((RETURNS,), (RETURNS, "--json"), ("--input", "texts.jsonl")),
     "demo": (),
 }
 """For each command how it is run; `demo` has a sample of its own and takes no configuration."""
-WITHOUT_CONFIG = ("init", "verify")
+WITHOUT_CONFIG = ("init", "verify", "screen")
 
 
 class Server:
@@ -140,6 +141,7 @@ def desk(here: CommandLine, server: Server, monkeypatch: pytest.MonkeyPatch) -> 
     routes = [{"task": RETURNS, "expected": "direct"}]
     (here.folder / "routes.jsonl").write_text("\n".join(map(json.dumps, routes)))
     (here.folder / "cited.jsonl").write_text(json.dumps(CITED))
+    (here.folder / "texts.jsonl").write_text(json.dumps({"id": "1", "text": RETURNS}))
     return here
 
 

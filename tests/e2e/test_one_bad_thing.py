@@ -110,7 +110,7 @@ def test_a_source_or_a_set_that_fails_stops_no_other_and_index_exits_with_2(
     assert "secret" not in ran.out + ran.err
     bad, good = sorted(ran.json["examples"], key=lambda row: row["set"])
     assert "no text under 'input' and 'output'" in bad["error"]
-    assert good == {"set": "good", "examples": 1}
+    assert good == {"set": "good", "examples": 1, "suspicious": 0}
     assert mixed("route", TASK, "--json").json["strategy"] == "retrieval"
 
 

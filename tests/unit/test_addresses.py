@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_a_loaders_path_goes_no_further(key: str) -> None:
     assert "home" not in f"{given!r} {given.id}"
 
 
-def test_an_index_with_old_addresses_is_translated_and_then_renewed(tmp_path: Path) -> None:
+def test_old_addresses_are_translated_until_their_source_is_indexed_anew(tmp_path: Path) -> None:
     (tmp_path / "docs" / "more").mkdir(parents=True)
     (tmp_path / "docs" / "more" / "returns.md").write_text("# Returns\n\nThirty days.\n")
     rows = [{"id": "ship", "text": "Shipping costs 5 euros."}]
@@ -67,16 +68,26 @@ def test_an_index_with_old_addresses_is_translated_and_then_renewed(tmp_path: Pa
     index_sources(config)
     told = {"handbook/more/returns.md", "faq/faq.jsonl#ship"}
     assert {p.uri for p in load_router(config).retrieve("returns and shipping")} == told
-    _write_old_addresses(config.store_path / FILE, tmp_path)
-    found = load_router(config).retrieve("returns and shipping")
-    assert {p.uri for p in found} == told
+    _make_old(config.store_path / FILE, tmp_path)
+    for names, stored in ((["handbook"], {"handbook/more/returns.md"}), ([], told)):
+        index_sources(config, names)
+        found = load_router(config).retrieve("returns and shipping")
+        assert {p.uri for p in found} == told
+        assert _stored_addresses(config.store_path / FILE) & told == stored
 
 
-def _write_old_addresses(store: Path, folder: Path) -> None:
-    with sqlite3.connect(store) as db:
-        root = folder.as_uri()
+def _make_old(store: Path, folder: Path) -> None:
+    """Turn a store into one of the format before, with the addresses of its time."""
+    root = folder.as_uri()
+    with closing(sqlite3.connect(store)) as db, db:
         db.execute(
-            "UPDATE documents SET uri = CASE name WHEN 'ship' THEN ? ELSE ? END",
+            "UPDATE documents SET hash = 'old', uri = CASE name WHEN 'ship' THEN ? ELSE ? END",
             (f"{root}/faq.jsonl#ship", f"{root}/docs/more/returns.md"),
         )
-    db.close()
+        db.execute("ALTER TABLE documents DROP COLUMN seal")
+        db.execute("PRAGMA user_version = 1")
+
+
+def _stored_addresses(store: Path) -> set[str]:
+    with closing(sqlite3.connect(store)) as db:
+        return {uri for (uri,) in db.execute("SELECT uri FROM documents")}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_knowledge import KnowledgeRouter, Message, Task
+from agent_knowledge import KnowledgeRouter, Message, Task, limits
 from agent_knowledge.citations.finish import finish
 from agent_knowledge.citations.html import render_html
 from agent_knowledge.citations.markdown import render_markdown
@@ -110,7 +110,8 @@ def test_lists_of_numbers_are_routed_at_once(task: str, support: KnowledgeRouter
 def test_a_file_is_read_in_linear_time(unit: str, name: str, tmp_path: Path):
     def read(text: str) -> None:
         file = tmp_path / name
-        row = json.dumps({"id": "1", "text": f"{text} a", "title": text})
+        title = text[: limits.TITLE_CHARACTERS]
+        row = json.dumps({"id": "1", "text": f"{text} a", "title": title})
         data = {"a.csv": f"text\n{text}\na", "a.jsonl": row, "a.txt": f"a{text}"}
         file.write_text(data.get(name, f"{text} a"), encoding="utf-8", newline="")
         for found in read_source("s", file):

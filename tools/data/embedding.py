@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from agent_knowledge.models.minilm import DIMENSIONS, MiniLM
-from agent_knowledge.types import Matrix, TextStates
+from agent_knowledge.types import Matrix
+from agent_knowledge.types.measured import TextStates
 
 
 class RememberingMiniLM:

@@ -17,10 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 import agent_knowledge.cli
+from agent_knowledge.build.indexing import IndexSummary
 from agent_knowledge.cli import app, show
-from agent_knowledge.cli.indexing import _bars, _sentences  # pyright: ignore[reportPrivateUsage]
+from agent_knowledge.cli.indexing import (
+    _bars,  # pyright: ignore[reportPrivateUsage]
+    _sentences,  # pyright: ignore[reportPrivateUsage]
+    summary_row,
+)
 from agent_knowledge.cli.terminal import complain, echo_lines, echo_table, shown
 from agent_knowledge.errors import InputError
+from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.types import Example, to_dict
 from tests.unit.citations.rendering.answers_made import REFUNDS, made
 
@@ -79,15 +85,27 @@ def test_lines_stay_lines() -> None:
 def test_an_index_run_tells_file_names_as_they_are_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    failed = [{"document": f"{HOSTILE}.md", "reason": HOSTILE}]
-    counts = dict.fromkeys(("added", "updated", "unchanged", "deleted", "passages"), 0)
-    row = {"source": "s", "failed": failed, "elapsed_s": 0.0, **counts}
+    report = IndexReport(
+        source="s",
+        added=0,
+        updated=0,
+        unchanged=0,
+        deleted=0,
+        failed=((f"{HOSTILE}.md", HOSTILE),),
+        digest="",
+        passages=0,
+        embedded=0,
+        elapsed_s=0.0,
+        mended=(HOSTILE,),
+        suspicious=((f"{HOSTILE}.md", HOSTILE),),
+    )
+    summary = IndexSummary(reports=(report,), errors={}, examples={}, set_errors={})
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        echo_lines(_sentences({"sources": [row], "examples": []}))
+        echo_lines(_sentences(summary_row(summary)))
         with _bars(shown=False) as told:
             told(HOSTILE, 1, 1)
-    assert "failed" in out.getvalue()
+    assert all(told in out.getvalue() for told in ("failed", "mended", "suspicious"))
     assert not ACTS.search(out.getvalue() + err.getvalue())
 
 

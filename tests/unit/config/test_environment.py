@@ -37,6 +37,15 @@ def test_a_short_value_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(ConfigError("no docs in 'docs'")) == "no docs in 'docs'"
 
 
+@pytest.mark.parametrize("value", ["minilm", "extractive"])
+def test_what_is_packaged_keeps_its_name_in_messages(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MODEL", value)
+    expand("${MODEL}", "models.default")
+    assert str(ConfigError(f"use {value!r} (packaged)")) == f"use {value!r} (packaged)"
+
+
 @pytest.mark.parametrize("name", ["openai:ours-model", "ours-model", "openai:${MODEL}"])
 def test_a_price_is_found_under_any_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("MODEL", "ours-model")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_knowledge.config import KnowledgeConfig
-from agent_knowledge.config.schema import AgentConfig
+from agent_knowledge.config.sections import AgentConfig
 from agent_knowledge.errors import ConfigError
 
 CONFIG = """

@@ -17,12 +17,7 @@ from agent_knowledge.config import (
     Thresholds,
     expand,
 )
-from agent_knowledge.config.schema import (
-    BreakerConfig,
-    ModelsConfig,
-    PriceConfig,
-    TrainingConfig,
-)
+from agent_knowledge.config.sections import BreakerConfig, ModelsConfig, PriceConfig, TrainingConfig
 from agent_knowledge.errors import ConfigError
 
 SECRET = "s3cr3t-value"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from agent_knowledge.limits import QUEUE_PIECES
 from agent_knowledge.models import background
-from agent_knowledge.models.limits import QUEUE_PIECES
 
 
 class Maker:

@@ -15,9 +15,9 @@ from werkzeug import Request, Response
 
 from agent_knowledge.config import EndpointConfig
 from agent_knowledge.errors import ConfigError, EndpointError
+from agent_knowledge.limits import BODY_BYTES, STREAM_BYTES
 from agent_knowledge.models.client import parse_address
 from agent_knowledge.models.endpoint import open_endpoint, open_model
-from agent_knowledge.models.limits import BODY_BYTES, STREAM_BYTES
 from agent_knowledge.models.resilient import ResilientChatModel
 from tests.loopback import STREAM, failing, head, loopback, whole
 

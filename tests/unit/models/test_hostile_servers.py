@@ -21,13 +21,6 @@ from agent_knowledge.config import EndpointConfig, ModelsConfig
 from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.models.chat import Chat
 from agent_knowledge.models.endpoint import open_endpoint, open_model
-from agent_knowledge.models.limits import (
-    ANSWER_CHARACTERS,
-    BODY_BYTES,
-    HELD_PIECES,
-    QUEUE_PIECES,
-    STREAM_BYTES,
-)
 from tests.hostile_servers import ATTACKS, Attack, table
 from tests.loopback import Loopback, loopback, whole
 from tests.scripted import ScriptedModel
@@ -158,10 +151,3 @@ def test_nothing_was_sent_to_another_origin(
 def test_the_documentation_shows_every_attack_and_what_comes_of_it() -> None:
     security = Path(__file__).parents[3] / "docs" / "security.md"
     assert f"-->\n{table()}\n" in security.read_text(encoding="utf-8")
-
-
-def test_the_documentation_shows_the_limits() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "security.md").read_text(encoding="utf-8")
-    rows = (f"{BODY_BYTES // 2**20} MiB", f"{STREAM_BYTES // 2**20} MiB")
-    counts = (f"{n:,}" for n in (ANSWER_CHARACTERS, QUEUE_PIECES, HELD_PIECES))
-    assert all(f"| {said}" in text for said in (*rows, *counts))

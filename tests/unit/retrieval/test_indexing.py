@@ -14,7 +14,8 @@ from hashed_words import HashedWords
 
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError
 from agent_knowledge.retrieval.fusion import fuse
-from agent_knowledge.retrieval.indexing import Indexer, IndexReport
+from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.types import Passage
 

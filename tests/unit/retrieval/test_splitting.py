@@ -78,10 +78,10 @@ def test_a_short_row_stays_whole_whatever_is_in_it():
 
 def test_megabytes_without_a_break_are_split_in_bounded_time():
     text = "x" * 1_000_000
-    started = time.perf_counter()
+    started = time.thread_time()
     spans = split(page(text))
     assert sum(span.end - span.start for span in spans) == len(text)
-    assert time.perf_counter() - started < 20
+    assert time.thread_time() - started < 20
 
 
 def test_pieces_have_about_the_same_length():

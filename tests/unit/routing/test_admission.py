@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_knowledge.routing.admission import Screener, admit
-from agent_knowledge.types import Passage, Screened, SuspiciousSpan
+from agent_knowledge.types import Passage
+from agent_knowledge.types.measured import Screened, SuspiciousSpan
 
 
 class Marked:

@@ -11,7 +11,8 @@ import pytest
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Passage, Task, load_router
 from agent_knowledge.build import load_example_sets, packaged_embedder
 from agent_knowledge.errors import ConfigError, InputError, SourceError
-from agent_knowledge.types import Matrix, TextStates
+from agent_knowledge.types import Matrix
+from agent_knowledge.types.measured import TextStates
 
 REFUND = "My order was delivered on 2 December. Until when can I send it back?"
 TRIAGE = 'Put this ticket into its queue: "Two identical payments showed up on my credit card."'

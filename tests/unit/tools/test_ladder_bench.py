@@ -41,7 +41,7 @@ def data(tmp_path: Path) -> Path:
 
     write("intents/banking77/train.jsonl", [dict(row) for row in messages(20)])
     write("intents/banking77/test.jsonl", [dict(row) for row in messages(6)])
-    for name, thing in (("docs_rag", "parrot"), ("hotpot", "river")):
+    for name, thing in (("docs_rag", "parrot"), ("hotpot", "lighthouse")):
         text = f"The {thing} of Anvaria is called Lum and was first described in 1871 by Orla Venn."
         write(f"retrieval/{name}/corpus.jsonl", [{"id": thing, "title": thing, "text": text}])
         asked = {"id": "q", "query": f"Who first described the {thing} of Anvaria?"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
-from agent_knowledge.config.schema import ExampleSetConfig, Policy, PriceConfig, SourceConfig
+from agent_knowledge.config.sections import ExampleSetConfig, Policy, PriceConfig, SourceConfig
 from agent_knowledge.ledger import Comparison, OpenGate, RungResult, Trial
 from agent_knowledge.routing.rules import RULES
 from agent_knowledge.trials.advice import Advice, Costs, advise, load_of, terms_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent_knowledge.config.schema import PriceConfig
+from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.trials.costs import Load, Terms, about_range, money
 
 LOAD = Load(
