@@ -23,6 +23,8 @@ from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.indexing import Indexer, IndexReport, Screening
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
     from agent_knowledge.retrieval.examples import StoredExamples
 
 Progress = Callable[[str, int, int], None]
@@ -59,7 +61,7 @@ def index_sources(
     names: Sequence[str] = (),
     *,
     agent: str | None = None,
-    embedding: object | None = None,
+    embedding: Embeddings | Embedder | None = None,
     rebuild: bool = False,
     progress: Progress | None = None,
 ) -> IndexSummary:
