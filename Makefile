@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check fix bench test-floor clean
+.PHONY: demo test test-slow check fix bench test-floor test-latest clean
 
 demo: .venv/package  ## six tasks routed and answered on a sample shop, offline
 	@$(BIN)/agent-knowledge demo
 
-test: .venv/dev  ## the tests
-	$(BIN)/python -m pytest
+test: .venv/dev  ## the tests but the few that take over 5 s each; pytest says how many it left out
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/dev  ## those: the same behaviours on larger inputs, or through real processes
+	$(BIN)/python -m pytest -m slow
 
 check: .venv/bench  ## lint, types, floors, the docs' examples
 	$(BIN)/ruff format --check .
@@ -28,7 +31,13 @@ test-floor:  ## the tests on the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-floor
 	.venv-floor/bin/python tools/floors.py > .venv-floor/floors.txt
 	.venv-floor/bin/pip install --quiet -c .venv-floor/floors.txt -e ".[dev]"
-	.venv-floor/bin/python -m pytest
+	.venv-floor/bin/python -m pytest -m "not slow"
+
+test-latest:  ## the tests on the newest versions that it allows; tried.txt says which
+	$(PYTHON) -m venv .venv-latest
+	.venv-latest/bin/pip install --quiet -U --upgrade-strategy eager -e ".[dev]"
+	.venv-latest/bin/pip freeze > .venv-latest/tried.txt
+	.venv-latest/bin/python -m pytest -m "not slow"
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -48,4 +57,4 @@ test-floor:  ## the tests on the oldest versions that pyproject.toml allows
 	@touch $@ .venv/dev .venv/package
 
 clean:
-	rm -rf .venv .venv-floor
+	rm -rf .venv .venv-floor .venv-latest

@@ -14,8 +14,7 @@ from typing import Any
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-from agent_knowledge import index_sources
-from agent_knowledge.build import load_model, read_config
+from agent_knowledge import index_sources, load_model
 from agent_knowledge.cli.starting import init
 
 
@@ -25,7 +24,7 @@ def _enter(namespace: dict[str, Any]) -> None:
     init(Path(folder.name))
     os.chdir(folder.name)
     index_sources("agent-knowledge.yaml")
-    namespace["model"] = load_model(read_config("agent-knowledge.yaml")).model
+    namespace["model"] = load_model("agent-knowledge.yaml").model
     namespace["tools"] = []
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 from agent_knowledge.build import (
     ConfigLike,
@@ -26,19 +27,26 @@ from agent_knowledge.config.json_schema import Checked, check_answer
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.models.chat import Chat, Prompt
 from agent_knowledge.models.messages import not_in_form, to_messages, to_messages_again
+from agent_knowledge.ports import ClaimJudge, Embedder, Retriever
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.types import Knowledge, Task
 from agent_knowledge.types.answers import Answer
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.runnables import RunnableConfig
 
 
 def load_answerer(
     config: ConfigLike = "agent-knowledge.yaml",
     agent: str | None = None,
     *,
-    model: object | None = None,
-    embedding: object | None = None,
-    retrievers: Mapping[str, object] | None = None,
-    judge: object | None = None,
+    model: str | BaseChatModel | None = None,
+    embedding: Embeddings | Embedder | None = None,
+    retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
+    judge: str | BaseChatModel | ClaimJudge | None = None,
 ) -> Answerer:
     """Build the router of one agent and put it before a chat model.
 
@@ -85,8 +93,24 @@ class Answerer:
         self.verifier = verifier or load_verifier(router)
         self._endpoint = endpoint
 
-    def answer(self, task: Task | str) -> Answer:
+    def __enter__(self) -> Self:
+        """Use it as a context manager to close it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close its router; see `KnowledgeRouter.close`."""
+        self.router.close()
+
+    def answer(self, task: Task | str, *, config: RunnableConfig | None = None) -> Answer:
         """Answer a task.
+
+        Args:
+            task: The task.
+            config: Callbacks, tags and metadata for each call of the model, as LangChain has them.
 
         Raises:
             InputError: The task is empty.
@@ -94,27 +118,29 @@ class Answerer:
             EndpointError: The model failed; or the endpoint did and the policy says
                 `on_failure: raise`.
         """
-        turn = self._begin(task)
+        turn = self._begin(task, config)
         while not turn.settled:
             try:
-                return turn.finish(_in_form(turn, turn.chat.reply(turn.messages)))
+                return turn.finish(_in_form(turn, turn.chat.reply(turn.messages, turn.config)))
             except EndpointError as error:
                 turn = self._next_rung(turn, error)
         return turn.finish(Checked(text=turn.settled))
 
-    async def aanswer(self, task: Task | str) -> Answer:
+    async def aanswer(self, task: Task | str, *, config: RunnableConfig | None = None) -> Answer:
         """`answer`, waiting for the model without a thread."""
-        turn = await asyncio.to_thread(self._begin, task)
+        turn = await asyncio.to_thread(self._begin, task, config)
         while not turn.settled:
             try:
-                said = await _ain_form(turn, await turn.chat.areply(turn.messages))
+                said = await _ain_form(turn, await turn.chat.areply(turn.messages, turn.config))
                 return await asyncio.to_thread(turn.finish, said)
             except EndpointError as error:
                 turn = await asyncio.to_thread(self._next_rung, turn, error)
         return turn.finish(Checked(text=turn.settled))
 
-    def stream(self, task: Task | str) -> Iterator[str | Answer]:
-        """Answer a task piece by piece.
+    def stream(
+        self, task: Task | str, *, config: RunnableConfig | None = None
+    ) -> Iterator[str | Answer]:
+        """Answer a task piece by piece; `config` is as for `answer`.
 
         Yields:
             The model's text as it comes, unverified, and never half a citation marker; last, the
@@ -124,12 +150,12 @@ class Answerer:
             EndpointError: Also when a model breaks off after its first piece: half an answer is
                 never passed on as a whole one.
         """
-        turn = self._begin(task)
+        turn = self._begin(task, config)
         while not turn.settled:
             said: list[str] = []
             buffer = MarkerBuffer()
             try:
-                for piece in turn.chat.stream(turn.messages):
+                for piece in turn.chat.stream(turn.messages, turn.config):
                     said.append(piece)
                     if shown := buffer.feed(piece):
                         yield shown
@@ -144,14 +170,16 @@ class Answerer:
             return
         yield turn.finish(Checked(text=turn.settled))
 
-    async def astream(self, task: Task | str) -> AsyncIterator[str | Answer]:
+    async def astream(
+        self, task: Task | str, *, config: RunnableConfig | None = None
+    ) -> AsyncIterator[str | Answer]:
         """`stream`, waiting for the model without a thread."""
-        turn = await asyncio.to_thread(self._begin, task)
+        turn = await asyncio.to_thread(self._begin, task, config)
         while not turn.settled:
             said: list[str] = []
             buffer = MarkerBuffer()
             try:
-                async for piece in turn.chat.astream(turn.messages):
+                async for piece in turn.chat.astream(turn.messages, turn.config):
                     said.append(piece)
                     if shown := buffer.feed(piece):
                         yield shown
@@ -172,7 +200,7 @@ class Answerer:
             return turn.finish(_in_form(turn, text))
         except EndpointError as error:
             turn = self._next_rung(turn, error)
-            return turn.finish(_in_form(turn, turn.chat.reply(turn.messages)))
+            return turn.finish(_in_form(turn, turn.chat.reply(turn.messages, turn.config)))
 
     async def _asettle(self, turn: _Turn, text: str) -> Answer:
         """`_settle`, awaited."""
@@ -180,10 +208,10 @@ class Answerer:
             return await asyncio.to_thread(turn.finish, await _ain_form(turn, text))
         except EndpointError as error:
             turn = await asyncio.to_thread(self._next_rung, turn, error)
-            said = await _ain_form(turn, await turn.chat.areply(turn.messages))
+            said = await _ain_form(turn, await turn.chat.areply(turn.messages, turn.config))
             return await asyncio.to_thread(turn.finish, said)
 
-    def _begin(self, task: Task | str) -> _Turn:
+    def _begin(self, task: Task | str, config: RunnableConfig | None) -> _Turn:
         task = Task(task) if isinstance(task, str) else task
         knowledge = self.router.prepare(task)
         policy = self.router.agent.policy
@@ -194,6 +222,7 @@ class Answerer:
             policy=policy,
             verifier=self.verifier,
             search=self.router.retrieve,
+            config=config,
         )
         if knowledge.decision.plan.endpoint is None:
             return turn
@@ -225,6 +254,7 @@ class _Turn:
     policy: Policy
     verifier: CitationVerifier
     search: Search
+    config: RunnableConfig | None
     fallbacks: tuple[str, ...] = ()
 
     @property
@@ -285,10 +315,12 @@ class _Turn:
 def _in_form(turn: _Turn, text: str) -> Checked:
     """What was said, or what is said when it broke its JSON schema and is asked for once more."""
     said = turn.check(text)
-    return turn.check(turn.chat.reply(turn.again(said))) if said.faults else said
+    return turn.check(turn.chat.reply(turn.again(said), turn.config)) if said.faults else said
 
 
 async def _ain_form(turn: _Turn, text: str) -> Checked:
     """`_in_form`, awaited."""
     said = turn.check(text)
-    return turn.check(await turn.chat.areply(turn.again(said))) if said.faults else said
+    return (
+        turn.check(await turn.chat.areply(turn.again(said), turn.config)) if said.faults else said
+    )

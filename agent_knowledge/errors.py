@@ -23,6 +23,8 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
+DISTRIBUTION = "langchain-agent-knowledge"
+"""What pip knows the package by."""
 _SECRET_CHARACTERS = 8
 """A shorter value is no secret (what NIST SP 800-63B asks of a password at least), and would be
 found in words by chance."""

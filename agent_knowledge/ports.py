@@ -115,6 +115,15 @@ class StoredDocuments(Protocol):
         ...
 
 
+@runtime_checkable
+class Closes(Protocol):
+    """An index that holds files; `KnowledgeRouter.close` releases them."""
+
+    def close(self) -> None:
+        """Release them; a later call opens them again."""
+        ...
+
+
 class Retriever(Protocol):
     """An external source, searched by the host's own means."""
 

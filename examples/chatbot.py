@@ -9,10 +9,16 @@ Type `/agent NAME` to talk to another agent, `/quit` or an empty line to leave.
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
 
-from agent_knowledge import Answerer, KnowledgeConfig, Message, Task, index_sources, load_answerer
-from agent_knowledge.demo.sample import open_sample
+from agent_knowledge import (
+    Answerer,
+    KnowledgeConfig,
+    Message,
+    Task,
+    index_sources,
+    load_answerer,
+    open_sample,
+)
 
 
 def main() -> None:
@@ -21,9 +27,8 @@ def main() -> None:
     parser.add_argument("--config", help="a configuration; default: the sample shop")
     parser.add_argument("--model", help="any init_chat_model string; default: the configuration's")
     options = parser.parse_args()
-    with ExitStack() as stack:
-        config = KnowledgeConfig.from_yaml(options.config) if options.config else None
-        config = config or stack.enter_context(open_sample())
+    with open_sample() as sample:
+        config = KnowledgeConfig.from_yaml(options.config) if options.config else sample
         index_sources(config)
         agents = {name: load_answerer(config, name, model=options.model) for name in config.agents}
         print(f"Agents: {', '.join(agents)}. Ask away; /agent NAME changes, /quit leaves.")

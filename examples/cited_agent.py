@@ -11,9 +11,7 @@ from langchain.agents import create_agent  # pyright: ignore[reportUnknownVariab
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agent_knowledge import index_sources, load_router
-from agent_knowledge.build import load_model
-from agent_knowledge.demo.sample import open_sample
+from agent_knowledge import index_sources, load_model, load_router, open_sample
 from agent_knowledge.langchain import SOURCES_EVENT, KnowledgeMiddleware
 
 TURNS = (

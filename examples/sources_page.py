@@ -10,8 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from agent_knowledge import index_sources, load_answerer, render_html
-from agent_knowledge.demo.sample import open_sample
+from agent_knowledge import index_sources, load_answerer, open_sample, render_html
 
 
 def main(question: str, page: Path) -> None:

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
-from agent_knowledge.demo.sample import open_sample
+from agent_knowledge import (
+    KnowledgeConfig,
+    KnowledgeRouter,
+    index_sources,
+    load_router,
+    open_sample,
+)
 
 
 @pytest.fixture(autouse=True, scope="session")

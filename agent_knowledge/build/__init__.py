@@ -29,6 +29,10 @@ from agent_knowledge.ports import (
 from agent_knowledge.routing.router import KnowledgeRouter
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
+
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.models.minilm import MiniLM
     from agent_knowledge.retrieval.examples import StoredExamples
@@ -46,9 +50,9 @@ def load_router(
     config: ConfigLike = "agent-knowledge.yaml",
     agent: str | None = None,
     *,
-    embedding: object | None = None,
-    retrievers: Mapping[str, object] | None = None,
-    model: object | None = None,
+    embedding: Embeddings | Embedder | None = None,
+    retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
+    model: str | BaseChatModel | None = None,
     weights: Weights | None = None,
 ) -> KnowledgeRouter:
     """Build the router of one agent.
@@ -94,7 +98,7 @@ def load_router(
 def load_verifier(
     router: KnowledgeRouter | None = None,
     *,
-    judge: object | None = None,
+    judge: str | BaseChatModel | ClaimJudge | None = None,
     limits: ModelsConfig | None = None,
 ) -> CitationVerifier:
     """Make a verifier that knows what claims mean, by the packaged embedder.
@@ -138,7 +142,9 @@ def packaged_screen() -> Screen:
     return PackagedScreen()
 
 
-def load_embedder(config: KnowledgeConfig, embedding: object | None = None) -> Embedder:
+def load_embedder(
+    config: KnowledgeConfig, embedding: Embeddings | Embedder | None = None
+) -> Embedder:
     """The embedder that a configuration names, or an object given instead."""
     if embedding is None:
         spec = expand(config.embedding, "embedding")
@@ -244,20 +250,32 @@ def _load_evidence(
     )
 
 
-def load_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
+def load_model(
+    config: ConfigLike = "agent-knowledge.yaml", model: str | BaseChatModel | None = None
+) -> Chat:
     """The chat model that a configuration names as default, or another one.
 
     Args:
-        config: The configuration.
+        config: A configuration, or the path of one.
         model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
+
+    Returns:
+        What an `Answerer` takes; its `model` is the LangChain chat model, for an agent.
+
+    Raises:
+        ConfigError: The string is none, or the provider lacks a key.
+        MissingExtraError: The provider's package is not installed.
     """
+    config = read_config(config)
     key = "models.default"
     if model is None:
         return _open_named(config.models.default, key, config.models)
     return _open(model, key, config.models)
 
 
-def load_router_model(config: KnowledgeConfig, model: object | None = None) -> Chat:
+def load_router_model(
+    config: KnowledgeConfig, model: str | BaseChatModel | None = None
+) -> Chat:
     """The chat model that the router asks: `models.router`, or where it is not set the default.
 
     Args:
@@ -277,7 +295,7 @@ def _open_named(spec: str, key: str, models: ModelsConfig) -> Chat:
     return replace(_open(expand(spec, key), key, models), name=label(spec, key))
 
 
-def _open(chosen: object, key: str, limits: ModelsConfig | None = None) -> Chat:
+def _open(chosen: str | BaseChatModel, key: str, limits: ModelsConfig | None = None) -> Chat:
     """Open a model; a string is the packaged one's name or one for `init_chat_model`."""
     from agent_knowledge.models.chat import Chat
 
@@ -289,11 +307,11 @@ def _open(chosen: object, key: str, limits: ModelsConfig | None = None) -> Chat:
         from agent_knowledge.models.endpoint import open_model
 
         return Chat(model=open_model(chosen, key, limits), name=chosen)
-    return Chat(model=cast("Any", chosen), name=type(chosen).__name__)
+    return Chat(model=chosen, name=type(chosen).__name__)
 
 
 def _load_advisers(
-    config: KnowledgeConfig, profile: AgentProfile, model: object | None
+    config: KnowledgeConfig, profile: AgentProfile, model: str | BaseChatModel | None
 ) -> tuple[NeedJudge | None, QueryWriter | None]:
     """Who judges needs and who writes queries, where the agent's policy has a model do it.
 
@@ -319,7 +337,9 @@ def _load_advisers(
     return ModelJudge(chat=chat) if judges else None, ModelWriter(chat=chat) if writes else None
 
 
-def _load_claim_judge(judge: object | None, limits: ModelsConfig | None) -> ClaimJudge | None:
+def _load_claim_judge(
+    judge: str | BaseChatModel | ClaimJudge | None, limits: ModelsConfig | None
+) -> ClaimJudge | None:
     if judge is None or (hasattr(judge, "judge") and hasattr(judge, "name")):
         return cast("ClaimJudge | None", judge)
     if judge == "extractive":
@@ -330,7 +350,7 @@ def _load_claim_judge(judge: object | None, limits: ModelsConfig | None) -> Clai
         raise ConfigError(msg)
     from agent_knowledge.models.judging import ModelClaimJudge
 
-    return ModelClaimJudge(chat=_open(judge, "judge", limits))
+    return ModelClaimJudge(chat=_open(cast("str | BaseChatModel", judge), "judge", limits))
 
 
 def load_endpoint(agent: AgentProfile) -> Chat:
@@ -354,7 +374,7 @@ def _has_indexed_sources(profile: AgentProfile) -> bool:
 
 
 def _adapt_retrievers(
-    profile: AgentProfile, retrievers: Mapping[str, object]
+    profile: AgentProfile, retrievers: Mapping[str, BaseRetriever | Retriever]
 ) -> dict[str, Retriever]:
     external = [name for name, source in profile.sources.items() if source.external]
     adapted: dict[str, Retriever] = {}

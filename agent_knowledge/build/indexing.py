@@ -25,6 +25,8 @@ from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.screening import Screening
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
     from agent_knowledge.retrieval.examples import StoredExamples
 
 Progress = Callable[[str, int, int], None]
@@ -61,7 +63,7 @@ def index_sources(
     names: Sequence[str] = (),
     *,
     agent: str | None = None,
-    embedding: object | None = None,
+    embedding: Embeddings | Embedder | None = None,
     rebuild: bool = False,
     progress: Progress | None = None,
 ) -> IndexSummary:

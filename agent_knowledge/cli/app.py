@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import metadata
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
-from agent_knowledge import __version__
 from agent_knowledge.cli import (
     advising,
     checking,
@@ -26,7 +26,7 @@ from agent_knowledge.cli import (
 from agent_knowledge.cli import answering as asking
 from agent_knowledge.cli import labelled as tuning
 from agent_knowledge.cli.terminal import complain
-from agent_knowledge.errors import AgentKnowledgeError
+from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
 
 app = typer.Typer(
     name="agent-knowledge",
@@ -42,7 +42,7 @@ def version(
 ) -> None:
     """Choose, task by task, what to give an agent's model, and say why."""
     if version:
-        typer.echo(__version__)
+        typer.echo(metadata.version(DISTRIBUTION))
         raise typer.Exit
 
 

@@ -25,10 +25,12 @@ from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, as_written, shown
-from agent_knowledge.ports import Embedder
+from agent_knowledge.ports import Embedder, Retriever
 from agent_knowledge.types.search import Query
 
 if TYPE_CHECKING:
+    from langchain_core.retrievers import BaseRetriever
+
     from agent_knowledge.models.chat import Chat
 
 _PROBE = "How long does it take?"
@@ -61,7 +63,7 @@ def doctor(*, config: Config = CONFIG, agent: Agent = None, as_json: Json = Fals
 
 
 def examine(
-    config: KnowledgeConfig, retrievers: Mapping[str, object] | None = None
+    config: KnowledgeConfig, retrievers: Mapping[str, BaseRetriever | Retriever] | None = None
 ) -> Iterator[Finding]:
     """Try each part that a configuration names, as the commands that use it would.
 
@@ -152,7 +154,9 @@ def _model(model: Chat) -> str:
     return f"{model.name} answers in {(time.perf_counter() - began) * 1000:.0f} ms"
 
 
-def _agent(config: KnowledgeConfig, name: str, retrievers: Mapping[str, object]) -> str:
+def _agent(
+    config: KnowledgeConfig, name: str, retrievers: Mapping[str, BaseRetriever | Retriever]
+) -> str:
     """Route a task and search every source of the agent.
 
     Raises:

@@ -19,7 +19,7 @@ from agent_knowledge.cli.terminal import Terminal, complain
 if TYPE_CHECKING:
     from agent_knowledge.trials.cases import CaseSet
     from agent_knowledge.trials.pool import Watch
-    from agent_knowledge.trials.setup import Settings, Setup
+    from agent_knowledge.trials.setup import Setup, TrialSettings
 
 
 def evaluate(
@@ -79,9 +79,9 @@ def evaluate(
     Answers are kept in the store, so that none is paid for twice.
     """
     from agent_knowledge.trials.cases import read_cases
-    from agent_knowledge.trials.setup import Settings
+    from agent_knowledge.trials.setup import TrialSettings
 
-    settings = Settings(
+    settings = TrialSettings(
         example_set=example_set,
         rungs=tuple(name.strip() for name in rungs.split(",") if name.strip()) if rungs else (),
         metric=metric,
@@ -104,7 +104,7 @@ def evaluate(
 
 
 def _set_up(
-    config: Path, read: CaseSet, agent: str | None, settings: Settings, *, tune: bool
+    config: Path, read: CaseSet, agent: str | None, settings: TrialSettings, *, tune: bool
 ) -> Setup:
     from agent_knowledge.trials.setup import set_up
 
@@ -131,7 +131,7 @@ def _measure(setup: Setup, report: Path | None, *, ledger: bool, as_json: bool) 
 
 
 def _price(
-    config: Path, read: CaseSet, agent: str | None, settings: Settings, *, as_json: bool
+    config: Path, read: CaseSet, agent: str | None, settings: TrialSettings, *, as_json: bool
 ) -> None:
     from agent_knowledge.cli import evaluated
     from agent_knowledge.trials.forecast import forecast

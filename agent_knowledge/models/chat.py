@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
 from agent_knowledge.errors import AgentKnowledgeError, EndpointError
@@ -38,43 +39,47 @@ class Chat:
     model: BaseChatModel = field(repr=False)  # shows the address and the name that it calls
     name: str
 
-    def complete(self, prompt: Prompt) -> Completion:
+    def complete(self, prompt: Prompt, config: RunnableConfig | None = None) -> Completion:
         """The whole answer, with what it took.
+
+        Args:
+            prompt: What the model is sent.
+            config: Callbacks, tags and metadata, as for `BaseChatModel.invoke`.
 
         Raises:
             EndpointError: The model failed, or said nothing.
         """
         try:
-            message = self.model.invoke(prompt)
+            message = self.model.invoke(prompt, config)
         except Exception as error:
             raise self._explain(error) from error
         return self._completed(message)
 
-    async def acomplete(self, prompt: Prompt) -> Completion:
+    async def acomplete(self, prompt: Prompt, config: RunnableConfig | None = None) -> Completion:
         """`complete`, awaited."""
         try:
-            message = await self.model.ainvoke(prompt)
+            message = await self.model.ainvoke(prompt, config)
         except Exception as error:
             raise self._explain(error) from error
         return self._completed(message)
 
-    def reply(self, prompt: Prompt) -> str:
+    def reply(self, prompt: Prompt, config: RunnableConfig | None = None) -> str:
         """The text of `complete`."""
-        return self.complete(prompt).text
+        return self.complete(prompt, config).text
 
-    async def areply(self, prompt: Prompt) -> str:
+    async def areply(self, prompt: Prompt, config: RunnableConfig | None = None) -> str:
         """`reply`, awaited."""
-        return (await self.acomplete(prompt)).text
+        return (await self.acomplete(prompt, config)).text
 
-    def stream(self, prompt: Prompt) -> Iterator[str]:
-        """The answer piece by piece; a break midway raises.
+    def stream(self, prompt: Prompt, config: RunnableConfig | None = None) -> Iterator[str]:
+        """The answer piece by piece; a break midway raises. `config` is as for `complete`.
 
         Raises:
             EndpointError: The model failed, or said nothing.
         """
         said = False
         try:
-            for chunk in self.model.stream(prompt):
+            for chunk in self.model.stream(prompt, config):
                 if chunk.text:
                     said = True
                     yield chunk.text
@@ -83,11 +88,13 @@ class Chat:
         if not said:
             self._checked("")
 
-    async def astream(self, prompt: Prompt) -> AsyncIterator[str]:
+    async def astream(
+        self, prompt: Prompt, config: RunnableConfig | None = None
+    ) -> AsyncIterator[str]:
         """`stream`, awaited."""
         said = False
         try:
-            async for chunk in self.model.astream(prompt):
+            async for chunk in self.model.astream(prompt, config):
                 if chunk.text:
                     said = True
                     yield chunk.text

@@ -14,12 +14,14 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Self
 
 from agent_knowledge.config import AgentProfile, ScreenPolicy
 from agent_knowledge.errors import ConfigError, InputError, nearest
 from agent_knowledge.judges.consult import rewritings, verdicts
 from agent_knowledge.ledger import NOTHING_ON_RECORD, Evidence, TrackRecord
 from agent_knowledge.ports import (
+    Closes,
     Embedder,
     ExampleSet,
     NeedJudge,
@@ -139,6 +141,22 @@ class KnowledgeRouter:
             fits=weights.fits,
         )
 
+    def __enter__(self) -> Self:
+        """Use it as a context manager to close it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the files of its index, where that can; the next call opens them again.
+
+        Retrievers and models stay as they are: they are their owners' to close.
+        """
+        if isinstance(self._shelf.index, Closes):
+            self._shelf.index.close()
+
     @property
     def record(self) -> TrackRecord:
         """What is on record about the agent's fine-tuned endpoint at this moment."""
@@ -202,6 +220,10 @@ class KnowledgeRouter:
         reading = next(self.read([task]))
         plan = search_plan(reading, self.agent, k)
         return retrieve(plan, reading.results, self._shelf)[0]
+
+    async def aretrieve(self, task: Task | str, k: int | None = None) -> tuple[Passage, ...]:
+        """`retrieve` in a thread."""
+        return await asyncio.to_thread(self.retrieve, task, k)
 
     def look_up(self, task: Task | str) -> Knowledge:
         """Retrieve because the caller has decided to, and say whether the sources seem to hold it.

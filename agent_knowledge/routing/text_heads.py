@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from agent_knowledge.errors import ConfigError
+from agent_knowledge.errors import DISTRIBUTION, ConfigError
 from agent_knowledge.types import NEEDS, Matrix, Message, Need
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ class TextHeads:
             bias = np.array([stored["heads"][name]["bias"] for name in OUTPUTS], np.float32)
             kind = np.array(stored["kind"], dtype=np.float32)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"text heads: cannot read {FILE!r} ({error!r}); reinstall {_PACKAGE}"
+            msg = f"text heads: cannot read {FILE!r} ({error!r}); reinstall {DISTRIBUTION}"
             raise ConfigError(msg) from error
         if weights.ndim != 2 or kind.ndim != 2 or weights.shape[1] != kind.shape[1]:
-            msg = f"text heads: {FILE!r} is of another version of the package; reinstall {_PACKAGE}"
+            msg = f"text heads: {FILE!r} is of another version; reinstall {DISTRIBUTION}"
             raise ConfigError(msg)
         return cls(weights, bias, kind)
 
@@ -133,9 +133,6 @@ class TextHeads:
         projected = states @ self._kind.T
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         return cast("Matrix", projected / np.maximum(lengths, 1e-9))
-
-
-_PACKAGE = "langchain-agent-knowledge"
 
 
 def _shares(logits: Matrix) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
 from agent_knowledge.trials.recommend import CasesNeeded, recommend
 from agent_knowledge.trials.report import write_report
 from agent_knowledge.trials.scoring import Scorer
-from agent_knowledge.trials.setup import Settings, Setup, set_up
+from agent_knowledge.trials.setup import Setup, TrialSettings, set_up
 from agent_knowledge.trials.statistics import Estimates, Interval
 from agent_knowledge.types import Rung
 
@@ -54,7 +54,7 @@ def evaluate(
     config: ConfigLike,
     cases: CaseSet | str | Path,
     agent: str | None = None,
-    settings: Settings | None = None,
+    settings: TrialSettings | None = None,
     *,
     on_record: bool = True,
     report: Path | None = None,

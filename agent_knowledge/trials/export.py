@@ -13,10 +13,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from agent_knowledge import __version__
 from agent_knowledge.build import (
     ConfigLike,
     load_example_sets,
@@ -24,7 +24,7 @@ from agent_knowledge.build import (
     read_config,
 )
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
-from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, nearest
 from agent_knowledge.ledger.history import now
 from agent_knowledge.models.messages import to_messages
 from agent_knowledge.retrieval.examples import StoredExamples, load_examples
@@ -135,7 +135,7 @@ def make_export(
         agent=profile.name,
         format=options.format,
         made=now(),
-        package=__version__,
+        package=version(DISTRIBUTION),
         rows=len(stored.examples),
         examples=stored.digest,
         versions=profile.versions_for(example_set),

@@ -14,7 +14,7 @@ from agent_knowledge.trials.evaluate import model_names
 from agent_knowledge.trials.judge import judge_prompt
 from agent_knowledge.trials.pool import Watch
 from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
-from agent_knowledge.trials.setup import Settings, Setup, set_up
+from agent_knowledge.trials.setup import Setup, TrialSettings, set_up
 
 JUDGE = "judge"
 
@@ -46,7 +46,7 @@ def forecast(
     config: ConfigLike,
     cases: CaseSet,
     agent: str | None = None,
-    settings: Settings | None = None,
+    settings: TrialSettings | None = None,
     watch: Watch | None = None,
 ) -> tuple[Forecast, ...]:
     """Prepare every prompt of a trial and count what it would take; no model is called.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from importlib.metadata import version
+from typing import Any
 
-from agent_knowledge import __version__
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+from langchain_core.retrievers import BaseRetriever
+
 from agent_knowledge.build import (
     ConfigLike,
     load_embedder,
@@ -17,8 +21,9 @@ from agent_knowledge.build import (
     read_config,
 )
 from agent_knowledge.config import AgentProfile, KnowledgeConfig
-from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, nearest
 from agent_knowledge.models.chat import Chat
+from agent_knowledge.ports import Embedder, Retriever
 from agent_knowledge.retrieval.examples import StoredExamples
 from agent_knowledge.routing.ladder import rungs_of
 from agent_knowledge.routing.router import KnowledgeRouter
@@ -32,7 +37,7 @@ from agent_knowledge.types import RUNGS, Rung
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class TrialSettings:
     """How to measure.
 
     Attributes:
@@ -45,8 +50,8 @@ class Settings:
             fine-tuned one, instead of the configuration's `models.default`.
         endpoint: A LangChain chat model instead of the agent's endpoint.
         judge: An `init_chat_model` string or a LangChain chat model that judges the answers.
-        embedding: See `assembly.load_router`.
-        retrievers: See `assembly.load_router`.
+        embedding: See `load_router`.
+        retrievers: See `load_router`.
         concurrency: Calls at once.
         per_minute: Calls a minute at most; None for no limit.
         fresh: Ask again what was answered before.
@@ -56,11 +61,13 @@ class Settings:
     rungs: tuple[str, ...] = ()
     metric: str = "auto"
     target: float | None = None
-    model: object | None = None
-    endpoint: object | None = None
-    judge: object | None = None
-    embedding: object | None = None
-    retrievers: Mapping[str, object] = field(default_factory=dict[str, object])
+    model: str | BaseChatModel | None = None
+    endpoint: BaseChatModel | None = None
+    judge: str | BaseChatModel | None = None
+    embedding: Embeddings | Embedder | None = None
+    retrievers: Mapping[str, BaseRetriever | Retriever] = field(
+        default_factory=dict[str, BaseRetriever | Retriever]
+    )
     concurrency: int = 4
     per_minute: float | None = None
     fresh: bool = False
@@ -94,7 +101,7 @@ class Setup:
 
     config: KnowledgeConfig
     cases: CaseSet
-    settings: Settings
+    settings: TrialSettings
     examples: StoredExamples | None
     arms: tuple[Arm, ...]
     scorer: Scorer
@@ -119,7 +126,10 @@ class Setup:
 
 
 def set_up(
-    config: ConfigLike, cases: CaseSet, agent: str | None = None, settings: Settings | None = None
+    config: ConfigLike,
+    cases: CaseSet,
+    agent: str | None = None,
+    settings: TrialSettings | None = None,
 ) -> Setup:
     """Find all that a trial needs.
 
@@ -128,7 +138,7 @@ def set_up(
         InputError: The settings ask for what the agent lacks.
         SourceError: The store cannot be opened.
     """
-    config, settings = read_config(config), settings or Settings()
+    config, settings = read_config(config), settings or TrialSettings()
     router = load_router(
         config,
         agent,
@@ -170,11 +180,15 @@ def identity_of(chat: Chat, **more: str) -> dict[str, Any]:
     The packaged model's answers change with this package.
     """
     told = {**chat.model.asdict(), "name": chat.name, **more}
-    return {**told, "package": __version__} if chat.name == PACKAGED else told
+    return {**told, "package": version(DISTRIBUTION)} if chat.name == PACKAGED else told
 
 
 def _arm(
-    rung: Rung, router: KnowledgeRouter, example_set: str | None, model: Chat, given: object | None
+    rung: Rung,
+    router: KnowledgeRouter,
+    example_set: str | None,
+    model: Chat,
+    given: BaseChatModel | None,
 ) -> Arm:
     if rung != "fine_tuned":
         chat, identity = model, identity_of(model)
@@ -190,10 +204,10 @@ def _arm(
     )
 
 
-def _endpoint(agent: AgentProfile, given: object | None) -> tuple[Chat, dict[str, Any]]:
+def _endpoint(agent: AgentProfile, given: BaseChatModel | None) -> tuple[Chat, dict[str, Any]]:
     name, spec = agent.endpoint_name or "endpoint", agent.endpoint
     if given is not None:
-        chat = Chat(model=cast("Any", given), name=name)
+        chat = Chat(model=given, name=name)
         return chat, identity_of(chat)
     try:
         chat = load_endpoint(agent)
@@ -205,7 +219,7 @@ def _endpoint(agent: AgentProfile, given: object | None) -> tuple[Chat, dict[str
     return chat, identity_of(chat, model=spec.model if spec else "", where=where)
 
 
-def _load_judge(config: KnowledgeConfig, model: object) -> Chat:
+def _load_judge(config: KnowledgeConfig, model: str | BaseChatModel) -> Chat:
     """The judge, which must be able to fill in a form."""
     if model == PACKAGED:
         msg = f"--judge {model!r}: the packaged model only quotes; give a chat model: openai:NAME"
@@ -238,7 +252,7 @@ def _example_set(
 
 
 def _examples(
-    config: KnowledgeConfig, name: str | None, embedding: object | None
+    config: KnowledgeConfig, name: str | None, embedding: Embeddings | Embedder | None
 ) -> StoredExamples | None:
     if name is None:
         return None

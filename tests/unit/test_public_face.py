@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import agent_knowledge
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("chromadb", "onnxruntime", "langchain", "langchain_core", "pydantic", "numpy", "bm25s")
 
 
@@ -25,7 +29,25 @@ def test_every_public_name_can_be_imported_and_is_documented(name: str):
 
 def test_the_names_of_the_design_are_there():
     promised = {"KnowledgeConfig", "KnowledgeRouter", "Task", "Decision", "Passage", "Citation"}
-    assert promised | {"load_router"} <= set(agent_knowledge.__all__)
+    jobs = {"load_router", "load_answerer", "load_model", "load_verifier", "evaluate"}
+    assert promised | jobs <= set(agent_knowledge.__all__)
+
+
+def test_what_is_taken_is_typed_as_what_it_is():
+    taking = ["load_router", "load_answerer", "load_model", "load_verifier", "index_sources"]
+    for name in (*taking, "evaluate", "TrialSettings", "KnowledgeRouter", "Answerer"):
+        told = inspect.signature(getattr(agent_knowledge, name)).parameters.values()
+        vague = [p.name for p in told if re.search(r"\b(object|Any)\b", str(p.annotation))]
+        assert not vague, f"{name}: {vague}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "examples"])
+def test_what_a_newcomer_copies_imports_from_no_inner_module(page: str):
+    files = sorted((ROOT / page).glob("*.py")) or [ROOT / page]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    imported = re.findall(r"(?:from|import) (agent_knowledge[\w.]*)", text)
+    assert imported
+    assert set(imported) <= {"agent_knowledge", "agent_knowledge.langchain"}
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -29,7 +29,7 @@ from agent_knowledge import KnowledgeConfig, load_router
 from agent_knowledge.build.indexing import index_sources
 from agent_knowledge.ledger import Trial
 from agent_knowledge.trials.evaluate import REPORTS, evaluate
-from agent_knowledge.trials.setup import Settings
+from agent_knowledge.trials.setup import TrialSettings
 from agent_knowledge.types import Decision
 from tools.data.rows import read_rows
 
@@ -138,10 +138,10 @@ def climb(data: Path, servers: Servers, cases: int, folder: Path) -> Iterator[st
     index_sources(config)
     yield from _routed("before any trial", config, work)
     yield from _measured(
-        "pattern", "bank", config, work.pattern, Settings(example_set="intents", concurrency=1)
+        "pattern", "bank", config, work.pattern, TrialSettings(example_set="intents", concurrency=1)
     )
     yield from _measured(
-        "facts", "reader", config, work.facts, Settings(metric="token_f1", concurrency=1)
+        "facts", "reader", config, work.facts, TrialSettings(metric="token_f1", concurrency=1)
     )
     yield f"ledger: {(config.store_path / 'ledger.jsonl').stat().st_size} bytes"
     yield from _routed("with the ledger", config, work)
@@ -215,7 +215,7 @@ def _measured(
     agent: str,
     config: KnowledgeConfig,
     cases: Sequence[Mapping[str, Any]],
-    settings: Settings,
+    settings: TrialSettings,
 ) -> Iterator[str]:
     file = config.folder / f"{kind}.jsonl"
     _write(file, cases)

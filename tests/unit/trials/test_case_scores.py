@@ -10,7 +10,7 @@ from agent_knowledge import KnowledgeConfig, load_router
 from agent_knowledge.trials.cases import Case, CaseSet
 from agent_knowledge.trials.evaluate import Measured, measure
 from agent_knowledge.trials.scoring import expect_labels
-from agent_knowledge.trials.setup import Settings, set_up
+from agent_knowledge.trials.setup import TrialSettings, set_up
 from agent_knowledge.types import Task
 from tests.unit.fakes import Examples, unit
 from tests.unit.trials.desk import Counting
@@ -20,7 +20,7 @@ ASKED = "How long is the return window?"
 
 def answered(shop: KnowledgeConfig, text: str, case: Case, **more: Any) -> Measured:
     """The retrieval rung of the shop's desk, whose model says `text`."""
-    settings = Settings(
+    settings = TrialSettings(
         model=Counting(lambda _: text), rungs=("retrieval",), fresh=True, example_set=None, **more
     )
     return measure(set_up(shop, CaseSet(cases=(case,)), "desk", settings))
@@ -72,7 +72,7 @@ def test_macro_f1_may_be_the_metric(shop: KnowledgeConfig) -> None:
         Case(id=str(place), task=Task(f"{ASKED} {place}"), expected=("yes" if place % 4 else "no",))
         for place in range(8)
     ]
-    settings = Settings(
+    settings = TrialSettings(
         model=Counting(lambda _: "yes"), rungs=("prompt", "few_shot"), metric="macro_f1", fresh=True
     )
     trial = measure(set_up(shop, CaseSet(cases=tuple(made)), "desk", settings)).trial

@@ -18,7 +18,7 @@ from agent_knowledge.ledger import Ledger
 from agent_knowledge.trials.cases import CaseSet
 from agent_knowledge.trials.evaluate import Measured, evaluate, measure
 from agent_knowledge.trials.pool import Interrupted
-from agent_knowledge.trials.setup import Settings, set_up
+from agent_knowledge.trials.setup import TrialSettings, set_up
 from agent_knowledge.types import Rung
 from tests.scripted import filled
 from tests.unit.trials.desk import Counting, by_examples, cases, right, write_desk
@@ -30,7 +30,7 @@ def desk(tmp_path: Path) -> KnowledgeConfig:
 
 
 def run(desk: KnowledgeConfig, made: CaseSet, agent: str = "desk", **settings: Any) -> Measured:
-    return measure(set_up(desk, made, agent, Settings(**settings)))
+    return measure(set_up(desk, made, agent, TrialSettings(**settings)))
 
 
 def test_each_rung_is_measured_on_the_same_cases(desk: KnowledgeConfig) -> None:
@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_what_is_done(desk: KnowledgeConfig) -> None:
 
 def test_a_trial_goes_on_record_with_what_it_rests_on(desk: KnowledgeConfig) -> None:
     report = desk.folder / "out" / "report.html"
-    settings = Settings(model=Counting(by_examples), endpoint=Counting(), target=0.9)
+    settings = TrialSettings(model=Counting(by_examples), endpoint=Counting(), target=0.9)
     trial = evaluate(desk, cases(8), "tuned-desk", settings, report=report)
     assert Ledger(desk.store_path).trials("tuned-desk") == (trial,)
     assert (trial.endpoint, trial.endpoint_model) == ("tuned", "openai:tuned")
@@ -155,7 +155,7 @@ def test_a_trial_goes_on_record_with_what_it_rests_on(desk: KnowledgeConfig) -> 
 
 
 def test_an_endpoint_that_beats_the_others_may_serve_from_then_on(desk: KnowledgeConfig) -> None:
-    settings = Settings(model=Counting(lambda _: "returns"), endpoint=Counting())
+    settings = TrialSettings(model=Counting(lambda _: "returns"), endpoint=Counting())
     trial = evaluate(desk, cases(60), "tuned-desk", settings)
     assert trial.recommended == "fine_tuned"
     assert "ladder-tried" in trial.why

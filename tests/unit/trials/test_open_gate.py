@@ -16,7 +16,7 @@ from agent_knowledge.ledger import FILE, Ledger, OpenGate, Trial
 from agent_knowledge.trials.cases import Case, CaseSet
 from agent_knowledge.trials.evaluate import evaluate
 from agent_knowledge.trials.report import render_report
-from agent_knowledge.trials.setup import Settings
+from agent_knowledge.trials.setup import TrialSettings
 from agent_knowledge.types import Decision, Task
 from tests.unit.trials.desk import Counting
 
@@ -90,7 +90,7 @@ def unknowing(messages: Sequence[BaseMessage]) -> str:
 def tried(bank: KnowledgeConfig, agent: str, made: CaseSet | None = None, **more: Any) -> Trial:
     """A trial on record, which the endpoint wins unless other models are given."""
     settings: dict[str, Any] = {"model": Counting(unknowing), "endpoint": Counting(right), **more}
-    return evaluate(bank, made or cases(), agent, Settings(**settings))
+    return evaluate(bank, made or cases(), agent, TrialSettings(**settings))
 
 
 def routed(bank: KnowledgeConfig, agent: str, made: CaseSet | None = None) -> list[Decision]:

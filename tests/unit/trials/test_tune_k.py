@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from agent_knowledge.errors import InputError
-from agent_knowledge.trials.setup import Settings, set_up
+from agent_knowledge.trials.setup import TrialSettings, set_up
 from agent_knowledge.trials.tune_k import COUNTS, TunedK, tune_k
 from tests.unit.trials.desk import Counting, by_examples, cases, right, write_desk
 
@@ -17,7 +17,7 @@ from tests.unit.trials.desk import Counting, by_examples, cases, right, write_de
 def tuned(
     folder: Path, model: Counting, count: int = 50, counts: Sequence[int] = (0, 1, 2)
 ) -> TunedK:
-    setup = set_up(write_desk(folder), cases(count), "desk", Settings(model=model))
+    setup = set_up(write_desk(folder), cases(count), "desk", TrialSettings(model=model))
     return tune_k(setup, counts=counts)
 
 
@@ -81,7 +81,7 @@ def test_too_few_cases_choose_nothing(tmp_path: Path) -> None:
 def test_without_a_set_there_is_nothing_to_tune(tmp_path: Path) -> None:
     desk = write_desk(tmp_path, "  bare: {}\n")
     with pytest.raises(InputError, match="needs an example set"):
-        tune_k(set_up(desk, cases(4), "bare", Settings(model=Counting())))
+        tune_k(set_up(desk, cases(4), "bare", TrialSettings(model=Counting())))
 
 
 def _alike(shown: str, messages: Sequence[BaseMessage]) -> int:
