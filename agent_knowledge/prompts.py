@@ -113,7 +113,7 @@ def fence_for(passages: Sequence[Passage], examples: Sequence[Example] = ()) -> 
 
 
 def render_data(parts: Sequence[tuple[str, str]], *, declared: bool = False) -> str:
-    """Write what a model is to judge, each text inside a fence of one nonce that none of them holds.
+    """Write what a model is to judge: each text inside a fence whose nonce none of them holds.
 
     Args:
         parts: What each text is (the name of its tag), and the text.

@@ -285,8 +285,7 @@ def _line(text: Text, what: str, rule: str, said: str) -> None:
 
 
 def _money(money: Money) -> Text:
-    from agent_knowledge.trials.advice_page import money_rows
-    from agent_knowledge.trials.costs import GAPS
+    from agent_knowledge.trials.costs import GAPS, money_rows
 
     rows = money_rows(money)
     width = max(len(name) for name, _ in rows)
