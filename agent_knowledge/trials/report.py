@@ -5,13 +5,12 @@ It opens offline, prints, and holds no script; its form is `templates/report.htm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult, Trial
 from agent_knowledge.trials.open_gate import served_line
-from agent_knowledge.trials.outcome import CaseOutcome
 from agent_knowledge.trials.pages import render, save
 from agent_knowledge.types import RUNGS, Rung
 
@@ -21,6 +20,27 @@ _EXCERPT_CHARACTERS = 600
 _HASH_CHARACTERS = 12
 """The beginning of a hash; the ledger has the whole."""
 _SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOutcome:
+    """One case, what was answered on each rung, and how that was scored.
+
+    Attributes:
+        case: The case's id.
+        task: What was asked.
+        expected: What counts as right; any of them does.
+        answers: Per rung, what was answered; a rung that failed has none.
+        scores: Per rung, 0..1; 0 where it failed.
+        errors: Per rung that failed, what went wrong.
+    """
+
+    case: str
+    task: str
+    expected: tuple[str, ...]
+    answers: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
+    scores: Mapping[Rung, float] = field(default_factory=dict[Rung, float])
+    errors: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

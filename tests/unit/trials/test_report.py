@@ -11,8 +11,14 @@ from lxml import html
 
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import Comparison, RungResult, Trial
-from agent_knowledge.trials.outcome import CaseOutcome
-from agent_knowledge.trials.report import MOST_CASES, parted, render_report, verdict, write_report
+from agent_knowledge.trials.report import (
+    MOST_CASES,
+    CaseOutcome,
+    parted,
+    render_report,
+    verdict,
+    write_report,
+)
 from agent_knowledge.types import Rung
 
 ATTACK = "<script>alert('x')</script><img src=http://evil.example/a.png onerror=alert(1)>"
