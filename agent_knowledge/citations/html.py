@@ -237,5 +237,5 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     known = (address, heading, lines, one_line, place, target, visible)
-    made.globals |= {"marked": _marked} | {function.__name__: function for function in known}
+    made.globals.update({function.__name__: function for function in known}, marked=_marked)
     return made.get_template("answer.html")

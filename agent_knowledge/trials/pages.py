@@ -50,8 +50,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters["figure"] = format
-    made.filters["span"] = _span
+    made.globals.update(figure=format, span=_span)
     return made
 
 

@@ -217,7 +217,11 @@ def _facts(ground: Ground) -> _Answer:
 
 def _measured_facts(trial: Trial) -> tuple[bool | None, str]:
     """Whether retrieval helped: yes where it surely did, no where it hardly can."""
-    for rung, against in (("retrieval+few_shot", "few_shot"), ("retrieval", "prompt")):
+    pairs: tuple[tuple[Rung, Rung], ...] = (
+        ("retrieval+few_shot", "few_shot"),
+        ("retrieval", "prompt"),
+    )
+    for rung, against in pairs:
         found = trial.compared(rung, against)
         if found and found.n >= MIN_CASES and (found.ci[0] > 0 or found.ci[1] <= MARGIN):
             gain = f"{found.difference:+.3f} ({found.ci[0]:+.3f} to {found.ci[1]:+.3f})"
