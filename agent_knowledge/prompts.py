@@ -112,6 +112,26 @@ def fence_for(passages: Sequence[Passage], examples: Sequence[Example] = ()) -> 
     return fence
 
 
+def render_data(parts: Sequence[tuple[str, str]], *, declared: bool = False) -> str:
+    """Write what a model is to judge: each text inside a fence whose nonce none of them holds.
+
+    Args:
+        parts: What each text is (the name of its tag), and the text.
+        declared: Name the nonce in a line above.
+    """
+    fence = new_fence()
+    while any(fence in text for _, text in parts):
+        fence = new_fence()
+    fenced = "\n\n".join(f"<{what}-{fence}>\n{text}\n</{what}-{fence}>" for what, text in parts)
+    return f"Fence {fence}:\n{fenced}" if declared else fenced
+
+
+def cut_middle(text: str, characters: int) -> str:
+    """A text of at most so many characters, and its cut; the middle of a longer one is left out."""
+    half = characters // 2
+    return text if len(text) <= characters else f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
 def render_passages(passages: Sequence[Passage], fence: str, first: int = 1) -> str:
     """Write passages, numbered in their order.
 

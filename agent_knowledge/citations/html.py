@@ -12,11 +12,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from itertools import islice, takewhile
-from string import Template
 
-from agent_knowledge.citations.markers import Marker, Span, code_spans
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from agent_knowledge.citations.markers import Span, code_spans
 from agent_knowledge.citations.notes import (
     Note,
     Remark,
@@ -34,7 +35,6 @@ from agent_knowledge.citations.notes import (
     verdict_of,
     visible,
 )
-from agent_knowledge.markup import Html, element, joined
 from agent_knowledge.types import Passage
 from agent_knowledge.types.answers import Answer, Citation, Verdict
 
@@ -48,6 +48,9 @@ _LOOKS: dict[Verdict, str] = {
     "contradicted": " ak-false",
 }
 _CLOSING = "\"'”’»›"
+_MARK = Markup("<mark>{}</mark>")
+_CODE = Markup('<code class="ak-code">{}</code>')
+_LOOSE = Markup('<span class="ak-word"> (not word for word)</span>')
 
 
 def render_html(answer: Answer, *, page: bool = False) -> str:
@@ -59,13 +62,32 @@ def render_html(answer: Answer, *, page: bool = False) -> str:
             element to put into a page. The element brings its style; all its classes begin with
             `ak-`, and the ids of two different answers differ.
     """
-    content = _Rendering(answer).content()
-    if not page:
-        return element("div", element("style", _style()), content, at={"class": "ak-answer"})
-    template = Template(_packaged("page.html"))
-    return template.substitute(
-        style=_style(), body=element("main", content, at={"class": "ak-answer"})
-    )
+    written = _Answer(answer)
+    values = {
+        "page": page,
+        "key": written.key,
+        "said": list(written.said()),
+        "fabricated": [*map(one_line, answer.fabricated)],
+        "notes": written.notes,
+    }
+    return _template().render(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chip:
+    """A citation as it is shown: `around` is of its passage, `why` is said of its verdict."""
+
+    key: str
+    number: int
+    verdict: str
+    passage: Passage
+    why: str
+    remarks: Sequence[Remark]
+    around: Markup
+
+
+_Part = str | tuple[_Chip, ...]
+"""A stretch of the answer (plain, or what is markup already), or citations in a marker's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +96,11 @@ class _Insert:
 
     start: int
     end: int
-    html: Html
+    part: _Part
 
 
-class _Rendering:
-    """One answer on its way to HTML."""
+class _Answer:
+    """One answer, taken apart for the template."""
 
     def __init__(self, answer: Answer) -> None:
         self._text = visible(answer.text)
@@ -86,47 +108,42 @@ class _Rendering:
         self._code = list(code_spans(self._text))
         self._known = cited_passages(answer)
         self._statements = statements(answer)
-        self._notes = notes(answer)
-        content = repr((answer.text, [note.passage.id for note in self._notes]))
+        self.notes = notes(answer)
+        content = repr((answer.text, [note.passage.id for note in self.notes]))
         digest = hashlib.sha256(content.encode(errors="replace")).hexdigest()
-        self._key = f"ak-{digest[:8]}"
+        self.key = f"ak-{digest[:8]}"
 
-    def content(self) -> Html:
-        said = element("div", *self._said(), at={"class": "ak-said", "dir": "auto"})
-        return joined([said, *self._removed(), *self._sources()])
-
-    def _said(self) -> Iterator[Html]:
+    def said(self) -> Iterator[tuple[str, list[_Part], bool]]:
+        """The answer in order: the class of a stretch, its parts, whether it lacks a source."""
         inserts = sorted(
             [*self._chips(), *self._loose()], key=lambda insert: (insert.start, insert.end)
         )
         starts = [insert.start for insert in inserts]
         at = 0
-        for (start, end), kind, told in self._wrapped():
+        for (start, end), kind, uncited in self._wrapped():
             if start < at:
                 continue
             for first, after, name in ((at, start, ""), (start, end, kind)):
                 own = inserts[bisect_left(starts, first) : bisect_left(starts, after)]
-                parts = self._filled((max(at, first), after), own)
+                yield name, self._filled((max(at, first), after), own), uncited and name == kind
                 at = max(at, after, *(insert.end for insert in own))
-                yield element("span", *parts, *told, at={"class": name}) if name else joined(parts)
         rest = inserts[bisect_left(starts, at) :]
-        yield joined(self._filled((at, len(self._text)), rest))
+        yield "", self._filled((at, len(self._text)), rest), False
 
-    def _wrapped(self) -> list[tuple[Span, str, list[Html]]]:
-        """The sentences that look different, in order: their class and what follows them."""
-        found: list[tuple[Span, str, list[Html]]] = [
-            ((s.start, s.end), f"ak-statement{_LOOKS[s.verdict]}", []) for s in self._statements
+    def _wrapped(self) -> list[tuple[Span, str, bool]]:
+        """The sentences that look different, in order: their class; whether they lack a source."""
+        found = [
+            ((s.start, s.end), f"ak-statement{_LOOKS[s.verdict]}", False) for s in self._statements
         ]
-        none = element("span", " no source", at={"class": "ak-word"})
-        found += [(span, "ak-uncited", [none]) for span in self._answer.uncited]
+        found += [(span, "ak-uncited", True) for span in self._answer.uncited]
         return sorted(found, key=lambda item: item[0])
 
-    def _filled(self, span: Span, inserts: Sequence[_Insert]) -> list[str]:
+    def _filled(self, span: Span, inserts: Sequence[_Insert]) -> list[_Part]:
         at, end = span
-        parts: list[str] = []
+        parts: list[_Part] = []
         for insert in inserts:
             if insert.start >= at:
-                parts += [*self._plain(at, insert.start), insert.html]
+                parts += [*self._plain(at, insert.start), insert.part]
                 at = insert.end
         return [*parts, *self._plain(at, end)]
 
@@ -137,7 +154,7 @@ class _Rendering:
             inner = max(opens, start), min(closes, end)
             if inner[0] < inner[1]:
                 yield self._text[start : inner[0]]
-                yield element("code", self._text[slice(*inner)], at={"class": "ak-code"})
+                yield _CODE.format(self._text[slice(*inner)])
                 start = inner[1]
         yield self._text[start:end]
 
@@ -149,134 +166,40 @@ class _Rendering:
             while statement and statement.end <= marker.start:
                 statement = next(told, None)
             own = statement if statement and statement.start <= marker.start else None
-            chips: list[Html] = []
-            for number in self._numbers(marker):
+            chips: list[_Chip] = []
+            for number in (int(i) for i in marker.ids if int(i) in self._known):
                 count += 1
-                chips.append(self._chip(number, own, f"{self._key}-{count}"))
+                chips.append(self._chip(number, own, f"{self.key}-{count}"))
             if chips:
-                yield _Insert(marker.start, marker.end, joined(chips, " "))
-
-    def _numbers(self, marker: Marker) -> list[int]:
-        return [int(i) for i in marker.ids if int(i) in self._known]
+                yield _Insert(marker.start, marker.end, tuple(chips))
 
     def _loose(self) -> Iterator[_Insert]:
-        note = element("span", " (not word for word)", at={"class": "ak-word"})
         for statement in self._statements:
             for words in statement.claim.quotations if statement.claim else ():
                 end = words.end + (self._text[words.end : words.end + 1] in _CLOSING)
                 if not words.verbatim:
-                    yield _Insert(end, end, note)
+                    yield _Insert(end, end, _LOOSE)
 
-    def _chip(self, number: int, statement: Statement | None, key: str) -> Html:
-        """A citation: a link to its source below, described by a card that shows the passage."""
+    def _chip(self, number: int, statement: Statement | None, key: str) -> _Chip:
         passage = self._known[number]
         citation = statement.citations.get(number) if statement else None
         verdict = verdict_of(citation) if citation else "bare"
-        name = [element("span", "source ", at={"class": "ak-unseen"}), str(number)]
-        if verdict in {"unsupported", "contradicted"}:
-            name.append(f" {verdict}")
-        at = {"href": f"#{self._key}-s{number}", "aria-describedby": key, "class": "ak-mark"}
         remarks = list(statement.remarks(citation, self._text)) if statement and citation else []
-        card = [
-            element("span", heading(passage), at={"class": "ak-title"}),
-            element("span", _where(passage), at={"class": "ak-where"}),
-            *_verdict_lines(verdict, remarks),
-            element("span", *_around(passage, citation), at={"class": "ak-passage", "dir": "auto"}),
-        ]
-        box = {"class": "ak-card", "role": "tooltip", "id": key}
-        return element(
-            "span",
-            element("a", *name, at=at),
-            element("span", element("span", *card, at={"class": "ak-inner"}), at=box),
-            at={"class": f"ak-cite ak-{verdict}"},
-        )
-
-    def _removed(self) -> Iterator[Html]:
-        if self._answer.fabricated:
-            listed = ", ".join(map(one_line, self._answer.fabricated))
-            text = f"Removed: citations of passages that do not exist: {listed}"
-            yield element("p", text, at={"class": "ak-word"})
-
-    def _sources(self) -> Iterator[Html]:
-        if self._notes:
-            items = [self._source(note) for note in self._notes]
-            head = element("p", "Sources", at={"class": "ak-head", "id": f"{self._key}-sources"})
-            at = {"class": "ak-sources", "aria-labelledby": f"{self._key}-sources"}
-            yield joined([head, element("ol", *items, at=at)])
-
-    def _source(self, note: Note) -> Html:
-        passage = note.passage
-        where = [element("span", _where(passage), at={"class": "ak-where"})]
-        if address(passage) or target(passage):  # otherwise the place says it already
-            where += [" ", element("span", _address(passage), at={"class": "ak-where"})]
-        remarks = [
-            element("p", *_remark(remark), at={"class": _tone(remark)})
-            for remark in dict.fromkeys(note.remarks)
-        ]
-        whole = element("blockquote", *_marked(passage.text, note.quotes), at={"dir": "auto"})
-        return element(
-            "li",
-            element("span", heading(passage), at={"class": "ak-title"}),
-            " ",
-            *where,
-            *remarks,
-            element("details", element("summary", "Show the passage"), whole),
-            at={"id": f"{self._key}-s{note.number}", "value": note.number},
-        )
-
-
-def _verdict_lines(verdict: str, remarks: Sequence[Remark]) -> Iterator[Html]:
-    said = {
-        "supported": "Says what is stated",
-        "unsupported": "Not found to say what is stated",
-        "contradicted": "Says otherwise than stated",
-    }
-    if verdict in said:
         why = next((r.reason for r in remarks if r.kind == verdict and r.reason), "")
-        text = said[verdict] + (f" ({visible(why)})" if why else "")
-        yield element("span", text, at={"class": "ak-verdict"})
-    for remark in remarks:
-        if remark.kind not in said:
-            at = {"class": f"ak-verdict {_tone(remark)}"}
-            yield element("span", *_remark(remark), at=at)
+        return _Chip(key, number, verdict, passage, why, remarks, _around(passage, citation))
 
 
-def _tone(remark: Remark) -> str:
-    return "ak-where" if remark.kind == "second opinion" else "ak-word"
-
-
-def _remark(remark: Remark) -> list[str]:
-    reason = f" ({visible(remark.reason)})" if remark.reason else ""
-    text = visible(remark.text)
-    return [f"{text[:1].upper()}{text[1:]}: ", element("q", visible(remark.said)), reason]
-
-
-def _where(passage: Passage) -> str:
-    return ", ".join(filter(None, [place(passage), lines(passage)]))
-
-
-def _address(passage: Passage) -> Html:
-    linked, told = target(passage), one_line(passage.uri)
-    if linked is None:
-        return joined([told])
-    return element("a", told, at={"href": linked, "rel": "noreferrer nofollow"})
-
-
-def _around(passage: Passage, citation: Citation | None) -> Iterator[str]:
+def _around(passage: Passage, citation: Citation | None) -> Markup:
     """The supporting words, marked, with what stands around them; or the passage's beginning."""
     text = visible(passage.text)
     start, end = citation.quote if citation and citation.quote else (0, 0)
     cut = min(end, start + _QUOTE_CHARACTERS)
     first = _next_space(text, max(0, start - _AROUND_CHARACTERS)) if start else 0
     last = _last_space(text, cut + (1 if cut else 2) * _AROUND_CHARACTERS)
-    if first:
-        yield "…"
-    yield text[first:start].lstrip()
-    if cut > start:
-        yield element("mark", text[start:cut])
-    yield "…" if cut < end else text[cut:last].rstrip()
-    if cut == end and last < len(text):
-        yield "…"
+    parts = ["…" * bool(first), text[first:start].lstrip()]
+    parts += [_MARK.format(text[start:cut])] if cut > start else []
+    parts += ["…"] if cut < end else [text[cut:last].rstrip(), "…" * (last < len(text))]
+    return Markup("").join(parts)
 
 
 def _next_space(text: str, start: int) -> int:
@@ -293,22 +216,26 @@ def _last_space(text: str, end: int) -> int:
     return found if found > 0 else end
 
 
-def _marked(text: str, spans: Sequence[Span]) -> Iterator[str]:
-    """A whole text with spans of it marked; where two overlap, what the first leaves."""
-    text, at = visible(text), 0
-    for start, end in sorted(spans):
+def _marked(note: Note) -> Markup:
+    """A whole passage with its quotes marked; where two overlap, what the first leaves."""
+    text, at = visible(note.passage.text), 0
+    parts: list[str] = []
+    for start, end in sorted(note.quotes):
         if at < end:
-            yield text[at : max(start, at)]
-            yield element("mark", text[max(start, at) : end])
+            parts += [text[at : max(start, at)], _MARK.format(text[max(start, at) : end])]
             at = end
-    yield text[at:]
-
-
-def _style() -> Html:
-    return Html(_packaged("answer.css"))
+    return Markup("").join([*parts, text[at:]])
 
 
 @cache
-def _packaged(name: str) -> str:
-    file = resources.files("agent_knowledge.citations").joinpath(name)
-    return file.read_text(encoding="utf-8")
+def _template() -> Template:
+    made = Environment(
+        loader=PackageLoader("agent_knowledge.citations"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    known = (address, heading, lines, one_line, place, target, visible)
+    made.globals.update({function.__name__: function for function in known}, marked=_marked)
+    return made.get_template("answer.html")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,7 +20,7 @@ from agent_knowledge.errors import InputError
 if TYPE_CHECKING:
     from agent_knowledge.trials.advice import Advice, Costs
     from agent_knowledge.trials.costs import Money
-    from agent_knowledge.trials.ground import Case, Ground
+    from agent_knowledge.trials.ground import Ground
 
 ExampleSet = Annotated[
     str | None, typer.Option("--set", "-s", help="The example set; default: the endpoint's.")
@@ -64,7 +65,6 @@ Chart = Annotated[
 
 _STYLES = {"dont": "bold red", "try_first": "bold yellow", "unknown": "bold yellow"}
 _STANDS = {"for": "green", "against": "red", "neutral": "dim", "unknown": "yellow"}
-_YES = {"yes": True, "y": True, "no": False, "n": False}
 
 
 def advise(
@@ -138,70 +138,62 @@ def asked(
     """
     if advice.verdict == "dont":
         return ground, costs
-    open_ = {row.key: row.question for row in advice.findings if row.stand == "unknown"}
-    told = ground.told
-    if "examples" in open_:
-        count = _number(ask, open_["examples"])
-        told = replace(told, training_examples=None if count is None else int(count))
-    if "changes" in open_:
-        told = replace(told, changes_per_year=_number(ask, f"{open_['changes']} Times a year"))
-    if "facts" in open_:
-        told = replace(told, facts=_yes(ask, open_["facts"]))
-    if "case" in open_:
-        told = replace(told, reason=_case(ask, open_["case"]))
-    if "expertise" in open_:
-        told = replace(told, expertise=_yes(ask, open_["expertise"]))
-    return replace(ground, told=told), _asked_costs(advice.money, costs, ask)
-
-
-def _asked_costs(money: Money | None, costs: Costs, ask: Callable[[str], str]) -> Costs:
-    if money is None:
-        return costs
-    if "hosting" in money.gaps:
-        hosting = _number(ask, "What would its host cost, in $ a month?")
-        costs = replace(costs, hosting_usd_per_month=hosting)
-    if costs.volume_per_month is None:
-        costs = replace(costs, volume_per_month=_number(ask, "How many tasks a month?"))
-    return costs
+    told, money = dict[str, Any](), dict[str, Any]()
+    unknown = {row.key: row.question for row in advice.findings if row.stand == "unknown"}
+    for key, field, hint, read in _ASKED:
+        if key in unknown:
+            told[field] = _until_read(ask, unknown[key] + hint, read)
+    if advice.money and "hosting" in advice.money.gaps:
+        question = "What would its host cost, in $ a month?"
+        money["hosting_usd_per_month"] = _until_read(ask, question, _number)
+    if advice.money and costs.volume_per_month is None:
+        money["volume_per_month"] = _until_read(ask, "How many tasks a month?", _number)
+    return replace(ground, told=replace(ground.told, **told)), replace(costs, **money)
 
 
 def _prompt(question: str) -> str:
     return typer.prompt(f"{question} (Enter: unknown)", default="", show_default=False)
 
 
-def _number(ask: Callable[[str], str], question: str) -> float | None:
-    """A number of 0 or more; asked again until it is one or empty."""
-    while given := ask(question).strip():
+def _until_read(ask: Callable[[str], str], question: str, read: Callable[[str], Any]) -> Any:
+    """Ask until the answer can be read, or is empty: None then."""
+    while given := ask(question).strip().lower():
         try:
-            number = float(given.replace(",", ""))
-        except ValueError:
-            number = -1.0
-        if 0 <= number < float("inf"):
+            return read(given)
+        except ValueError as error:
+            complain(f"{given!r} is {error}")
+    return None
+
+
+def _number(given: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (number := float(given.replace(",", ""))) < float("inf"):
             return number
-        complain(f"{given!r} is no number of 0 or more")
-    return None
+    raise ValueError("no number of 0 or more")
 
 
-def _yes(ask: Callable[[str], str], question: str) -> bool | None:
-    while given := ask(f"{question} yes or no").strip().lower():
-        if given in _YES:
-            return _YES[given]
-        complain(f"{given!r} is neither yes nor no")
-    return None
+def _yes(given: str) -> bool:
+    if given not in _YES:
+        raise ValueError("neither yes nor no")
+    return _YES[given]
 
 
-def _case(ask: Callable[[str], str], question: str) -> Case | None:
-    known: dict[str, Case] = {
-        "style": "style",
-        "pattern": "pattern",
-        "domain_language": "domain_language",
-        "latency": "latency",
-    }
-    while given := ask(f"{question} {', '.join(known)}").strip().lower():
-        if given in known:
-            return known[given]
-        complain(f"{given!r} is none of {', '.join(known)}")
-    return None
+def _reason(given: str) -> str:
+    if given not in _REASONS:
+        raise ValueError(f"none of {', '.join(_REASONS)}")
+    return given
+
+
+_YES = {"yes": True, "y": True, "no": False, "n": False}
+_REASONS = ("style", "pattern", "domain_language", "latency")
+_ASKED: tuple[tuple[str, str, str, Callable[[str], Any]], ...] = (
+    ("examples", "training_examples", "", lambda given: int(_number(given))),
+    ("changes", "changes_per_year", " Times a year", _number),
+    ("facts", "facts", " yes or no", _yes),
+    ("case", "reason", f" {', '.join(_REASONS)}", _reason),
+    ("expertise", "expertise", " yes or no", _yes),
+)
+"""What a person is asked: the question's key, the field of `Told`, a hint, how it is read."""
 
 
 def _row(advice: Advice, chart: Path | None) -> dict[str, Any]:
@@ -285,8 +277,7 @@ def _line(text: Text, what: str, rule: str, said: str) -> None:
 
 
 def _money(money: Money) -> Text:
-    from agent_knowledge.trials.advice_page import money_rows
-    from agent_knowledge.trials.costs import GAPS
+    from agent_knowledge.trials.costs import GAPS, money_rows
 
     rows = money_rows(money)
     width = max(len(name) for name, _ in rows)

@@ -12,19 +12,16 @@ import typer
 
 from agent_knowledge.cli import (
     advising,
-    checking,
-    demo,
+    answering,
     doctor,
     evaluating,
     exporting,
     indexing,
+    labelled,
     routing,
     screening,
     starting,
-    verifying,
 )
-from agent_knowledge.cli import answering as asking
-from agent_knowledge.cli import labelled as tuning
 from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
 
@@ -51,16 +48,16 @@ app.command("index")(indexing.index)
 app.command("route")(routing.route)
 app.command("retrieve")(routing.retrieve)
 app.command("few-shot")(routing.few_shot)
-app.command("ask")(asking.ask)
-app.command("check")(checking.check)
-app.command("verify")(verifying.verify)
+app.command("ask")(answering.ask)
+app.command("check")(labelled.check)
+app.command("verify")(answering.verify)
 app.command("screen")(screening.screen)
-app.command("tune")(tuning.tune)
+app.command("tune")(labelled.tune)
 app.command("advise")(advising.advise)
 app.command("evaluate")(evaluating.evaluate)
 app.command("export")(exporting.export)
 app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
+app.command("demo")(starting.demo)
 
 
 def run() -> None:

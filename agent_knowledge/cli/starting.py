@@ -1,15 +1,28 @@
-"""`init`: a commented configuration and a tiny sample to start from."""
+"""`init` and `demo`: a sample to start from, and six tasks routed and answered on it, offline."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
+from agent_knowledge.cli import show
 from agent_knowledge.cli.terminal import echo_lines
+from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.demo.sample import open_sample
 from agent_knowledge.errors import InputError
+from agent_knowledge.types import Task
+
+if TYPE_CHECKING:
+    from agent_knowledge.answerer import Answerer
+
 
 _FILES = {
     "starter.yaml": "agent-knowledge.yaml",
@@ -20,6 +33,60 @@ _FILES = {
     "prompts/support.md": "prompts/support.md",
 }
 """From the packaged sample to the new folder."""
+_BASE_URL = "DEMO_BASE_URL"
+
+
+def demo() -> None:
+    """Route and answer six tasks of a fictional shop, and show why each went where it went."""
+    from agent_knowledge.build.indexing import index_sources
+
+    show.echo(
+        Text(
+            "Lumen & Pine is a fiction; its handbook, FAQ and triage examples are packaged.",
+            style="dim",
+        )
+    )
+    with open_sample() as config:
+        reports = index_sources(config).reports
+        counts = ", ".join(f"{report.source} {report.passages}" for report in reports)
+        show.echo(Text(f"Indexed with {config.embedding}: passages of {counts}.\n", style="dim"))
+        with _endpoint(config):
+            _run(config)
+
+
+def _run(config: KnowledgeConfig) -> None:
+    from agent_knowledge.answerer import load_answerer
+
+    answerers: dict[str, Answerer] = {}
+    lines = (config.folder / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        row = json.loads(line)
+        agent = row.get("agent", "support")
+        if agent not in answerers:
+            answerers[agent] = load_answerer(config, agent)
+        answer = answerers[agent].answer(Task(row["task"]))
+        show.echo(Text(f"{number}. {row['task']}", style="bold"))
+        show.echo(show.decision(answer.decision))
+        show.echo(Text("  answer").append(f" ({answer.model})", style="dim"))
+        for part in show.answer(answer).split("\n"):
+            show.echo(Text("    ").append_text(part))
+        show.echo()
+
+
+@contextmanager
+def _endpoint(config: KnowledgeConfig) -> Generator[None]:
+    """Start the stand-in for the fine-tuned endpoint, and tell the configuration where it is."""
+    from agent_knowledge.build import load_example_sets, packaged_embedder
+    from agent_knowledge.demo.endpoint import CentroidClassifier, serving
+
+    embedder = packaged_embedder()
+    triage = load_example_sets(config, ("ticket-triage",), embedder)["ticket-triage"]
+    with serving(CentroidClassifier(triage, embedder)) as url:
+        os.environ[_BASE_URL] = url
+        try:
+            yield
+        finally:
+            del os.environ[_BASE_URL]
 
 
 def init(

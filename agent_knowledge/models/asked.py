@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from agent_knowledge.models.chat import Chat
-from agent_knowledge.prompts import new_fence
+from agent_knowledge.prompts import cut_middle, render_data
 from agent_knowledge.types import Need, NeedVerdict, Task
 
 TASK_CHARACTERS = 4000
@@ -110,15 +110,6 @@ class ModelWriter:
 def _prompt(rules: str, task: Task) -> list[BaseMessage]:
     """Both ends of the task, where a question stands, and the end of its conversation."""
     told = "\n".join(f"{turn.role}: {turn.content}" for turn in task.history)[-HISTORY_CHARACTERS:]
-    text, half = task.text, TASK_CHARACTERS // 2
-    asked = text if len(text) <= TASK_CHARACTERS else f"{text[:half]}\n[...]\n{text[-half:]}"
-    fence = new_fence()
-    while fence in told or fence in asked:
-        fence = new_fence()
-    parts = [_fenced("conversation", told, fence)] if told else []
-    parts.append(_fenced("message", asked, fence))
-    return [SystemMessage(rules), HumanMessage("\n\n".join(parts))]
-
-
-def _fenced(what: str, text: str, fence: str) -> str:
-    return f"<{what}-{fence}>\n{text}\n</{what}-{fence}>"
+    parts = [("conversation", told)] if told else []
+    parts.append(("message", cut_middle(task.text, TASK_CHARACTERS)))
+    return [SystemMessage(rules), HumanMessage(render_data(parts))]

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from agent_knowledge.models.chat import Chat
-from agent_knowledge.prompts import new_fence
+from agent_knowledge.prompts import cut_middle, render_data
 from agent_knowledge.types.answers import Opinion
 
 CHARACTERS = 8000
@@ -63,14 +63,6 @@ class ModelClaimJudge:
 
 
 def _prompt(claim: str, passages: Sequence[str]) -> list[BaseMessage]:
-    shown = [*(("passage", _cut(text)) for text in passages), ("claim", _cut(claim))]
-    fence = new_fence()
-    while any(fence in text for _, text in shown):
-        fence = new_fence()
-    fenced = (f"<{what}-{fence}>\n{text}\n</{what}-{fence}>" for what, text in shown)
-    return [SystemMessage(_RULES), HumanMessage("\n\n".join(fenced))]
-
-
-def _cut(text: str) -> str:
-    half = CHARACTERS // 2
-    return text if len(text) <= CHARACTERS else f"{text[:half]}\n[...]\n{text[-half:]}"
+    parts = [*(("passage", text) for text in passages), ("claim", claim)]
+    shown = [(what, cut_middle(text, CHARACTERS)) for what, text in parts]
+    return [SystemMessage(_RULES), HumanMessage(render_data(shown))]

@@ -15,7 +15,7 @@ from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.ledger import Trial
 from agent_knowledge.routing.rules import ORDER, RULES
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.costs import Load, Money, Range, Terms, about_range, money
+from agent_knowledge.trials.costs import Load, Money, Range, Terms, about_range, money, no_saving
 from agent_knowledge.trials.ground import Ground, rung_below
 from agent_knowledge.trials.open_gate import percent
 from agent_knowledge.trials.prices import price_of
@@ -238,13 +238,6 @@ def pays(reckoned: Money | None) -> str:
         return text
     side = "above" if volume >= most else "below" if volume < least else "within"
     return f"{text}; {volume:,.0f} are {side} that"
-
-
-def no_saving(reckoned: Money) -> str:
-    """Why a task saves nothing, in words."""
-    if reckoned.share == 0:
-        return "its gate would let it serve none of the trial's cases"
-    return "a task costs no less on the fine-tuned model"
 
 
 def _instead(verdict: Verdict, why: tuple[Reason, ...], lowest: Rung | None) -> tuple[Reason, ...]:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.routing.rules import CHEAPEST_RUN_USD, DEAREST_RUN_USD
+from agent_knowledge.trials.open_gate import percent
 from agent_knowledge.trials.prices import cost_usd
 from agent_knowledge.types import Rung
 
@@ -209,4 +210,71 @@ def about(number: float) -> str:
 def about_range(span: Range) -> str:
     """Two of them, or one where they are the same."""
     least, most = map(about, span)
+    return least if least == most else f"{least} to {most}"
+
+
+def money_rows(money: Money) -> list[tuple[str, str]]:
+    """What is reckoned, as names and figures; of use in any table."""
+    load, terms, below = money.load, money.terms, money.below_usd_per_task
+    runs = "1 at least" if terms.runs_per_year is None else f"{terms.runs_per_year:,.3g}"
+    rows = [
+        ("figures", load.origin),
+        ("prompt tokens below", f"{load.below_in:,.0f} a task on {load.rung}"),
+        ("prompt tokens fine-tuned", f"{load.tuned_in:,.0f} a task ({load.saved_in:,.0f} saved)"),
+        ("tasks that it would serve", _share(money)),
+        ("1,000 tasks below", usd(below and below * 1_000)),
+        ("1,000 tasks fine-tuned", _at_least(money, "tuned_price", money.tuned_usd_per_task)),
+        ("training runs in the first year", runs),
+        ("a training run", usd_range(terms.usd_per_run)),
+        ("training a month", usd_range(money.training_usd_per_month)),
+        ("hosting a month", usd(terms.hosting_usd_per_month)),
+        ("break-even, tasks a month", break_even(money)),
+    ]
+    volume = terms.volume_per_month
+    if volume is not None:
+        rows.append((f"{volume:,.0f} tasks below", usd(money.below_usd_per_month(volume))))
+        tuned = usd_range(money.tuned_usd_per_month(volume))
+        least = f"{tuned}{' at least' * money.lower_bound}"
+        rows.append((f"{volume:,.0f} tasks fine-tuned", least))
+    return rows
+
+
+def break_even(money: Money) -> str:
+    """The volume at which it breaks even, in words."""
+    even = money.break_even_per_month
+    if even is None:
+        if money.outcome == "unknown":
+            return "unknown: the price of the model below is"
+        return f"never: {no_saving(money)}"
+    return f"{about_range(even)}{', at least' * money.lower_bound}"
+
+
+def no_saving(reckoned: Money) -> str:
+    """Why a task saves nothing, in words."""
+    if reckoned.share == 0:
+        return "its gate would let it serve none of the trial's cases"
+    return "a task costs no less on the fine-tuned model"
+
+
+def _share(money: Money) -> str:
+    if money.terms.share is None:
+        return "unknown, counted as all"
+    return f"{percent(money.share)} of the trial's cases; the rest stays on {money.load.rung}"
+
+
+def _at_least(money: Money, gap: Gap, usd_per_task: float) -> str:
+    figure = usd(usd_per_task * 1_000)
+    return f"{figure} at least" if gap in money.gaps else figure
+
+
+def usd(amount: float | None) -> str:
+    """An amount in dollars: cents from a dollar on, below it as many digits as tell it."""
+    if amount is None:
+        return "unknown"
+    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}"
+
+
+def usd_range(span: Range) -> str:
+    """Two amounts, or one where they are the same."""
+    least, most = map(usd, span)
     return least if least == most else f"{least} to {most}"

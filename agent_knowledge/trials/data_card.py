@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent_knowledge.routing.rules import MIN_TRAINING_EXAMPLES
+from agent_knowledge.trials.pages import render
 
 FEW_A_LABEL = 10
 """Fewer examples of a label are named: a model learns little from them."""
 _UNEVEN = 10.0
 """Times the largest label may outnumber the smallest unremarked."""
-SHOWN_ROWS = 20
+_SHOWN_ROWS = 20
 EXTRA = "pip install 'langchain-agent-knowledge[personal-data]'"
 
 
@@ -176,6 +177,18 @@ class Card:
         )
 
 
+def render_card(card: Card) -> str:
+    """Write a card as Markdown; its form is `templates/card.md`."""
+    values = {
+        "card": card,
+        "listed": listed,
+        "most": _SHOWN_ROWS,
+        "few_a_label": FEW_A_LABEL,
+        "extra": EXTRA,
+    }
+    return render("card.md", values)
+
+
 def measure_labels(outputs: Sequence[str], validated: Collection[int]) -> Labels:
     """Count labels.
 
@@ -300,6 +313,6 @@ def _count(number: int, what: str) -> str:
 
 def listed(rows: Sequence[int]) -> str:
     """Name the first rows, and count the rest."""
-    shown = ", ".join(str(row) for row in rows[:SHOWN_ROWS])
-    more = len(rows) - SHOWN_ROWS
+    shown = ", ".join(str(row) for row in rows[:_SHOWN_ROWS])
+    more = len(rows) - _SHOWN_ROWS
     return f"{shown} and {more:,} more" if more > 0 else shown

@@ -36,7 +36,6 @@ from agent_knowledge.routing.ladder import at_rung
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.rules import OVERFIT_EXAMPLES
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.card_text import render
 from agent_knowledge.trials.data_card import (
     Card,
     Detector,
@@ -45,6 +44,7 @@ from agent_knowledge.trials.data_card import (
     look_for_personal_data,
     measure_labels,
     measure_tokens,
+    render_card,
 )
 from agent_knowledge.trials.near_duplicates import SAME, groups_of, hold_out, restating
 from agent_knowledge.types import Example, Signals, Task
@@ -200,7 +200,7 @@ def write_export(export: Export, folder: Path, *, force: bool = False) -> None:
         (folder / CARD_DATA).unlink(missing_ok=True)
         for name, text in export.files.items():
             _write(folder / name, text)
-        _write(folder / CARD, render(export.card))
+        _write(folder / CARD, render_card(export.card))
         _write(folder / CARD_DATA, json.dumps(to_row(export.card), indent=1) + "\n")
     except OSError as error:
         msg = f"cannot write to {str(folder)!r} ({error.strerror}); name a folder that can be made"

@@ -6,13 +6,12 @@ they cannot know.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from agent_knowledge.prompts import new_fence
+from agent_knowledge.prompts import cut_middle, render_data
 from agent_knowledge.trials.cases import Case
 
 _CHARACTERS = 8000
@@ -49,19 +48,5 @@ def judge_prompt(case: Case, answer: str) -> list[BaseMessage]:
     parts += [("task", case.task.text)]
     parts += [("reference", text) for text in case.expected]
     parts += [("answer", answer)]
-    shown = [(what, _cut(text)) for what, text in parts]
-    fence = _fence([text for _, text in shown])
-    fenced = (f"<{what}-{fence}>\n{text}\n</{what}-{fence}>" for what, text in shown)
-    return [SystemMessage(_RULES), HumanMessage(f"Fence {fence}:\n" + "\n\n".join(fenced))]
-
-
-def _fence(texts: Sequence[str]) -> str:
-    fence = new_fence()
-    while any(fence in text for text in texts):
-        fence = new_fence()
-    return fence
-
-
-def _cut(text: str) -> str:
-    half = _CHARACTERS // 2
-    return text if len(text) <= _CHARACTERS else f"{text[:half]}\n[...]\n{text[-half:]}"
+    shown = [(what, cut_middle(text, _CHARACTERS)) for what, text in parts]
+    return [SystemMessage(_RULES), HumanMessage(render_data(shown, declared=True))]

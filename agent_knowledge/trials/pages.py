@@ -1,65 +1,29 @@
-"""A page in one file: HTML with its style inside, no script and nothing to load.
+"""What the lab writes for readers, from the templates beside: pages in one file, and a data card.
 
-Every text is escaped unless it is `Html`, which only `markup` and the functions here make. The page
-also forbids itself scripts and every address, so that a model's answer in it stays a text whatever
-it holds.
+A page holds its style, no script and nothing to load, and forbids itself both. Every value put into
+a page is escaped, so that a model's answer in it stays a text whatever it holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from importlib import resources
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from string import Template
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from agent_knowledge.errors import InputError
-from agent_knowledge.markup import Html, element, joined
 from agent_knowledge.types import without_surrogates
 
 
-def table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = ""
-) -> Html:
-    """A table whose first column names each row; it scrolls by itself where it is too wide.
+def render(template: str, values: Mapping[str, object]) -> str:
+    """Fill a template; what goes into HTML is escaped, Markdown takes it as it is.
 
     Args:
-        caption: What it shows.
-        head: Name of each column.
-        rows: A cell per column; a cell that is a whole `td` element stands as it is.
-        kind: Class of the table.
+        template: Name of the file.
+        values: All that it names.
     """
-    names = [element("th", name, at={"scope": "col"}) for name in head]
-    lines = [
-        element("tr", element("th", row[0], at={"scope": "row", "dir": "auto"}), *_cells(row[1:]))
-        for row in rows
-    ]
-    inner = (
-        element("caption", caption),
-        element("thead", element("tr", *names)),
-        element("tbody", *lines),
-    )
-    box = {"class": "wide", "role": "region", "tabindex": "0", "aria-label": caption}
-    return element("div", element("table", *inner, at={"class": kind}), at=box)
-
-
-def facts(rows: Iterable[tuple[str, str]]) -> Html:
-    """A list of names and what they stand for; those with nothing behind them are left out."""
-    pairs = [(element("dt", name), element("dd", value)) for name, value in rows if value]
-    return element("dl", *(part for pair in pairs for part in pair))
-
-
-def section(title: str, *body: str) -> Html:
-    """A part of a page under its heading."""
-    return element("section", element("h2", title), *body)
-
-
-def page(title: str, *body: str) -> str:
-    """A whole page, as text."""
-    template = resources.files("agent_knowledge.trials").joinpath("page.html")
-    filled = Template(template.read_text(encoding="utf-8")).substitute(
-        title=joined([title]), body=joined(body)
-    )
-    return without_surrogates(filled)
+    return without_surrogates(_environment().get_template(template).render(values))
 
 
 def save(text: str, path: Path) -> None:
@@ -76,10 +40,19 @@ def save(text: str, path: Path) -> None:
         raise InputError(msg) from error
 
 
-def _cells(cells: Iterable[str]) -> list[Html]:
-    return [
-        cell
-        if isinstance(cell, Html) and cell.startswith("<td")
-        else element("td", cell, at={"dir": "auto"})
-        for cell in cells
-    ]
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("agent_knowledge.trials"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.globals.update(figure=format, span=_span)
+    return made
+
+
+def _span(ends: tuple[float, float], spec: str) -> str:
+    return f"{ends[0]:{spec}} to {ends[1]:{spec}}"

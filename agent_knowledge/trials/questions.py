@@ -1,12 +1,13 @@
-"""The guide's questions about fine-tuning, each answered from what is known, or not at all.
+"""The guide's questions about fine-tuning: a checklist, answered from what is known or not at all.
 
 An answer says which rule it bears on and where it came from. Nothing is guessed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, TypeVar
 
 from agent_knowledge.ledger import MARGIN, MIN_CASES, Trial
 from agent_knowledge.routing.ladder import rungs_of
@@ -18,10 +19,11 @@ from agent_knowledge.types import Rung
 
 Stand = Literal["for", "against", "neutral", "unknown"]
 """Which way an answer speaks about fine-tuning."""
+T = TypeVar("T")
 
 OFTEN_PER_YEAR = 12
 """stable-data: from here on data changes often. Ours; the guide gives no number."""
-_CASES: dict[str, str] = {
+_CASES = {
     "style": "a specific style or voice",
     "domain_language": "domain-specific language",
     "pattern": "a specific task pattern",
@@ -54,26 +56,49 @@ class Finding:
     tell: str = ""
 
 
+class _Answer(NamedTuple):
+    """The fields of a `Finding` that depend on what is known."""
+
+    answer: str
+    stand: Stand
+    text: str
+    origin: str = ""
+    tell: str = ""
+
+
+class _Question(NamedTuple):
+    """A line of the checklist; `tell` is what would tell an answer that is unknown."""
+
+    key: str
+    question: str
+    rule: str
+    answered: Callable[[Ground], _Answer]
+    tell: str = ""
+
+
 def answer_all(ground: Ground) -> tuple[Finding, ...]:
-    """Every question of the guide, answered."""
-    return (
-        ladder(ground),
-        enough_examples(ground),
-        stable_examples(ground),
-        *([changing_documents(ground)] if ground.agent.sources else []),
-        citations(ground),
-        new_facts(ground),
-        fitting_case(ground),
-        latency(ground),
-        expertise(ground),
+    """Every question of the guide, answered; of documents only where there are sources."""
+    asked = [row for row in CHECKLIST if ground.agent.sources or row.key != "documents"]
+    return tuple(_finding(row, row.answered(ground)) for row in asked)
+
+
+def _finding(row: _Question, told: _Answer) -> Finding:
+    return Finding(
+        key=row.key,
+        question=row.question,
+        answer=told.answer,
+        stand=told.stand,
+        rule=row.rule,
+        text=told.text,
+        origin=told.origin,
+        tell=told.tell or (row.tell if told.stand == "unknown" else ""),
     )
 
 
 def untried(ground: Ground) -> tuple[Rung, ...]:
     """The rungs below fine-tuning that the agent has and no trial that stands has measured."""
-    trial = ground.trial
+    done: set[Rung] = {row.rung for row in ground.trial.rungs} if ground.trial else set()
     there = rungs_of(ground.agent, ground.example_set)
-    done: set[Rung] = {row.rung for row in trial.rungs} if trial else set()
     return tuple(rung for rung in there if rung != "fine_tuned" and rung not in done)
 
 
@@ -84,82 +109,87 @@ def evaluate_command(ground: Ground) -> str:
     return f"{command} --cases FILE --target SCORE"
 
 
-def ladder(ground: Ground) -> Finding:
-    """Were the rungs below measured, and did they fall short?"""
-    answer, stand, text = _climbed(ground)
+def _ladder(ground: Ground) -> _Answer:
     trial = ground.trial
-    known = stand != "unknown"
-    return Finding(
-        key="ladder",
-        question="Were prompting, retrieval and few-shot measured, and did they fall short?",
-        answer=answer,
-        stand=stand,
-        rule="ladder-tried",
-        text=text,
+    if trial is None:
+        of = f" on {ground.example_set}" if ground.example_set else ""
+        end = f"since {ground.fallen}" if ground.fallen else "is on record"
+        found = _unknown(f"no trial of {ground.agent.name}{of} {end}")
+    elif missing := untried(ground):
+        found = _unknown(f"{', '.join(missing)} not measured")
+    elif trial.n < MIN_CASES:
+        found = _unknown(f"{trial.n} cases were measured; {MIN_CASES} are needed")
+    else:
+        found = _climbed(ground, trial)
+    return found._replace(
         origin=_named(trial) if trial else "",
-        tell="" if known else evaluate_command(ground),
+        tell=evaluate_command(ground) if found.stand == "unknown" else "",
     )
 
 
-def enough_examples(ground: Ground) -> Finding:
-    """Are there enough examples to train on?"""
-    count, origin = _count(ground)
-    text, stand = "nobody knows how many examples there are to train on", "unknown"
-    if count is not None:
-        text, stand = _judged(count)
-        elsewhere = stand == "against" and origin.startswith("examples.")
-        text += "; --training-examples N, if there are more elsewhere" * elsewhere
-    return Finding(
-        key="examples",
-        question="How many examples are there to train on?",
-        answer="unknown" if count is None else f"{count:,}",
-        stand=stand,
-        rule="enough-data",
-        text=text,
-        origin=origin,
-        tell="--training-examples N" if count is None else "",
+def _climbed(ground: Ground, trial: Trial) -> _Answer:
+    """Of a trial of every rung below: whether they fell short."""
+    tuned, target = trial.result("fine_tuned"), trial.target
+    if (target is not None or tuned) and trial.recommended not in {None, "fine_tuned"}:
+        return _Answer("no", "against", f"{trial.recommended} serves: {trial.why}")
+    if ground.endpoint is not None and tuned:
+        if missing := shortfall(ground.agent, trial):
+            return _Answer("no", "against", missing)
+        return _Answer("yes", "for", f"{ground.agent.endpoint_name} beat every rung below")
+    scores = ", ".join(f"{row.rung} {row.score:.3f}" for row in trial.rungs)
+    if target is None:
+        return _unknown(f"nobody said what would be enough: {scores}; give --target")
+    if all(row.ci[1] < target for row in trial.rungs):
+        return _Answer("yes", "for", f"all fell short of {target:g}: {scores}")
+    return _unknown(f"more cases are needed to tell what reaches {target:g}")
+
+
+def _examples(ground: Ground) -> _Answer:
+    trained = ground.endpoint.training.examples if ground.endpoint else None
+    count, origin = _first(
+        (ground.told.training_examples, "--training-examples"),
+        (trained, f"endpoints.{ground.agent.endpoint_name}.training.examples"),
+        (
+            len(ground.examples) if ground.example_set else None,
+            f"examples.{ground.example_set}.file",
+        ),
     )
+    if count is None:
+        return _unknown("nobody knows how many examples there are to train on")
+    if count >= MIN_TRAINING_EXAMPLES:
+        return _Answer(f"{count:,}", "for", "enough to train on", origin)
+    text = f"at least {MIN_TRAINING_EXAMPLES} are needed"
+    if count < OVERFIT_EXAMPLES:
+        text = f"below {OVERFIT_EXAMPLES} a model overfits"
+    if origin.startswith("examples."):
+        text += "; --training-examples N, if there are more elsewhere"
+    return _Answer(f"{count:,}", "against", text, origin)
 
 
-def stable_examples(ground: Ground) -> Finding:
-    """How often do the examples change?"""
+def _changes(ground: Ground) -> _Answer:
     found = ground.set_frequency()
-    known = found.per_year is not None
     often = (found.per_year or 0) >= OFTEN_PER_YEAR
+    stand: Stand = "unknown" if found.per_year is None else "against" if often else "for"
     text = "too often: " * often + "each change means a training run"
-    return Finding(
-        key="changes",
-        question="How often do the examples change?",
-        answer=times(found.per_year),
-        stand="unknown" if not known else "against" if often else "for",
-        rule="stable-data",
-        text="; ".join(filter(None, (text, found.note))),
-        origin=found.origin,
-        tell="" if known else "--changes-per-year N",
-    )
+    text = "; ".join(filter(None, (text, found.note)))
+    return _Answer(times(found.per_year), stand, text, found.origin)
 
 
-def changing_documents(ground: Ground) -> Finding:
-    """How often do the documents change? They stay with retrieval, whatever becomes of the set."""
+def _documents(ground: Ground) -> _Answer:
+    """They stay with retrieval, whatever becomes of the set."""
     found = {name: ground.source_frequency(name) for name in ground.agent.sources}
     known = {name: f for name, f in found.items() if f.per_year is not None}
-    missing = [f"sources.{name}.changes" for name in found if name not in known]
     notes = [f"{name}: {f.note}" for name, f in found.items() if f.note]
-    text = "facts in them are for retrieval, where an update is free"
-    return Finding(
-        key="documents",
-        question="How often do the documents change?",
-        answer="; ".join(f"{name}: {times(f.per_year)}" for name, f in found.items()),
-        stand="neutral" if known else "unknown",
-        rule="fresh-needs-retrieval",
-        text="; ".join([text, *notes]),
-        origin="; ".join(dict.fromkeys(f.origin for f in known.values())),
-        tell=", ".join(missing),
+    return _Answer(
+        "; ".join(f"{name}: {times(f.per_year)}" for name, f in found.items()),
+        "neutral" if known else "unknown",
+        "; ".join(["facts in them are for retrieval, where an update is free", *notes]),
+        "; ".join(dict.fromkeys(f.origin for f in known.values())),
+        ", ".join(f"sources.{name}.changes" for name in found if name not in known),
     )
 
 
-def citations(ground: Ground) -> Finding:
-    """Are citations needed?"""
+def _citations(ground: Ground) -> _Answer:
     policy = ground.agent.policy.citations
     told: dict[str, tuple[str, Stand, str]] = {
         "always": ("yes", "against", "every answer must cite, and fine-tuned models can't"),
@@ -170,204 +200,67 @@ def citations(ground: Ground) -> Finding:
         ),
         "never": ("no", "for", "no answer cites"),
     }
-    answer, stand, text = told[policy]
-    return Finding(
-        key="citations",
-        question="Are citations needed?",
-        answer=answer,
-        stand=stand,
-        rule="no-citations",
-        text=text,
-        origin=f"agents.{ground.agent.name}.policy.citations: {policy}",
-    )
+    return _Answer(*told[policy], f"agents.{ground.agent.name}.policy.citations: {policy}")
 
 
-def new_facts(ground: Ground) -> Finding:
-    """Do the tasks need facts from outside their text?"""
-    needed, origin = _facts(ground)
+def _facts(ground: Ground) -> _Answer:
+    needed, origin = ground.told.facts, "--facts" if ground.told.facts else "--no-facts"
+    if needed is None and ground.agent.sources and ground.trial:
+        needed, origin = _measured_facts(ground.trial)
     texts = {
         True: "fine-tuning is bad at facts: they come from retrieval",
         False: "the tasks hold all that they need",
         None: "nobody knows whether the tasks need facts from the sources",
     }
-    return Finding(
-        key="facts",
-        question="Do the tasks need facts from outside their own text?",
-        answer="unknown" if needed is None else "yes" if needed else "no",
-        stand="unknown" if needed is None else "against" if needed else "for",
-        rule="no-new-facts",
-        text=texts[needed],
-        origin=origin,
-        tell="--facts or --no-facts" if needed is None else "",
-    )
+    return _yes_or_no(texts, origin, known=needed, wanted=False)
 
 
-def fitting_case(ground: Ground) -> Finding:
-    """Is it one of the guide's four cases?"""
-    case, origin = _case(ground)
-    budget = ground.agent.policy.latency_budget_ms
-    stand: Stand = "unknown" if case is None else "for"
-    text = "nobody knows what the fine-tuned model would be for"
-    if case is not None:
-        text = f"{_CASES[case]} is one of the guide's four reasons"
-    if case == "latency" and budget is None:
-        stand, text = "against", "latency is the reason, and the policy has no latency_budget_ms"
-    return Finding(
-        key="case",
-        question="Is it style, a task pattern, domain language or latency?",
-        answer=case or "unknown",
-        stand=stand,
-        rule="fits-the-case",
-        text=text,
-        origin=origin,
-        tell="" if case else "--reason style|pattern|domain_language|latency",
-    )
-
-
-def latency(ground: Ground) -> Finding:
-    """Is any rung below in time?"""
-    budget, trial = ground.agent.policy.latency_budget_ms, ground.trial
-    answer, stand, text, origin, tell = "no budget", "neutral", "latency is no reason here", "", ""
-    if budget is not None:
-        key = f"agents.{ground.agent.name}.policy.latency_budget_ms: {budget}"
-        if trial is None:
-            answer, stand, tell = "unknown", "unknown", evaluate_command(ground)
-            text, origin = f"no rung was timed against the budget of {budget:,} ms", key
-        else:
-            answer, stand, text = _timed(trial, budget)
-            origin = f"{key}; {_named(trial)}"
-    else:
-        origin = f"agents.{ground.agent.name}.policy.latency_budget_ms: not set"
-    return Finding(
-        key="latency",
-        question="Do the rungs below answer in time?",
-        answer=answer,
-        stand=stand,
-        rule="fits-the-case",
-        text=text,
-        origin=origin,
-        tell=tell,
-    )
-
-
-def expertise(ground: Ground) -> Finding:
-    """Is there somebody who can train and run a model?"""
-    there = ground.told.expertise
-    texts = {
-        True: "somebody can train, check and run the model",
-        False: "fine-tuning needs machine-learning expertise; retrieval and examples don't",
-        None: "no configuration can tell",
-    }
-    return Finding(
-        key="expertise",
-        question="Is there somebody who can train and run a model?",
-        answer="unknown" if there is None else "yes" if there else "no",
-        stand="unknown" if there is None else "for" if there else "against",
-        rule="expertise-cost",
-        text=texts[there],
-        origin="" if there is None else "--expertise" if there else "--no-expertise",
-        tell="--expertise or --no-expertise" if there is None else "",
-    )
-
-
-def _climbed(ground: Ground) -> tuple[str, Stand, str]:
-    """Whether the ladder was climbed: answer, which way it speaks, and why."""
-    trial = ground.trial
-    if trial is None:
-        return "unknown", "unknown", _no_trial(ground)
-    if missing := untried(ground):
-        return "unknown", "unknown", f"{', '.join(missing)} not measured"
-    if trial.n < MIN_CASES:
-        return "unknown", "unknown", f"{trial.n} cases were measured; {MIN_CASES} are needed"
-    judged = trial.target is not None or trial.result("fine_tuned") is not None
-    if judged and trial.recommended not in {None, "fine_tuned"}:
-        return "no", "against", f"{trial.recommended} serves: {trial.why}"
-    return _beaten(ground, trial)
-
-
-def _beaten(ground: Ground, trial: Trial) -> tuple[str, Stand, str]:
-    """Of a trial that no rung below came out of as the answer."""
-    if ground.endpoint is not None and trial.result("fine_tuned"):
-        missing = shortfall(ground.agent, trial)
-        beat = f"{ground.agent.endpoint_name} beat every rung below"
-        return ("no", "against", missing) if missing else ("yes", "for", beat)
-    scores = ", ".join(f"{row.rung} {row.score:.3f}" for row in trial.rungs)
-    if trial.target is None:
-        return "unknown", "unknown", f"nobody said what would be enough: {scores}; give --target"
-    if all(row.ci[1] < trial.target for row in trial.rungs):
-        return "yes", "for", f"all fell short of {trial.target:g}: {scores}"
-    return "unknown", "unknown", f"more cases are needed to tell what reaches {trial.target:g}"
-
-
-def _no_trial(ground: Ground) -> str:
-    of = f" on {ground.example_set}" if ground.example_set else ""
-    if ground.fallen:
-        return f"no trial of {ground.agent.name}{of} since {ground.fallen}"
-    return f"no trial of {ground.agent.name}{of} is on record"
-
-
-def _count(ground: Ground) -> tuple[int | None, str]:
-    """How many examples there are to train on, and who says so."""
-    if ground.told.training_examples is not None:
-        return ground.told.training_examples, "--training-examples"
-    trained = ground.endpoint.training.examples if ground.endpoint else None
-    if trained is not None:
-        return trained, f"endpoints.{ground.agent.endpoint_name}.training.examples"
-    if ground.example_set is not None:
-        return len(ground.examples), f"examples.{ground.example_set}.file"
-    return None, ""
-
-
-def _judged(count: int) -> tuple[str, Stand]:
-    """What a number of training examples is good for."""
-    if count < OVERFIT_EXAMPLES:
-        return f"below {OVERFIT_EXAMPLES} a model overfits", "against"
-    if count < MIN_TRAINING_EXAMPLES:
-        return f"at least {MIN_TRAINING_EXAMPLES} are needed", "against"
-    return "enough to train on", "for"
-
-
-def _facts(ground: Ground) -> tuple[bool | None, str]:
-    """Whether facts are needed, and who says so."""
-    if ground.told.facts is not None:
-        return ground.told.facts, "--facts" if ground.told.facts else "--no-facts"
-    if not ground.agent.sources:
-        return None, ""
+def _measured_facts(trial: Trial) -> tuple[bool | None, str]:
+    """Whether retrieval helped: yes where it surely did, no where it hardly can."""
     pairs: tuple[tuple[Rung, Rung], ...] = (
         ("retrieval+few_shot", "few_shot"),
         ("retrieval", "prompt"),
     )
     for rung, against in pairs:
-        found = ground.trial.compared(rung, against) if ground.trial else None
-        if ground.trial and found and found.n >= MIN_CASES:
+        found = trial.compared(rung, against)
+        if found and found.n >= MIN_CASES and (found.ci[0] > 0 or found.ci[1] <= MARGIN):
             gain = f"{found.difference:+.3f} ({found.ci[0]:+.3f} to {found.ci[1]:+.3f})"
-            origin = f"{_named(ground.trial)}: {rung} beside {against} {gain}"
-            if found.ci[0] > 0 or found.ci[1] <= MARGIN:
-                return found.ci[0] > 0, origin
+            return found.ci[0] > 0, f"{_named(trial)}: {rung} beside {against} {gain}"
     return None, ""
 
 
-def _case(ground: Ground) -> tuple[str | None, str]:
-    """Which of the four cases it is, and who says so."""
-    agent, name = ground.agent, ground.example_set
-    if ground.told.reason is not None:
-        return ground.told.reason, "--reason"
-    if ground.endpoint is not None and ground.endpoint.reason is not None:
-        return ground.endpoint.reason, f"endpoints.{agent.endpoint_name}.reason"
-    if name is not None:
-        return agent.examples[name].kind, f"examples.{name}.kind"
-    return None, ""
+def _case(ground: Ground) -> _Answer:
+    agent, name, endpoint = ground.agent, ground.example_set, ground.endpoint
+    case, origin = _first(
+        (ground.told.reason, "--reason"),
+        (endpoint.reason if endpoint else None, f"endpoints.{agent.endpoint_name}.reason"),
+        (agent.examples[name].kind if name else None, f"examples.{name}.kind"),
+    )
+    if case is None:
+        return _unknown("nobody knows what the fine-tuned model would be for")
+    if case == "latency" and agent.policy.latency_budget_ms is None:
+        text = "latency is the reason, and the policy has no latency_budget_ms"
+        return _Answer(case, "against", text, origin)
+    return _Answer(case, "for", f"{_CASES[case]} is one of the guide's four reasons", origin)
 
 
-def _timed(trial: Trial, budget: int) -> tuple[str, Stand, str]:
-    """Which rungs of a trial are in time, by the time that 95 % of answers stay below."""
+def _latency(ground: Ground) -> _Answer:
+    budget, trial = ground.agent.policy.latency_budget_ms, ground.trial
+    origin = f"agents.{ground.agent.name}.policy.latency_budget_ms: {budget or 'not set'}"
+    if budget is None:
+        return _Answer("no budget", "neutral", "latency is no reason here", origin)
+    if trial is None:
+        found = _unknown(f"no rung was timed against the budget of {budget:,} ms")
+        return found._replace(origin=origin, tell=evaluate_command(ground))
     below = [row for row in trial.rungs if row.rung != "fine_tuned"]
     late = [row for row in below if row.latency_p95_ms > budget]
     took = ", ".join(f"{row.rung} {row.latency_p95_ms:,.0f} ms" for row in trial.rungs)
+    origin = f"{origin}; {_named(trial)}"
     if not late:
-        return "yes", "neutral", f"all do (p95: {took}): latency is no reason"
+        return _Answer("yes", "neutral", f"all do (p95: {took}): latency is no reason", origin)
     which = "none does" if len(late) == len(below) else "not all do"
-    return "no", "for", f"{which} (p95: {took}; budget {budget:,} ms){_gain(trial)}"
+    text = f"{which} (p95: {took}; budget {budget:,} ms){_gain(trial)}"
+    return _Answer("no", "for", text, origin)
 
 
 def _gain(trial: Trial) -> str:
@@ -383,5 +276,85 @@ def _gain(trial: Trial) -> str:
     return f"{told}, on the {percent(gate.share)} that it would serve: {average_ms:,.0f} ms a task"
 
 
+def _expertise(ground: Ground) -> _Answer:
+    there = ground.told.expertise
+    texts = {
+        True: "somebody can train, check and run the model",
+        False: "fine-tuning needs machine-learning expertise; retrieval and examples don't",
+        None: "no configuration can tell",
+    }
+    origin = "--expertise" if there else "--no-expertise"
+    return _yes_or_no(texts, origin, known=there, wanted=True)
+
+
+def _unknown(text: str) -> _Answer:
+    return _Answer("unknown", "unknown", text)
+
+
+def _yes_or_no(
+    texts: Mapping[bool | None, str], origin: str, *, known: bool | None, wanted: bool
+) -> _Answer:
+    if known is None:
+        return _unknown(texts[None])
+    stand = "for" if known is wanted else "against"
+    return _Answer("yes" if known else "no", stand, texts[known], origin)
+
+
+def _first(*told: tuple[T | None, str]) -> tuple[T | None, str]:
+    """The first that anybody knows, and who says so."""
+    return next((pair for pair in told if pair[0] is not None), (None, ""))
+
+
 def _named(trial: Trial) -> str:
     return f"trial {trial.id} of {trial.at[:10]}"
+
+
+CHECKLIST = (
+    _Question(
+        "ladder",
+        "Were prompting, retrieval and few-shot measured, and did they fall short?",
+        "ladder-tried",
+        _ladder,
+    ),
+    _Question(
+        "examples",
+        "How many examples are there to train on?",
+        "enough-data",
+        _examples,
+        "--training-examples N",
+    ),
+    _Question(
+        "changes",
+        "How often do the examples change?",
+        "stable-data",
+        _changes,
+        "--changes-per-year N",
+    ),
+    _Question(
+        "documents", "How often do the documents change?", "fresh-needs-retrieval", _documents
+    ),
+    _Question("citations", "Are citations needed?", "no-citations", _citations),
+    _Question(
+        "facts",
+        "Do the tasks need facts from outside their own text?",
+        "no-new-facts",
+        _facts,
+        "--facts or --no-facts",
+    ),
+    _Question(
+        "case",
+        "Is it style, a task pattern, domain language or latency?",
+        "fits-the-case",
+        _case,
+        "--reason style|pattern|domain_language|latency",
+    ),
+    _Question("latency", "Do the rungs below answer in time?", "fits-the-case", _latency),
+    _Question(
+        "expertise",
+        "Is there somebody who can train and run a model?",
+        "expertise-cost",
+        _expertise,
+        "--expertise or --no-expertise",
+    ),
+)
+"""The checklist, in the order in which it is gone through."""

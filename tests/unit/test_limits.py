@@ -12,7 +12,7 @@ import pytest
 from langchain_core.documents import Document as Found
 
 from agent_knowledge import KnowledgeConfig, Message, Task, limits
-from agent_knowledge.cli.verifying import verify
+from agent_knowledge.cli.answering import verify
 from agent_knowledge.config import AgentConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, InputError
 from agent_knowledge.retrieval.documents import Document, Failure

@@ -11,8 +11,14 @@ from lxml import html
 
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import Comparison, RungResult, Trial
-from agent_knowledge.trials.outcome import CaseOutcome
-from agent_knowledge.trials.report import MOST_CASES, parted, render_report, verdict, write_report
+from agent_knowledge.trials.report import (
+    MOST_CASES,
+    CaseOutcome,
+    parted,
+    render_report,
+    verdict,
+    write_report,
+)
 from agent_knowledge.types import Rung
 
 ATTACK = "<script>alert('x')</script><img src=http://evil.example/a.png onerror=alert(1)>"
@@ -173,11 +179,27 @@ def test_a_reader_without_sight_finds_heads_captions_and_words_for_the_charts() 
         assert table.xpath("string(caption)")
         assert table.xpath("thead/tr/th/@scope")
         assert set(table.xpath("tbody/tr/th/@scope")) == {"row"}
-    told = page.xpath("//svg/desc/text()")
-    assert len(told) == 2
-    assert all("few_shot: 0.800 (0.750 to 0.850)" in desc for desc in told)
+    (row,) = page.xpath("//table[@class='bars']/tbody/tr[th='few_shot']")
+    assert row.xpath("td//text()") == ["0.800 (0.750 to 0.850)", "0.4", "410"]
+    assert set(page.xpath("//*[@style]/ancestor-or-self::*[@class='bar s1']/@aria-hidden")) == {
+        "true"
+    }
     ids = page.xpath("//@id")
     assert len(ids) == len(set(ids))
+
+
+def test_bars_are_as_long_as_their_figures_and_whiskers_reach_over_the_interval() -> None:
+    slow = replace(rung("few_shot", 0.8, 0.1), latency_p50_ms=820)
+    beyond = replace(rung("fine_tuned", 0.99), ci=(0.97, 1.02))
+    page = read(replace(TRIAL, rungs=(rung("prompt", 0.6), slow, beyond)))
+
+    def lengths(name: str) -> list[str]:
+        row = page.xpath("//table[@class='bars']/tbody/tr[th=$name]", name=name)[0]
+        return row.xpath(".//@style")
+
+    assert lengths("prompt") == ["--to:60%", "--low:55%;--high:65%", "--to:100%", "--to:50%"]
+    assert lengths("few_shot") == ["--to:80%", "--low:75%;--high:85%", "--to:25%", "--to:100%"]
+    assert lengths("fine_tuned")[1] == "--low:97%;--high:100%"
 
 
 def test_where_no_price_is_known_tokens_take_its_place() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lxml import html
 
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
 from agent_knowledge.config.sections import ExampleSetConfig, Policy, PriceConfig, SourceConfig
@@ -161,8 +162,8 @@ def test_what_it_saves_is_multiplied_by_the_share_that_its_gate_lets_it_serve() 
         "Fine-tuning may pay: it breaks even at 102,000 to 205,000 tasks a month,"
         " of which it would serve 60 %"
     )
-    page = render_advice(made)
-    assert "60 % of the trial&#x27;s cases; the rest stays on few_shot" in page
+    page = html.fromstring(render_advice(made)).text_content()
+    assert "60 % of the trial's cases; the rest stays on few_shot" in page
     shut = replace(FELL_SHORT, open_gate=OpenGate(endpoint="ft", served=0, refused={"x": 100}))
     none = advise(ground(trials=(shut,)), costs)
     assert "its gate would let it serve none of the trial's cases" in none.headline

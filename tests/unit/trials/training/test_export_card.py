@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from agent_knowledge.trials.card_text import render
 from agent_knowledge.trials.data_card import (
     Card,
     LeftOut,
@@ -18,6 +17,7 @@ from agent_knowledge.trials.data_card import (
     look_for_personal_data,
     measure_labels,
     measure_tokens,
+    render_card,
 )
 
 CARD = Card(
@@ -51,7 +51,7 @@ class Looker:
 
 def test_a_set_without_faults_has_no_warning() -> None:
     assert CARD.warnings == ()
-    assert "Nothing was found." in render(CARD)
+    assert "Nothing was found." in render_card(CARD)
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_personal_data_is_named_by_row_and_never_shown() -> None:
     texts = {1: "Write to jane@example.com", 2: "Hello", 5: "or to joe@example.com"}
     personal = look_for_personal_data(texts, Looker())
     assert personal == Personal(by="looker 1.0", found={"EMAIL_ADDRESS": (1, 5)})
-    text = render(replace(CARD, personal=personal))
+    text = render_card(replace(CARD, personal=personal))
     assert "| EMAIL_ADDRESS | 2 | 1, 5 |" in text
     assert "jane" not in text
 
 
 def test_many_rows_are_counted_and_the_first_are_named() -> None:
     found = {"EMAIL_ADDRESS": tuple(range(1, 101))}
-    text = render(replace(CARD, personal=Personal(by="x", found=found)))
+    text = render_card(replace(CARD, personal=Personal(by="x", found=found)))
     assert "| EMAIL_ADDRESS | 100 | 1, 2, 3," in text
     assert "20 and 80 more |" in text
