@@ -105,8 +105,7 @@ def remember(
         knowledge: What was prepared.
         details: Keep all of the decision. What is kept stands in every stream of updates.
     """
-    decision = knowledge.decision
-    kept = knowledge if details else replace(knowledge, decision=_brief(decision))
+    kept = knowledge if details else _brief(knowledge)
     return {PREPARED: {name: {"turn": turn_of(messages), "knowledge": to_dict(kept)}}}
 
 
@@ -135,8 +134,13 @@ def told(decision: Decision, *, details: bool) -> dict[str, Any]:
     return row if details else {key: row[key] for key in row if key not in _DETAILS}
 
 
-def _brief(decision: Decision) -> Decision:
-    return replace(decision, signals=Signals(need={}), rejected=())
+def _brief(knowledge: Knowledge) -> Knowledge:
+    lower = knowledge.fallback
+    return replace(
+        knowledge,
+        decision=replace(knowledge.decision, signals=Signals(need={}), rejected=()),
+        fallback=_brief(lower) if lower else None,
+    )
 
 
 def _read(row: object) -> Knowledge | None:

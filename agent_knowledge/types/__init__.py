@@ -440,6 +440,8 @@ class Knowledge:
         prompt: The user's turn: the fenced passages, then the task.
         form: How the set behind it puts tasks, shows its examples, and wants its answers.
         left_out: What the token budget kept out, one line each.
+        fallback: What is handed to the agent's own model where the endpoint that this is for fails;
+            None where it is for no endpoint.
     """
 
     decision: Decision
@@ -449,6 +451,7 @@ class Knowledge:
     prompt: str = ""
     form: Form = field(default_factory=Form)
     left_out: tuple[str, ...] = ()
+    fallback: Knowledge | None = None
 
 
 def to_dict(value: Any) -> dict[str, Any]:
