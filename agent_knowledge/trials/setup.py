@@ -14,8 +14,10 @@ from agent_knowledge.build import (
     load_example_sets,
     load_model,
     load_router,
+    load_verifier,
     read_config,
 )
+from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.config import AgentProfile, KnowledgeConfig
 from agent_knowledge.errors import ConfigError, InputError, nearest
 from agent_knowledge.models.chat import Chat
@@ -146,13 +148,15 @@ def set_up(
     metric = choose_metric(settings.metric, known, judged=judge is not None)
     if metric == "regex":
         require_patterns(cases.cases)
-    model = load_model(config, settings.model)
+    model, verifier = load_model(config, settings.model), load_verifier(router)
     return Setup(
         config=config,
         cases=cases,
         settings=settings,
         examples=examples,
-        arms=tuple(_arm(rung, router, example_set, model, settings.endpoint) for rung in rungs),
+        arms=tuple(
+            _arm(rung, router, verifier, example_set, model, settings.endpoint) for rung in rungs
+        ),
         scorer=Scorer(metric=metric, labels=labels, schema=known.schema),
         asker=Asker(
             journal=Journal(config.store_path, profile.name, fresh=settings.fresh),
@@ -174,7 +178,12 @@ def identity_of(chat: Chat, **more: str) -> dict[str, Any]:
 
 
 def _arm(
-    rung: Rung, router: KnowledgeRouter, example_set: str | None, model: Chat, given: object | None
+    rung: Rung,
+    router: KnowledgeRouter,
+    verifier: CitationVerifier,
+    example_set: str | None,
+    model: Chat,
+    given: object | None,
 ) -> Arm:
     if rung != "fine_tuned":
         chat, identity = model, identity_of(model)
@@ -187,6 +196,7 @@ def _arm(
         example_set=example_set,
         chat=chat,
         identity=identity,
+        verifier=verifier,
     )
 
 
