@@ -160,6 +160,11 @@ class Turn:
             may_stream=not self._heard,
         )
 
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """What failed so far and was stepped down from."""
+        return self._fallbacks
+
     def feed(self, event: Said | Failed) -> None:
         """Tell what came of what `asks` says."""
         if isinstance(event, Failed):
@@ -231,21 +236,28 @@ class Verifying:
     search: Search
     shown: Mapping[str, Passage] = field(default_factory=dict[str, Passage])
 
-    def verify(self, draft: Draft) -> Finished:
-        """The draft as it may be shown: its citations checked, if there are to be any.
+    def known(self, draft: Draft) -> dict[str, Passage] | None:
+        """The passages that a draft's markers may name, by number; None where nothing is cited.
 
         A question back to the user rests on nothing, and plain JSON has no room for markers.
         """
         knowledge = draft.knowledge
         plan = knowledge.decision.plan
         if plan.citations == "never" or plan.clarify or knowledge.form.schema:
-            return Finished(text=draft.text)
+            return None
         own = {str(n): passage for n, passage in enumerate(knowledge.passages, start=1)}
+        return {**self.shown, **own}
+
+    def verify(self, draft: Draft) -> Finished:
+        """The draft as it may be shown: its citations checked, if there are to be any."""
+        known = self.known(draft)
+        if known is None:
+            return Finished(text=draft.text)
         return self.verifier.finish(
             draft.text,
-            {**self.shown, **own},
+            known,
             self.policy.unsupported,
-            plan=plan,
+            plan=draft.knowledge.decision.plan,
             search=self.search,
         )
 
