@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -28,7 +29,6 @@ from agent_knowledge.langchain.convert import (
     without_citations,
 )
 from agent_knowledge.langchain.numbering import shown_by_tools
-from agent_knowledge.langchain.recall import cited_turn, recall
 from agent_knowledge.langchain.responses import (
     Verified,
     answering,
@@ -42,6 +42,8 @@ from agent_knowledge.langchain.state import (
     CITED,
     SHOWN,
     KnowledgeState,
+    cited_before,
+    cited_turn,
     cited_update,
     remember,
     remembered,
@@ -49,6 +51,7 @@ from agent_knowledge.langchain.state import (
 from agent_knowledge.langchain.state import told as told_decision
 from agent_knowledge.models.chat import explained
 from agent_knowledge.models.messages import example_messages
+from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Draft, Failed, Said, Turn, Verifying
 from agent_knowledge.types import Knowledge
@@ -231,17 +234,17 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return bool(prepared) and leader(prepared) == self._name
 
     def _prepared(self, request: ModelRequest[Any]) -> Knowledge | None:
-        """What to hand over; None where another router leads the turn, or none prepared for it."""
+        """What to hand over; None where another router leads the turn, or none prepared for it.
+
+        With what earlier turns cited, where this one points back at it.
+        """
         prepared = remembered(request.state, request.messages)
         task = task_from_messages(request.messages)
         if task is None or not self._leads(prepared):
             return None
-        return self._recalled(request, combine(prepared, task.text))
-
-    def _recalled(self, request: ModelRequest[Any], knowledge: Knowledge) -> Knowledge:
-        """With what earlier turns cited, where this one points back at it."""
-        held: list[dict[str, Any]] = request.state.get(CITED) or []
-        return recall(knowledge, request.messages, held, self.router.agent.policy.context_tokens)
+        task = replace(task, cited=cited_before(request.state, request.messages))
+        tokens = self.router.agent.policy.context_tokens
+        return recall(combine(prepared, task.text), task, tokens)
 
     def _open(self, step: CallModel) -> Failed | None:
         """Open the fine-tuned endpoint, if it is to be asked; what went wrong, if it cannot be."""
@@ -263,7 +266,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             system_message=extend_system(request.system_message, knowledge.system),
             messages=[
                 *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
-                *replace_user_turn(request.messages, knowledge.prompt),
+                *replace_user_turn(request.messages, knowledge),
                 *step.repair,  # pyright: ignore[reportArgumentType]
             ],
             tools=allowed_tools(request.tools, self._allowed if shown else None),

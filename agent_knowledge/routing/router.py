@@ -43,6 +43,7 @@ from agent_knowledge.routing.match import PatternMatcher
 from agent_knowledge.routing.measuring import SignalReader
 from agent_knowledge.routing.need import Weights, load_weights
 from agent_knowledge.routing.policy import decide, may_ask_model
+from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.routing.step_down import after_failure, next_rung
@@ -180,7 +181,7 @@ class KnowledgeRouter:
         return await asyncio.to_thread(self.route_many, tasks)
 
     def prepare(self, task: Task | str) -> Knowledge:
-        """Decide, and gather what the decision names.
+        """Decide, and gather what the decision names, and what the task points back at.
 
         Raises:
             InputError: The task is empty.
@@ -191,8 +192,10 @@ class KnowledgeRouter:
         decision = self.decide(reading)
         elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
         knowledge = self.gather(replace(decision, elapsed_ms=elapsed_ms), reading)
-        raises = self.agent.policy.on_failure == "raise"
-        return knowledge if raises else self._with_fallback(knowledge, reading)
+        policy = self.agent.policy
+        if policy.on_failure != "raise":
+            knowledge = self._with_fallback(knowledge, reading)
+        return recall(knowledge, reading.task, policy.context_tokens)
 
     async def aprepare(self, task: Task | str) -> Knowledge:
         """`prepare` in a thread."""
