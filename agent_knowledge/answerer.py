@@ -1,13 +1,12 @@
-"""Answers: prepare, call the model, fall to the next rung, verify.
+"""Answers: prepare, drive a turn by calling the models that it asks for, verify.
 
-The one place that owns a model call; command line, chatbot and pages use it.
+Command line, chatbot and pages use it. What follows what is `turn`'s to say.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from agent_knowledge.build import (
@@ -18,18 +17,14 @@ from agent_knowledge.build import (
     load_verifier,
     read_config,
 )
-from agent_knowledge.citations.finish import Finished
-from agent_knowledge.citations.repair import Search
 from agent_knowledge.citations.streaming import MarkerBuffer
 from agent_knowledge.citations.verifier import CitationVerifier
-from agent_knowledge.config import Policy
-from agent_knowledge.config.json_schema import Checked, check_answer
 from agent_knowledge.errors import ConfigError, EndpointError
-from agent_knowledge.models.chat import Chat, Prompt
-from agent_knowledge.models.messages import not_in_form, to_messages, to_messages_again
+from agent_knowledge.models.chat import Chat
 from agent_knowledge.ports import ClaimJudge, Embedder, Retriever
 from agent_knowledge.routing.router import KnowledgeRouter
-from agent_knowledge.types import Knowledge, Task
+from agent_knowledge.turn import CallModel, Failed, Said, Turn, Verifying, answer_of
+from agent_knowledge.types import Task
 from agent_knowledge.types.answers import Answer
 
 if TYPE_CHECKING:
@@ -118,24 +113,17 @@ class Answerer:
             EndpointError: The model failed; or the endpoint did and the policy says
                 `on_failure: raise`.
         """
-        turn = self._begin(task, config)
-        while not turn.settled:
-            try:
-                return turn.finish(_in_form(turn, turn.chat.reply(turn.messages, turn.config)))
-            except EndpointError as error:
-                turn = self._next_rung(turn, error)
-        return turn.finish(Checked(text=turn.settled))
+        turn = self._begin(task)
+        while step := turn.asks:
+            turn.feed(self._ask(step, config))
+        return self._finish(turn)
 
     async def aanswer(self, task: Task | str, *, config: RunnableConfig | None = None) -> Answer:
         """`answer`, waiting for the model without a thread."""
-        turn = await asyncio.to_thread(self._begin, task, config)
-        while not turn.settled:
-            try:
-                said = await _ain_form(turn, await turn.chat.areply(turn.messages, turn.config))
-                return await asyncio.to_thread(turn.finish, said)
-            except EndpointError as error:
-                turn = await asyncio.to_thread(self._next_rung, turn, error)
-        return turn.finish(Checked(text=turn.settled))
+        turn = await asyncio.to_thread(self._begin, task)
+        while step := turn.asks:
+            turn.feed(await self._aask(step, config))
+        return await asyncio.to_thread(self._finish, turn)
 
     def stream(
         self, task: Task | str, *, config: RunnableConfig | None = None
@@ -150,177 +138,97 @@ class Answerer:
             EndpointError: Also when a model breaks off after its first piece: half an answer is
                 never passed on as a whole one.
         """
-        turn = self._begin(task, config)
-        while not turn.settled:
-            said: list[str] = []
-            buffer = MarkerBuffer()
+        turn = self._begin(task)
+        while step := turn.asks:
+            if not step.may_stream:
+                turn.feed(self._ask(step, config))
+                continue
+            heard = _Pieces()
             try:
-                for piece in turn.chat.stream(turn.messages, turn.config):
-                    said.append(piece)
-                    if shown := buffer.feed(piece):
+                for piece in self._chat(step).stream(step.prompt, config):
+                    if shown := heard.take(piece):
                         yield shown
             except EndpointError as error:
-                if said:
-                    raise
-                turn = self._next_rung(turn, error)
+                turn.feed(Failed(error=error, partial=bool(heard.text)))
                 continue
-            if rest := buffer.flush():
+            if rest := heard.rest():
                 yield rest
-            yield self._settle(turn, "".join(said))
-            return
-        yield turn.finish(Checked(text=turn.settled))
+            turn.feed(Said(text=heard.text, model=self._chat(step).name))
+        yield self._finish(turn)
 
     async def astream(
         self, task: Task | str, *, config: RunnableConfig | None = None
     ) -> AsyncIterator[str | Answer]:
         """`stream`, waiting for the model without a thread."""
-        turn = await asyncio.to_thread(self._begin, task, config)
-        while not turn.settled:
-            said: list[str] = []
-            buffer = MarkerBuffer()
+        turn = await asyncio.to_thread(self._begin, task)
+        while step := turn.asks:
+            if not step.may_stream:
+                turn.feed(await self._aask(step, config))
+                continue
+            heard = _Pieces()
             try:
-                async for piece in turn.chat.astream(turn.messages, turn.config):
-                    said.append(piece)
-                    if shown := buffer.feed(piece):
+                async for piece in self._chat(step).astream(step.prompt, config):
+                    if shown := heard.take(piece):
                         yield shown
             except EndpointError as error:
-                if said:
-                    raise
-                turn = await asyncio.to_thread(self._next_rung, turn, error)
+                turn.feed(Failed(error=error, partial=bool(heard.text)))
                 continue
-            if rest := buffer.flush():
+            if rest := heard.rest():
                 yield rest
-            yield await self._asettle(turn, "".join(said))
-            return
-        yield turn.finish(Checked(text=turn.settled))
+            turn.feed(Said(text=heard.text, model=self._chat(step).name))
+        yield await asyncio.to_thread(self._finish, turn)
 
-    def _settle(self, turn: _Turn, text: str) -> Answer:
-        """What was streamed as an answer; where it is in no form to be one, the next rung's."""
-        try:
-            return turn.finish(_in_form(turn, text))
-        except EndpointError as error:
-            turn = self._next_rung(turn, error)
-            return turn.finish(_in_form(turn, turn.chat.reply(turn.messages, turn.config)))
-
-    async def _asettle(self, turn: _Turn, text: str) -> Answer:
-        """`_settle`, awaited."""
-        try:
-            return await asyncio.to_thread(turn.finish, await _ain_form(turn, text))
-        except EndpointError as error:
-            turn = await asyncio.to_thread(self._next_rung, turn, error)
-            said = await _ain_form(turn, await turn.chat.areply(turn.messages, turn.config))
-            return await asyncio.to_thread(turn.finish, said)
-
-    def _begin(self, task: Task | str, config: RunnableConfig | None) -> _Turn:
+    def _begin(self, task: Task | str) -> Turn:
         task = Task(task) if isinstance(task, str) else task
-        knowledge = self.router.prepare(task)
-        policy = self.router.agent.policy
-        turn = _Turn(
-            task=task,
-            knowledge=knowledge,
-            chat=self.model,
-            policy=policy,
-            verifier=self.verifier,
-            search=self.router.retrieve,
-            config=config,
-        )
-        if knowledge.decision.plan.endpoint is None:
-            return turn
+        return Turn(self.router.prepare(task), self.router.agent.policy, history=task.history)
+
+    def _ask(self, step: CallModel, config: RunnableConfig | None) -> Said | Failed:
         try:
-            return replace(turn, chat=self._open_endpoint())
-        except ConfigError as error:  # such as a variable that is not set
-            return self._next_rung(turn, EndpointError(str(error)))
+            chat = self._chat(step)
+            return Said(text=chat.reply(step.prompt, config), model=chat.name)
+        except EndpointError as error:
+            return Failed(error=error)
 
-    def _next_rung(self, turn: _Turn, error: EndpointError) -> _Turn:
-        """The rung below an endpoint that failed; below the model itself there is none."""
-        if turn.knowledge.decision.plan.endpoint is None or turn.policy.on_failure == "raise":
-            raise error
-        knowledge = self.router.step_down(turn.task, turn.knowledge, str(error))
-        return replace(turn, knowledge=knowledge, chat=self.model, fallbacks=(str(error),))
+    async def _aask(self, step: CallModel, config: RunnableConfig | None) -> Said | Failed:
+        try:
+            chat = self._chat(step)
+            return Said(text=await chat.areply(step.prompt, config), model=chat.name)
+        except EndpointError as error:
+            return Failed(error=error)
 
-    def _open_endpoint(self) -> Chat:
-        if self._endpoint is None:
-            self._endpoint = load_endpoint(self.router.agent)
-        return self._endpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Turn:
-    """One attempt at a task: which model is to answer, and on what."""
-
-    task: Task
-    knowledge: Knowledge
-    chat: Chat
-    policy: Policy
-    verifier: CitationVerifier
-    search: Search
-    config: RunnableConfig | None
-    fallbacks: tuple[str, ...] = ()
-
-    @property
-    def messages(self) -> Prompt:
-        """The whole prompt."""
-        return to_messages(self.knowledge, self.task.history)
-
-    @property
-    def settled(self) -> str:
-        """What to say without asking a model: a question back to the user, or nothing."""
-        return self.knowledge.decision.plan.clarify or ""
-
-    def check(self, text: str) -> Checked:
-        """Hold what was said against the JSON schema of the set that serves the task."""
-        return check_answer(text, self.knowledge.form.schema)
-
-    def again(self, said: Checked) -> Prompt:
-        """The prompt that asks for an answer once more."""
-        return to_messages_again(self.knowledge, self.task.history, said)
-
-    def finish(self, said: Checked) -> Answer:
-        """Verify what was said.
+    def _chat(self, step: CallModel) -> Chat:
+        """Who is asked.
 
         Raises:
-            EndpointError: It is not in its form, and a lower rung or nobody is to answer then.
+            EndpointError: The endpoint cannot be opened, as when a variable is not set.
         """
-        plan = self.knowledge.decision.plan
-        if said.faults and (plan.endpoint or self.policy.on_failure == "raise"):
-            raise not_in_form(self.knowledge, said.faults)
-        finished = self._verified(said.text)
-        found = finished.passages or self.knowledge.passages  # a repair may have found more
-        return Answer(
-            text=finished.text,
-            knowledge=replace(self.knowledge, passages=found),
-            citations=finished.citations,
-            claims=finished.claims,
-            fabricated=finished.fabricated,
-            uncited=finished.uncited,
-            model="" if self.settled else self.chat.name,
-            fallbacks=self.fallbacks,
-            faults=said.faults,
-        )
+        if step.endpoint is None:
+            return self.model
+        if self._endpoint is None:
+            try:
+                self._endpoint = load_endpoint(self.router.agent)
+            except ConfigError as error:
+                raise EndpointError(str(error)) from error
+        return self._endpoint
 
-    def _verified(self, text: str) -> Finished:
-        """The text with its citations checked, if there are to be any."""
-        plan = self.knowledge.decision.plan
-        if plan.citations == "never":
-            return Finished(text=text)
-        return self.verifier.finish(
-            text,
-            self.knowledge.passages,
-            self.policy.unsupported,
-            plan=plan,
-            search=self.search,
-        )
+    def _finish(self, turn: Turn) -> Answer:
+        draft, policy = turn.draft(), self.router.agent.policy
+        verifying = Verifying(verifier=self.verifier, policy=policy, search=self.router.retrieve)
+        return answer_of(draft, verifying.verify(draft))
 
 
-def _in_form(turn: _Turn, text: str) -> Checked:
-    """What was said, or what is said when it broke its JSON schema and is asked for once more."""
-    said = turn.check(text)
-    return turn.check(turn.chat.reply(turn.again(said), turn.config)) if said.faults else said
+class _Pieces:
+    """An answer as it comes: what is told of it, and what may be shown."""
 
+    def __init__(self) -> None:
+        self.text = ""
+        self._buffer = MarkerBuffer()
 
-async def _ain_form(turn: _Turn, text: str) -> Checked:
-    """`_in_form`, awaited."""
-    said = turn.check(text)
-    return (
-        turn.check(await turn.chat.areply(turn.again(said), turn.config)) if said.faults else said
-    )
+    def take(self, piece: str) -> str:
+        """What may be shown when a piece comes: never half a marker."""
+        self.text += piece
+        return self._buffer.feed(piece)
+
+    def rest(self) -> str:
+        """What was held back at the end."""
+        return self._buffer.flush()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent_knowledge.prompts import render_prompt
+from agent_knowledge.prompts import written
 from agent_knowledge.types import Knowledge
-from agent_knowledge.types.forms import user_turn
+
+_OF_EXAMPLES = ("examples", "style", "instance")
 
 
 def leader(prepared: Mapping[str, Knowledge]) -> str:
@@ -41,11 +42,15 @@ def combine(prepared: Mapping[str, Knowledge], task: str) -> Knowledge:
     passages = tuple(passage for knowledge in prepared.values() for passage in knowledge.passages)
     if passages == led.passages:
         return led
-    systems = dict.fromkeys(k.system for k in prepared.values() if k.passages and k.system)
-    return replace(
+    joined = [led, *(k for k in prepared.values() if k.passages and k is not led)]
+    own = dict.fromkeys(k.instructions for k in prepared.values() if k.passages and k.instructions)
+    told = dict.fromkeys(name for k in joined for name in k.rules)
+    rules = tuple(name for name in told if name in led.rules or name not in _OF_EXAMPLES)
+    knowledge = replace(
         led,
         passages=passages,
-        system="\n\n".join(systems),
-        prompt=render_prompt(passages, user_turn(led.form, task)),
+        instructions="\n\n".join(own),
+        rules=rules,
         left_out=tuple(line for knowledge in prepared.values() for line in knowledge.left_out),
     )
+    return written(knowledge, task)

@@ -15,7 +15,8 @@ from langchain_core.messages import (
 from langchain_core.messages.content import Citation as CitationBlock
 from langchain_core.messages.content import create_citation
 
-from agent_knowledge.types import Message, Passage, Task
+from agent_knowledge.models.given import DATA, to_data
+from agent_knowledge.types import Knowledge, Message, Passage, Task
 from agent_knowledge.types.answers import Citation
 
 MessageT = TypeVar("MessageT", bound=BaseMessage)
@@ -47,6 +48,16 @@ def turn_of(messages: Sequence[BaseMessage]) -> str:
     return "" if place is None else messages[place].id or str(place)
 
 
+def turns_before(messages: Sequence[BaseMessage], count: int) -> list[str]:
+    """The user's turns before the last, at most so many, oldest first; see `turn_of`."""
+    turns: list[str] = []
+    place = last_user_turn(messages)
+    while place and len(turns) < count:
+        turns.append(turn_of(messages[:place]))
+        place = last_user_turn(messages[:place])
+    return [turn for turn in reversed(turns) if turn]
+
+
 def text_of(message: BaseMessage) -> str:
     """The text of a message; blocks that an image parts are not run together."""
     if isinstance(message.content, str):
@@ -67,8 +78,12 @@ def _history(messages: Iterable[BaseMessage]) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def replace_user_turn(messages: Sequence[AnyMessage], prompt: str) -> list[AnyMessage]:
-    """The same messages with the last user turn's text replaced; images and files stay."""
+def replace_user_turn(messages: Sequence[AnyMessage], knowledge: Knowledge) -> list[AnyMessage]:
+    """The same messages with the last user turn's text replaced; images and files stay.
+
+    What the text was written from goes beside it, as in `models.messages.to_messages`.
+    """
+    prompt = knowledge.prompt
     place = last_user_turn(messages)
     if place is None:
         return list(messages)
@@ -76,7 +91,8 @@ def replace_user_turn(messages: Sequence[AnyMessage], prompt: str) -> list[AnyMe
     content: str | list[Any] = prompt
     if isinstance(turn.content, list):
         content = [{"type": "text", "text": prompt}, *filter(_is_no_text, turn.content)]
-    changed = turn.model_copy(update={"content": content})
+    beside = {**turn.additional_kwargs, DATA: to_data(knowledge)}
+    changed = turn.model_copy(update={"content": content, "additional_kwargs": beside})
     return [*messages[:place], changed, *messages[place + 1 :]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -16,8 +17,7 @@ from langgraph.types import Command
 
 from agent_knowledge.build import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
-from agent_knowledge.config.json_schema import Checked, check_answer
-from agent_knowledge.errors import AgentKnowledgeError, BrokenStreamError
+from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.langchain.allowed import allowed_tools, refusal
 from agent_knowledge.langchain.citing import cite_fields
 from agent_knowledge.langchain.combine import combine, leader
@@ -28,8 +28,7 @@ from agent_knowledge.langchain.convert import (
     turn_of,
     without_citations,
 )
-from agent_knowledge.langchain.numbering import numbered, shown_by_tools
-from agent_knowledge.langchain.recall import cited_turn, recall
+from agent_knowledge.langchain.numbering import shown_by_tools
 from agent_knowledge.langchain.responses import (
     Verified,
     answering,
@@ -43,14 +42,19 @@ from agent_knowledge.langchain.state import (
     CITED,
     SHOWN,
     KnowledgeState,
+    cited_before,
+    cited_turn,
     cited_update,
     remember,
     remembered,
 )
 from agent_knowledge.langchain.state import told as told_decision
-from agent_knowledge.models.messages import example_messages, not_in_form, repair_turns
+from agent_knowledge.models.chat import explained
+from agent_knowledge.models.messages import example_messages
+from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
-from agent_knowledge.types import Knowledge, Task
+from agent_knowledge.turn import CallModel, Draft, Failed, Said, Turn, Verifying
+from agent_knowledge.types import Knowledge
 
 
 class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
@@ -153,18 +157,22 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         knowledge = self._prepared(request)
         if knowledge is None:
             return handler(request)
-        if knowledge.decision.plan.clarify:
-            return _ask_back(knowledge, self._decision(knowledge))
-        if knowledge.decision.plan.endpoint is None:
-            asked = self._with_knowledge(request, knowledge)
-            return self._told(request, _in_form(asked, knowledge, handler), knowledge)
-        try:
-            asked = self._to_endpoint(request, knowledge)
-            return self._told(request, _in_form(asked, knowledge, handler), knowledge)
-        except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
-            lower = self._next_rung(request, knowledge, error)
-            asked = self._with_knowledge(request, lower)
-            return self._lowered(request, _in_form(asked, lower, handler), lower)
+        turn, response = Turn(knowledge, self.router.agent.policy), None
+        while step := turn.asks:
+            if unopened := self._open(step):
+                turn.feed(unopened)
+                continue
+            asked = self._request(request, step)
+            try:
+                response = handler(asked)
+            except Exception as error:
+                if not _goes_on(turn, step, error):
+                    raise
+                continue
+            if (said := _said(response, step)) is None:
+                return self._passed(request, response, turn, step)
+            turn.feed(said)
+        return self._told(request, response, turn)
 
     async def awrap_model_call(
         self,
@@ -176,21 +184,22 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         knowledge = self._prepared(request)
         if knowledge is None:
             return await handler(request)
-        if knowledge.decision.plan.clarify:
-            return _ask_back(knowledge, self._decision(knowledge))
-        if knowledge.decision.plan.endpoint is None:
-            asked = self._with_knowledge(request, knowledge)
-            response = await _ain_form(asked, knowledge, handler)
-            return await asyncio.to_thread(self._told, request, response, knowledge)
-        try:
-            asked = self._to_endpoint(request, knowledge)
-            response = await _ain_form(asked, knowledge, handler)
-            return await asyncio.to_thread(self._told, request, response, knowledge)
-        except Exception as error:  # noqa: BLE001 - any failure leads to the next rung
-            lower = await asyncio.to_thread(self._next_rung, request, knowledge, error)
-            asked = self._with_knowledge(request, lower)
-            response = await _ain_form(asked, lower, handler)
-            return await asyncio.to_thread(self._lowered, request, response, lower)
+        turn, response = Turn(knowledge, self.router.agent.policy), None
+        while step := turn.asks:
+            if unopened := self._open(step):
+                turn.feed(unopened)
+                continue
+            asked = self._request(request, step)
+            try:
+                response = await handler(asked)
+            except Exception as error:
+                if not _goes_on(turn, step, error):
+                    raise
+                continue
+            if (said := _said(response, step)) is None:
+                return self._passed(request, response, turn, step)
+            turn.feed(said)
+        return await asyncio.to_thread(self._told, request, response, turn)
 
     def wrap_tool_call(
         self,
@@ -225,156 +234,133 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return bool(prepared) and leader(prepared) == self._name
 
     def _prepared(self, request: ModelRequest[Any]) -> Knowledge | None:
-        """What to hand over; None where another router leads the turn, or none prepared for it."""
+        """What to hand over; None where another router leads the turn, or none prepared for it.
+
+        With what earlier turns cited, where this one points back at it.
+        """
         prepared = remembered(request.state, request.messages)
         task = task_from_messages(request.messages)
         if task is None or not self._leads(prepared):
             return None
-        return self._recalled(request, combine(prepared, task.text))
+        task = replace(task, cited=cited_before(request.state, request.messages))
+        tokens = self.router.agent.policy.context_tokens
+        return recall(combine(prepared, task.text), task, tokens)
 
-    def _recalled(self, request: ModelRequest[Any], knowledge: Knowledge) -> Knowledge:
-        """With what earlier turns cited, where this one points back at it."""
-        held: list[dict[str, Any]] = request.state.get(CITED) or []
-        return recall(knowledge, request.messages, held, self.router.agent.policy.context_tokens)
+    def _open(self, step: CallModel) -> Failed | None:
+        """Open the fine-tuned endpoint, if it is to be asked; what went wrong, if it cannot be."""
+        if step.endpoint and self._endpoint is None:
+            try:
+                self._endpoint = load_endpoint(self.router.agent).model
+            except ConfigError as error:  # such as a variable that is not set
+                return Failed(error=EndpointError(str(error)))
+        return None
 
-    def _with_knowledge(
-        self, request: ModelRequest[Any], knowledge: Knowledge
-    ) -> ModelRequest[Any]:
+    def _request(self, request: ModelRequest[Any], step: CallModel) -> ModelRequest[Any]:
+        """The request with what a step hands over.
+
+        A fine-tuned model is offered no tools: it was trained to answer, not to call.
+        """
+        knowledge = step.knowledge
         shown = knowledge.passages or shown_by_tools(request.messages)
-        return request.override(
+        asked = request.override(
             system_message=extend_system(request.system_message, knowledge.system),
             messages=[
                 *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
-                *replace_user_turn(request.messages, knowledge.prompt),
+                *replace_user_turn(request.messages, knowledge),
+                *step.repair,  # pyright: ignore[reportArgumentType]
             ],
             tools=allowed_tools(request.tools, self._allowed if shown else None),
         )
+        return asked.override(model=self._endpoint, tools=[]) if step.endpoint else asked
 
-    def _to_endpoint(self, request: ModelRequest[Any], knowledge: Knowledge) -> ModelRequest[Any]:
-        """The same request to the fine-tuned model, which was trained to answer, not to call."""
-        if self._endpoint is None:
-            self._endpoint = load_endpoint(self.router.agent).model
-        return self._with_knowledge(request, knowledge).override(model=self._endpoint, tools=[])
+    def _state(
+        self, request: ModelRequest[Any], turn: Turn, knowledge: Knowledge
+    ) -> dict[str, Any]:
+        """What the turn's further model calls are to know: a lower rung is kept."""
+        kept = self._remember(request.messages, knowledge) if turn.fallbacks else {}
+        return {**kept, SHOWN: len(knowledge.passages)}
 
-    def _next_rung(
-        self, request: ModelRequest[Any], knowledge: Knowledge, error: Exception
-    ) -> Knowledge:
-        raises = self.router.agent.policy.on_failure == "raise"
-        if raises or isinstance(error, BrokenStreamError):  # nothing may follow half an answer
-            raise error
-        task = task_from_messages(request.messages) or Task(knowledge.prompt)
-        # Our own errors say what to mend; a provider's own words may hold a key.
-        why = str(error) if isinstance(error, AgentKnowledgeError) else type(error).__name__
-        return self._recalled(request, self.router.step_down(task, knowledge, why))
-
-    def _lowered(
-        self, request: ModelRequest[Any], response: ModelResponse[Any], lower: Knowledge
-    ) -> ExtendedModelResponse[Any]:
-        """Remember the lower rung for the turn's further model calls."""
-        update = self._remember(request.messages, lower)
-        return self._told(request, response, lower, update)
-
-    def _told(
+    def _passed(
         self,
         request: ModelRequest[Any],
         response: ModelResponse[Any],
-        knowledge: Knowledge,
-        update: Mapping[str, Any] | None = None,
+        turn: Turn,
+        step: CallModel,
     ) -> ExtendedModelResponse[Any]:
+        """A call of tools, as it is: the turn goes on with the next model call."""
+        state = self._state(request, turn, step.knowledge)
+        return ExtendedModelResponse(response, Command(update=state))
+
+    def _told(
+        self, request: ModelRequest[Any], response: ModelResponse[Any] | None, turn: Turn
+    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """Verify what was said, and put its citations into the state too.
 
-        Calls of tools pass as they are.
-
         Raises:
-            EndpointError: Another rung, or the policy's `on_failure: raise`, is to answer for what
-                is not in its set's form.
+            EndpointError: Nothing was said that may be passed on.
         """
-        state: dict[str, Any] = {**(update or {}), SHOWN: len(knowledge.passages)}
-        place = answering(response)
-        if place is None:
-            return ExtendedModelResponse(response, Command(update=state))
-        said = _checked(response, knowledge)
-        raises = knowledge.decision.plan.endpoint or self.router.agent.policy.on_failure == "raise"
-        if said.faults and raises:
-            raise not_in_form(knowledge, said.faults)
-        found = self._verified(request, response, knowledge, said)
-        told = self._decision(knowledge) | {**found.told}
-        if faults := [*said.faults, *found.told.get("faults", ())]:
+        draft = turn.draft()
+        told = self._decision(draft.knowledge)
+        if response is None:
+            question = AIMessage(draft.text, response_metadata={"agent_knowledge": told})
+            return ModelResponse(result=[question])
+        found = self._verified(request, response, draft)
+        told |= {**found.told}
+        if faults := [*draft.faults, *found.told.get("faults", ())]:
             told["faults"] = faults
+        state = self._state(request, turn, draft.knowledge)
         state |= cited_update(request.state, found.citations)
         state[CITED] = cited_turn(turn_of(request.messages), found.passages)
+        place = answering(response) or 0
         marked = with_metadata(found.response, place, {"agent_knowledge": told})
         return ExtendedModelResponse(marked, Command(update=state))
 
     def _verified(
-        self,
-        request: ModelRequest[Any],
-        response: ModelResponse[Any],
-        knowledge: Knowledge,
-        said: Checked,
+        self, request: ModelRequest[Any], response: ModelResponse[Any], draft: Draft
     ) -> Verified:
-        """Verify against all that the model was shown; where the answer is plain JSON, nothing."""
-        known = {**shown_by_tools(request.messages), **numbered(knowledge.passages)}
-        plan, unsupported = knowledge.decision.plan, self.router.agent.policy.unsupported
-        if plan.citations == "never" or knowledge.form.schema:
-            return Verified(response=with_text(response, said.text))
+        """Verify against all that the model was shown."""
+        verifying = Verifying(
+            verifier=self._verifier,
+            policy=self.router.agent.policy,
+            search=self.router.retrieve,
+            shown=shown_by_tools(request.messages),
+        )
         if response.structured_response is None:
-            search = self.router.retrieve
-            return verify_prose(
-                response,
-                lambda text: self._verifier.finish(
-                    text, known, unsupported, plan=plan, search=search
-                ),
-            )
+            return verify_prose(with_text(response, draft.text), verifying.verify(draft))
+        known = verifying.known(draft)
+        if known is None:
+            return Verified(response=response)
         schema = getattr(request.response_format, "schema", None)
+        unsupported = self.router.agent.policy.unsupported
         return verify_structured(
             response,
             lambda value: cite_fields(value, known, unsupported, self._verifier, schema),
         )
 
 
-def _checked(response: ModelResponse[Any], knowledge: Knowledge) -> Checked:
-    """A final message held against the JSON schema of the set that served it."""
+def _said(response: ModelResponse[Any], step: CallModel) -> Said | None:
+    """What ends the turn, if it is no call of tools."""
     place = answering(response)
-    text = "" if place is None else response.result[place].text
-    if place is None or response.structured_response is not None:
-        return Checked(text=text)
-    return check_answer(text, knowledge.form.schema)
+    if place is None:
+        return None
+    return Said(
+        text=response.result[place].text,
+        model=step.endpoint or "",
+        structured=response.structured_response is not None,
+    )
 
 
-def _in_form(
-    request: ModelRequest[Any],
-    knowledge: Knowledge,
-    handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
-) -> ModelResponse[Any]:
-    """Ask the model, and once more where its answer breaks its set's JSON schema."""
-    response = handler(request)
-    said = _checked(response, knowledge)
-    return handler(_again(request, said)) if said.faults else response
+def _goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
+    """Tell the turn of a failure; whether anybody is asked after it.
 
-
-async def _ain_form(
-    request: ModelRequest[Any],
-    knowledge: Knowledge,
-    handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
-) -> ModelResponse[Any]:
-    """`_in_form`, awaited."""
-    response = await handler(request)
-    said = _checked(response, knowledge)
-    return await handler(_again(request, said)) if said.faults else response
-
-
-def _again(request: ModelRequest[Any], said: Checked) -> ModelRequest[Any]:
-    turns = repair_turns(said)
-    return request.override(messages=[*request.messages, *turns])  # pyright: ignore[reportArgumentType]
+    What the agent's own model raises is its host's, who may know its kind.
+    """
+    if step.endpoint is None:
+        return False
+    turn.feed(Failed(error=explained(error, step.endpoint)))
+    return turn.asks is not None
 
 
 def _without_citations(request: ModelRequest[Any]) -> ModelRequest[Any]:
     """The same request with earlier answers as the model gave them."""
     return request.override(messages=without_citations(request.messages))
-
-
-def _ask_back(knowledge: Knowledge, decision: Mapping[str, Any]) -> ModelResponse[Any]:
-    metadata = {"agent_knowledge": decision}
-    question = AIMessage(knowledge.decision.plan.clarify or "", response_metadata=metadata)
-    return ModelResponse(result=[question])

@@ -79,16 +79,15 @@ def _with_message(
     return replace(response, result=[*result[:place], message, *result[place + 1 :]])
 
 
-def verify_prose(response: ModelResponse[Any], finish: Callable[[str], Finished]) -> Verified:
-    """Verify the text of the message that ends a turn.
+def verify_prose(response: ModelResponse[Any], finished: Finished) -> Verified:
+    """Put what verifying the message that ends a turn came to into the response.
 
     Args:
         response: One that `answering` has a place for.
-        finish: Makes of a text what may be shown.
+        finished: What may be shown of its text.
     """
     place = answering(response) or 0
     message = cast("AIMessage", response.result[place])
-    finished = finish(message.text)
     told = _told(finished)
     if not finished.by_number:  # nothing was handed over: brackets mean something else
         return Verified(response=response, told=told)

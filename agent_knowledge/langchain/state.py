@@ -16,9 +16,10 @@ from langchain_core.messages import BaseMessage
 from langgraph.channels import BinaryOperatorAggregate
 from pydantic import TypeAdapter, ValidationError
 
-from agent_knowledge.langchain.convert import turn_of
-from agent_knowledge.langchain.recall import keep_turns
-from agent_knowledge.types import Decision, Knowledge, Signals, to_dict
+from agent_knowledge.langchain.convert import turn_of, turns_before
+from agent_knowledge.langchain.numbering import from_json, to_json
+from agent_knowledge.routing.recall import NEAR_TURNS
+from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage, Signals, to_dict
 
 PREPARED = "agent_knowledge_prepared"
 CITED = "agent_knowledge_cited"
@@ -27,6 +28,31 @@ FOUND = "agent_knowledge_citations"
 _KNOWLEDGE: TypeAdapter[Knowledge] = TypeAdapter(Knowledge)
 _DETAILS = ("signals", "rejected")
 """What a decision holds beside what it is: most of its size, and no model call asks for it."""
+
+
+_TURNS_KEPT = 20
+
+
+def cited_turn(turn: str, passages: Mapping[str, Passage]) -> list[dict[str, Any]]:
+    """What a turn's answer cited, for the state: plain JSON."""
+    return [{"turn": turn, "passages": to_json(passages)}] if passages else []
+
+
+def keep_turns(old: list[dict[str, Any]] | None, new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add turns to those in the state, oldest first; a turn that is there already is replaced."""
+    fresh = {one["turn"] for one in new}
+    return [*(one for one in old or () if one["turn"] not in fresh), *new][-_TURNS_KEPT:]
+
+
+def cited_before(
+    state: Mapping[str, Any], messages: Sequence[BaseMessage]
+) -> tuple[CitedTurn, ...]:
+    """What earlier turns cited, for a task: the turns shortly before it each have their place."""
+    now, near = turn_of(messages), turns_before(messages, NEAR_TURNS)
+    held = {one["turn"]: one["passages"] for one in state.get(CITED) or () if one["turn"] != now}
+    gone = [""] * (NEAR_TURNS - len(near))  # turns that a host has cut from the conversation
+    order = [*(turn for turn in held if turn not in near), *gone, *near]
+    return tuple(CitedTurn(passages=from_json(held.get(turn, {}))) for turn in order)
 
 
 class Citations(list[dict[str, Any]]):
@@ -105,8 +131,7 @@ def remember(
         knowledge: What was prepared.
         details: Keep all of the decision. What is kept stands in every stream of updates.
     """
-    decision = knowledge.decision
-    kept = knowledge if details else replace(knowledge, decision=_brief(decision))
+    kept = knowledge if details else _brief(knowledge)
     return {PREPARED: {name: {"turn": turn_of(messages), "knowledge": to_dict(kept)}}}
 
 
@@ -135,8 +160,13 @@ def told(decision: Decision, *, details: bool) -> dict[str, Any]:
     return row if details else {key: row[key] for key in row if key not in _DETAILS}
 
 
-def _brief(decision: Decision) -> Decision:
-    return replace(decision, signals=Signals(need={}), rejected=())
+def _brief(knowledge: Knowledge) -> Knowledge:
+    lower = knowledge.fallback
+    return replace(
+        knowledge,
+        decision=replace(knowledge.decision, signals=Signals(need={}), rejected=()),
+        fallback=_brief(lower) if lower else None,
+    )
 
 
 def _read(row: object) -> Knowledge | None:

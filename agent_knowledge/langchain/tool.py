@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, cast
 
 from langchain.tools import ToolRuntime
@@ -18,9 +18,14 @@ from agent_knowledge.errors import InputError, SourceError
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.langchain.numbering import next_number, numbered, to_json
 from agent_knowledge.langchain.state import SHOWN
-from agent_knowledge.prompts import render_knowledge, render_look_up
+from agent_knowledge.prompts import (
+    knowledge_rules,
+    look_up_rules,
+    render_knowledge,
+    render_look_up,
+)
 from agent_knowledge.routing.router import KnowledgeRouter
-from agent_knowledge.types import Knowledge, to_dict
+from agent_knowledge.types import Knowledge, RuleName, to_dict
 
 _LOGGER = logging.getLogger(__name__)
 _UNAVAILABLE = (
@@ -55,8 +60,9 @@ class KnowledgeTool(BaseTool):
     does, and says so where the sources do not seem to hold it; an agent without sources gets the
     nearest examples. `mode="route"` leaves it to the router whether anything is handed over.
 
-    The content goes to the model. The artifact (`decision`, `passages`, `examples`, `citations`,
-    plain JSON, so that it survives any checkpointer) stays with the application. Inside an agent
+    The content goes to the model. The artifact (`decision`, `rules`, `passages`, `examples`,
+    `citations`, plain JSON, so that it survives any checkpointer) stays with the application, and
+    with the packaged model. Inside an agent
     the passages of a further call are numbered on from those that the conversation has shown, so
     that a number means one passage; `cite_sources` annotates the final message from there.
 
@@ -94,11 +100,11 @@ class KnowledgeTool(BaseTool):
     ) -> tuple[str, dict[str, Any]]:
         try:
             if self.mode == "route":
-                found, render = self.router.prepare(query), render_knowledge
+                found, render, rules = self.router.prepare(query), render_knowledge, knowledge_rules
             else:
-                found, render = self.router.look_up(query), render_look_up
+                found, render, rules = self.router.look_up(query), render_look_up, look_up_rules
             first = _first_number(runtime)
-            return render(found, first), _artifact(found, first)
+            return render(found, first), _artifact(found, first, rules(found))
         except InputError as error:  # the model that called can mend its query
             raise ToolException(str(error)) from error
         except SourceError as error:
@@ -137,10 +143,11 @@ def _fields(state: object) -> dict[str, Any]:
     return cast("dict[str, Any]", state if isinstance(state, dict) else vars(state))
 
 
-def _artifact(knowledge: Knowledge, first: int) -> dict[str, Any]:
+def _artifact(knowledge: Knowledge, first: int, rules: Sequence[RuleName]) -> dict[str, Any]:
     shown = numbered(knowledge.passages, first)
     return {
         "decision": to_dict(knowledge.decision),
+        "rules": [*rules],
         "passages": [{"number": int(n), **row} for n, row in to_json(shown).items()],
         "examples": [to_dict(example) for example in knowledge.examples],
         "citations": [passage_block(int(n), passage) for n, passage in shown.items()],

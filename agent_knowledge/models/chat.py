@@ -140,9 +140,18 @@ class Chat:
         return text
 
     def _explain(self, error: Exception) -> AgentKnowledgeError:
-        """Say what failed by kind and status alone: a provider's own text may hold a key."""
-        if isinstance(error, AgentKnowledgeError):
-            return error
-        status = getattr(error, "status_code", None)
-        what = f"{type(error).__name__}, status {status}" if status else type(error).__name__
-        return EndpointError(f"model {self.name!r} failed ({what}); check its URL, key and limits")
+        return explained(error, self.name)
+
+
+def explained(error: Exception, name: str) -> AgentKnowledgeError:
+    """Say what failed by kind and status alone: a provider's own text may hold a key.
+
+    Args:
+        error: What a model raised; errors of ours say what to mend and stay.
+        name: The model's, for the record.
+    """
+    if isinstance(error, AgentKnowledgeError):
+        return error
+    status = getattr(error, "status_code", None)
+    what = f"{type(error).__name__}, status {status}" if status else type(error).__name__
+    return EndpointError(f"model {name!r} failed ({what}); check its URL, key and limits")

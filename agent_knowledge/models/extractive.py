@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -33,21 +34,8 @@ from pydantic import Field
 
 from agent_knowledge.models.by_example import nearest_example, without_frame
 from agent_knowledge.models.extract import answer_sentences
-from agent_knowledge.prompts import (
-    ASK_RULE,
-    EXAMPLE_ASSISTANT,
-    EXAMPLE_USER,
-    GAP_RULE,
-    INSTANCE_RULE,
-    LOOK_UP_GAP_RULE,
-    NO_CITE_RULE,
-    NO_SOURCE_RULE,
-    WrittenPassage,
-    holds_knowledge,
-    read_examples,
-    read_passages,
-    split_prompt,
-)
+from agent_knowledge.models.given import DATA, Given, given_by_data, given_by_text
+from agent_knowledge.prompts import EXAMPLE_ASSISTANT, EXAMPLE_USER, WrittenPassage
 from agent_knowledge.types import Example
 
 NOT_COVERED = "The passages do not answer this."
@@ -145,7 +133,7 @@ class ExtractiveChatModel(BaseChatModel):
     def _reply(
         self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]], choice: object
     ) -> AIMessage:
-        turn = _Turn(messages)
+        turn = _PromptState(messages)
         passages = turn.passages
         if passages:
             quoted = self._quote(turn, passages)
@@ -159,7 +147,7 @@ class ExtractiveChatModel(BaseChatModel):
             return _said("", "tool_call", tool_calls=[call])
         return turn.handed_on or _said(NEEDS_A_MODEL, "none")
 
-    def _quote(self, turn: _Turn, passages: Sequence[WrittenPassage]) -> AIMessage | None:
+    def _quote(self, turn: _PromptState, passages: Sequence[WrittenPassage]) -> AIMessage | None:
         """Quote what answers the question; None where nothing does."""
         found = answer_sentences(turn.question, passages, self.embedder, doubtful=turn.doubts)
         if not found:
@@ -171,7 +159,7 @@ class ExtractiveChatModel(BaseChatModel):
             quotes.append(f"{text} [{sentence.number}]" if turn.cites and sentence.number else text)
         return _said(" ".join(quotes), "quoted_passages")
 
-    def _follow(self, turn: _Turn) -> AIMessage:
+    def _follow(self, turn: _PromptState) -> AIMessage:
         task, examples = without_frame(turn.task, turn.examples)
         example, similarity = nearest_example(task, examples, self.embedder)
         shown = " ".join(example.input.split())
@@ -181,21 +169,22 @@ class ExtractiveChatModel(BaseChatModel):
         return _said(example.output, "nearest_example", **told)
 
 
-class _Turn:
-    """What the messages hold for the last user turn."""
+class _PromptState:
+    """What the messages hold for the last user turn: as data beside their text, else as text."""
 
     def __init__(self, messages: Sequence[BaseMessage]) -> None:
         turns = [i for i, m in enumerate(messages) if isinstance(m, HumanMessage) and not _shown(m)]
         last = turns[-1] if turns else len(messages)
         self._before = messages[:last]
-        self._text = messages[last].text if turns else ""
-        self.results = [m.text for m in messages[last:] if isinstance(m, ToolMessage)]
-        self.task = split_prompt(self._text)[1]
-        rules = "\n".join(
-            [*(m.text for m in messages if isinstance(m, SystemMessage)), *self.results]
-        )
-        self.cites = NO_CITE_RULE not in rules
-        self.doubts = GAP_RULE in rules or LOOK_UP_GAP_RULE in rules
+        system = "\n".join(m.text for m in messages if isinstance(m, SystemMessage))
+        self._own = _given(messages[last], system) if turns else given_by_text("", system)
+        found = [m for m in messages[last:] if isinstance(m, ToolMessage)]
+        self.results = [m.text for m in found]
+        self._found = [given_by_data(m.artifact) or given_by_text(m.text) for m in found]
+        self.task = self._own.task
+        rules = self._own.rules.union(*(given.rules for given in self._found))
+        self.cites = "no_cite" not in rules
+        self.doubts = not rules.isdisjoint({"gap", "look_up_gap"})
 
     @property
     def question(self) -> str:
@@ -209,34 +198,40 @@ class _Turn:
     @property
     def passages(self) -> Sequence[WrittenPassage]:
         """Of the user turn or the newest result that has some; else other results as they are."""
-        for text in (*reversed(self.results), self._text):
-            if found := read_passages(text):
-                return found
-        plain = [t for t in self.results if t.strip() and not holds_knowledge(t)]
-        return [WrittenPassage(number=0, title="", uri="", text=t) for t in plain]
+        for given in (*reversed(self._found), self._own):
+            if given.passages:
+                return given.passages
+        pairs = zip(self.results, self._found, strict=True)
+        plain = [text for text, given in pairs if text.strip() and not given.ours]
+        return [WrittenPassage(number=0, title="", uri="", text=text) for text in plain]
 
     @property
     def examples(self) -> Sequence[Example]:
         """Those shown as turns, then those of tool results."""
         pairs = zip(self._before, self._before[1:], strict=False)
-        turns = [
+        turns = self._own.examples or [
             Example(input=asked.text, output=answered.text)
             for asked, answered in pairs
             if asked.name == EXAMPLE_USER and answered.name == EXAMPLE_ASSISTANT
         ]
-        fitting = (text for text in self.results if NO_SOURCE_RULE not in text)
-        return [*turns, *(e for text in fitting for e in read_examples(text))]
+        fitting = (given for given in self._found if "no_source" not in given.rules)
+        return [*turns, *(example for given in fitting for example in given.examples)]
 
     @property
     def may_follow(self) -> bool:
         """Whether the newest result leaves it open that its examples serve, not its passages."""
-        return bool(self.results) and INSTANCE_RULE in self.results[-1]
+        return bool(self._found) and "instance" in self._found[-1].rules
 
     @property
     def handed_on(self) -> AIMessage | None:
         """A question that a tool result says to put to the user."""
-        asked = [t.removeprefix(ASK_RULE) for t in self.results if t.startswith(ASK_RULE)]
+        asked = [given.ask for given in self._found if given.ask]
         return _said(asked[-1], "question") if asked else None
+
+
+def _given(turn: BaseMessage, system: str) -> Given:
+    told = given_by_data(turn.additional_kwargs.get(DATA))
+    return told or replace(given_by_text(turn.text, system), examples=())  # shown as turns
 
 
 def _shown(message: BaseMessage) -> bool:

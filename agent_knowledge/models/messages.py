@@ -8,19 +8,26 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agent_knowledge.config.json_schema import Checked
 from agent_knowledge.errors import EndpointError
-from agent_knowledge.prompts import EXAMPLE_ASSISTANT, EXAMPLE_USER, render_repair
-from agent_knowledge.types import Example, Knowledge, Message
+from agent_knowledge.models.given import DATA, to_data
+from agent_knowledge.prompts import EXAMPLE_ASSISTANT, EXAMPLE_USER, in_order, render_repair
+from agent_knowledge.types import Knowledge, Message
 from agent_knowledge.types.forms import user_turn
 
 
 def to_messages(knowledge: Knowledge, history: Sequence[Message] = ()) -> list[BaseMessage]:
-    """The whole prompt: system, worked examples, earlier turns, then the task with its passages."""
+    """The whole prompt: system, worked examples, earlier turns, then the task with its passages.
+
+    What the last turn was written from goes beside its text, for a model of ours; a provider is
+    sent the text alone.
+    """
     system = [SystemMessage(knowledge.system)] if knowledge.system else []
     turns = [
         HumanMessage(turn.content) if turn.role == "user" else AIMessage(turn.content)
         for turn in history
     ]
-    return [*system, *example_messages(knowledge), *turns, HumanMessage(knowledge.prompt)]
+    beside = {DATA: to_data(knowledge)} if knowledge.rules else {}
+    task = HumanMessage(knowledge.prompt, additional_kwargs=beside)
+    return [*system, *example_messages(knowledge), *turns, task]
 
 
 def example_messages(knowledge: Knowledge) -> list[BaseMessage]:
@@ -41,13 +48,6 @@ def example_messages(knowledge: Knowledge) -> list[BaseMessage]:
     return [message for pair in pairs for message in pair]
 
 
-def to_messages_again(
-    knowledge: Knowledge, history: Sequence[Message], said: Checked
-) -> list[BaseMessage]:
-    """The whole prompt once more, after what was said to it broke its JSON schema."""
-    return [*to_messages(knowledge, history), *repair_turns(said)]
-
-
 def repair_turns(said: Checked) -> list[BaseMessage]:
     """What was said, and the turn that asks for it once more."""
     return [AIMessage(said.text), HumanMessage(render_repair(said.faults))]
@@ -59,8 +59,3 @@ def not_in_form(knowledge: Knowledge, faults: Sequence[str]) -> EndpointError:
     who = f"endpoint {plan.endpoint!r}" if plan.endpoint else "the model"
     msg = f"{who} gave nothing that satisfies examples.{plan.examples}.output_schema: {faults[0]}"
     return EndpointError(msg)
-
-
-def in_order(examples: Sequence[Example], order: str) -> Sequence[Example]:
-    """Examples as they are shown; given best first."""
-    return examples if order == "best_first" else examples[::-1]

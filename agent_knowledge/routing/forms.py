@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.config.templates import fill, fill_around, placeholders
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.ports import ExampleSet
-from agent_knowledge.prompts import render_schema
 from agent_knowledge.retrieval.labels import has_labels
 from agent_knowledge.types.forms import Form
 
@@ -52,21 +51,6 @@ def form_of(agent: AgentProfile, name: str, examples: ExampleSet) -> Form:
         after=after,
         schema=schema,
     )
-
-
-def system_text(prompt: str, form: Form, rules: Sequence[str] = ()) -> str:
-    """What stands in the system prompt for a task of a set; all that an endpoint is told.
-
-    Args:
-        prompt: The agent's system prompt.
-        form: The set's form.
-        rules: Those for what else the task is given.
-    """
-    parts = [prompt, form.instructions, *rules]
-    if form.schema:
-        told = "\n".join((form.instructions, form.before, form.after))
-        parts.append(render_schema(form.schema, told))
-    return "\n\n".join(part for part in parts if part)
 
 
 def _labels(name: str, examples: ExampleSet) -> str:

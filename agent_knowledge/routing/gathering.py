@@ -5,25 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.models.messages import in_order
-from agent_knowledge.prompts import (
-    CITE_RULE,
-    EXAMPLES_RULE,
-    GAP_RULE,
-    NO_CITE_RULE,
-    PASSAGE_RULE,
-    SUSPICIOUS_RULE,
-    render_prompt,
-    render_samples,
-)
+from agent_knowledge.prompts import passage_rules, written
 from agent_knowledge.routing.budget import FENCE_TOKENS, fit
 from agent_knowledge.routing.few_shot import nearest_view
-from agent_knowledge.routing.forms import system_text
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.text import count_tokens
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan
-from agent_knowledge.types.forms import Form, user_turn
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, RuleName
+from agent_knowledge.types.forms import Form
 from agent_knowledge.types.search import Reading
 
 
@@ -66,16 +55,16 @@ def gather(
             examples, failed = shown.items, (*failed, *shown.left_out)
     budget, frame = agent.policy.context_tokens, _frame_tokens(form)
     fitted = fit(passages, examples, budget, frame, all_passages=all_passages)
-    rules = _rules(decision, fitted.passages, fitted.examples, form)
-    return Knowledge(
+    knowledge = Knowledge(
         decision=decision,
         passages=fitted.passages,
         examples=fitted.examples,
-        system=system_text(agent.system_prompt, form, rules),
-        prompt=render_prompt(fitted.passages, user_turn(form, text)),
+        instructions=agent.system_prompt,
+        rules=_rules(decision, fitted.passages, fitted.examples, form),
         form=form,
         left_out=(*failed, *fitted.left_out),
     )
+    return written(knowledge, text)
 
 
 def _form(plan: Plan, shelf: Shelf) -> Form:
@@ -96,19 +85,12 @@ def _rules(
     passages: tuple[Passage, ...],
     examples: tuple[Example, ...],
     form: Form,
-) -> list[str]:
-    """The rules for what this task is given, and the samples of a style."""
-    rules: list[str] = []
-    if passages:
-        rules.append(PASSAGE_RULE)
-        rules.append(NO_CITE_RULE if decision.plan.citations == "never" else CITE_RULE)
-        if any(passage.suspicious for passage in passages):
-            rules.append(SUSPICIOUS_RULE)
+) -> tuple[RuleName, ...]:
+    """The rules for what this task is given."""
+    rules = passage_rules(decision.plan, passages)
     nothing_found = decision.plan.sources and not passages  # as an external source may
     if decision.gap or nothing_found:
-        rules.append(GAP_RULE)
-    if examples and form.kind == "style":
-        rules.append(render_samples(in_order(examples, form.order)))
-    elif examples:
-        rules.append(EXAMPLES_RULE)
-    return rules
+        rules = (*rules, "gap")
+    if not examples:
+        return rules
+    return (*rules, "style" if form.kind == "style" else "examples")

@@ -45,9 +45,10 @@ from agent_knowledge.routing.match import PatternMatcher
 from agent_knowledge.routing.measuring import SignalReader
 from agent_knowledge.routing.need import Weights, load_weights
 from agent_knowledge.routing.policy import decide, may_ask_model
+from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
-from agent_knowledge.routing.step_down import step_down
+from agent_knowledge.routing.step_down import after_failure, next_rung
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
 from agent_knowledge.types.measured import SetStates
 from agent_knowledge.types.search import Reading
@@ -191,7 +192,7 @@ class KnowledgeRouter:
         return await asyncio.to_thread(self.route_many, tasks)
 
     def prepare(self, task: Task | str) -> Knowledge:
-        """Decide, and gather what the decision names.
+        """Decide, and gather what the decision names, and what the task points back at.
 
         Raises:
             InputError: The task is empty.
@@ -201,7 +202,11 @@ class KnowledgeRouter:
         reading = next(self.read([task]))
         decision = self.decide(reading)
         elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
-        return self.gather(replace(decision, elapsed_ms=elapsed_ms), reading)
+        knowledge = self.gather(replace(decision, elapsed_ms=elapsed_ms), reading)
+        policy = self.agent.policy
+        if policy.on_failure != "raise":
+            knowledge = self._with_fallback(knowledge, reading)
+        return recall(knowledge, reading.task, policy.context_tokens)
 
     async def aprepare(self, task: Task | str) -> Knowledge:
         """`prepare` in a thread."""
@@ -294,15 +299,16 @@ class KnowledgeRouter:
         return self.gather(decision, reading)
 
     def step_down(self, task: Task | str, knowledge: Knowledge, why: str) -> Knowledge:
-        """Gather the next rung down after a fine-tuned endpoint failed.
+        """The next rung down after a fine-tuned endpoint failed; `prepare` has gathered it already.
 
         Args:
             task: The task.
             knowledge: What was prepared for the endpoint.
             why: What went wrong, for the record.
         """
-        lower = step_down(knowledge.decision, why, self.agent)
-        return self.gather(lower, next(self.read([task])))
+        if knowledge.fallback is None:
+            knowledge = self._with_fallback(knowledge, next(self.read([task])))
+        return after_failure(knowledge, why)
 
     def read(self, tasks: Sequence[Task | str]) -> Iterator[Reading]:
         """Measure the signals of tasks; the first stage alone, with what the policy rewrites.
@@ -321,6 +327,13 @@ class KnowledgeRouter:
     def gather(self, decision: Decision, reading: Reading) -> Knowledge:
         """Gather what a decision names; the third stage alone."""
         return gather(decision, reading, self.agent, self._shelf)
+
+    def _with_fallback(self, knowledge: Knowledge, reading: Reading) -> Knowledge:
+        """With the rung below an endpoint, gathered while what was measured is at hand."""
+        if knowledge.decision.plan.endpoint is None:
+            return knowledge
+        lower = next_rung(knowledge.decision, self.agent)
+        return replace(knowledge, fallback=self.gather(lower, reading))
 
     def _decide(self, readings: Sequence[Reading]) -> list[Decision]:
         """Decide, and once more with what a model says where the policy has one asked."""

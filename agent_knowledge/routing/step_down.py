@@ -5,32 +5,47 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.types import Decision, Reason, Rejection
+from agent_knowledge.types import Decision, Knowledge, Reason, Rejection
 
 
-def step_down(decision: Decision, why: str, agent: AgentProfile) -> Decision:
-    """Serve a task by the examples of the set that the endpoint was trained for.
+def next_rung(decision: Decision, agent: AgentProfile) -> Decision:
+    """Decide to serve a task by the examples of the set that the endpoint was trained for.
 
     Args:
         decision: One whose strategy is `fine_tuned`.
-        why: What went wrong, for the record.
         agent: Whose set it is, which says how many are shown.
 
     Returns:
-        The same decision one rung lower; what happened stands among its reasons.
+        The same decision one rung lower; that the endpoint failed is not said yet.
     """
-    name, served = decision.plan.endpoint, decision.plan.examples
-    reason = Reason(
-        rule="pattern-wants-examples", text=f"{name} failed ({why}); examples are the next rung"
-    )
-    rejected = tuple(row for row in decision.rejected if row.strategy != "few_shot")
-    failed = Rejection(strategy="fine_tuned", rule="ladder-tried", text=f"{name} failed ({why})")
+    served = decision.plan.examples
+    shown = agent.examples[served].k if served else 0
     return replace(
         decision,
         strategy="few_shot",
-        plan=replace(
-            decision.plan, endpoint=None, k_examples=agent.examples[served].k if served else 0
+        plan=replace(decision.plan, endpoint=None, k_examples=shown),
+        rejected=tuple(row for row in decision.rejected if row.strategy != "few_shot"),
+    )
+
+
+def after_failure(knowledge: Knowledge, why: str) -> Knowledge:
+    """What was prepared for the next rung; what happened stands in its decision.
+
+    Args:
+        knowledge: What was prepared for the endpoint, with its `fallback`.
+        why: What went wrong, for the record.
+    """
+    lower = knowledge.fallback or knowledge
+    name, decision = knowledge.decision.plan.endpoint, lower.decision
+    reason = Reason(
+        rule="pattern-wants-examples", text=f"{name} failed ({why}); examples are the next rung"
+    )
+    failed = Rejection(strategy="fine_tuned", rule="ladder-tried", text=f"{name} failed ({why})")
+    return replace(
+        lower,
+        decision=replace(
+            decision,
+            reasons=(*decision.reasons, reason),
+            rejected=(*decision.rejected, failed),
         ),
-        reasons=(*decision.reasons, reason),
-        rejected=(*rejected, failed),
     )

@@ -10,25 +10,24 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from agent_knowledge.build import load_verifier
 from agent_knowledge.citations.finish import Finished
 from agent_knowledge.citations.verifier import CitationVerifier
-from agent_knowledge.config.json_schema import check_answer
 from agent_knowledge.errors import EndpointError, RunError
 from agent_knowledge.ledger.history import now
 from agent_knowledge.models.chat import Chat, Completion
-from agent_knowledge.models.messages import to_messages, to_messages_again
+from agent_knowledge.models.messages import to_messages
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.text import count_tokens
 from agent_knowledge.trials.cases import Case
 from agent_knowledge.trials.journal import Entry, Journal, key_of
 from agent_knowledge.trials.judge import Judgement, judge_prompt
 from agent_knowledge.trials.pool import Pace, Pool, Watch
+from agent_knowledge.turn import CallModel, Said, Turn, Verifying
 from agent_knowledge.types import Knowledge, Passage, Rung
 
 SAME_FAILURES = 5
@@ -51,6 +50,7 @@ class Arm:
         example_set: The set that the cases are instances of, if any.
         chat: Answers.
         identity: What tells this model and its parameters from others.
+        verifier: Verifies the citations, as production does: with the documents as they are stored.
     """
 
     name: str
@@ -59,6 +59,17 @@ class Arm:
     example_set: str | None
     chat: Chat
     identity: Mapping[str, Any]
+    verifier: CitationVerifier
+
+    def verify(self, turn: Turn) -> Finished:
+        """What a turn came to, as a user would see it.
+
+        Raises:
+            EndpointError: Nothing that would be passed on.
+        """
+        policy, search = self.router.agent.policy, self.router.retrieve
+        verifying = Verifying(verifier=self.verifier, policy=policy, search=search)
+        return verifying.verify(turn.draft())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +106,10 @@ class Reply:
         arm: Name of the arm.
         case: The case.
         entry: What the model said; None where it failed.
-        error: What went wrong then.
+        error: What went wrong; also where it said what production would not pass on.
         kept: It was answered in an earlier run.
         passages: What it was given.
-        finished: The answer as a user would see it, its citations verified.
+        finished: The answer as a user would see it, its citations verified; None where none would.
         verdict: What the judge said of it, where one was asked.
     """
 
@@ -152,14 +163,12 @@ class Asker:
         pace: What each call waits for.
         judge: Judges each answer, if given.
         judge_identity: What tells it from other judges.
-        verifier: Verifies citations, as production does.
     """
 
     journal: Journal
     pace: Pace = field(default_factory=Pace)
     judge: Chat | None = None
     judge_identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    verifier: CitationVerifier = field(default_factory=load_verifier)
     _streaks: Streaks = field(default_factory=Streaks)
     _preparing: threading.Lock = field(default_factory=threading.Lock)
     _asking: dict[str, threading.Lock] = field(default_factory=dict[str, threading.Lock])
@@ -214,79 +223,67 @@ class Asker:
         arm, case = job
         try:
             prompted = self.prompt(arm, case)
+            policy, history = arm.router.agent.policy, case.task.history
+            turn = Turn(prompted.knowledge, policy, history=history, fall=False)
             with self._asking.setdefault(prompted.key, threading.Lock()):
                 kept = self.journal.find(prompted.key)
-                entry = kept or self._call(prompted)
+                entry = kept or self._call(prompted, turn)
         except RunError as error:
             self._streaks.failed(arm.chat.name, error)
             return Reply(arm=arm.name, case=case, error=str(error))
-        passages = prompted.knowledge.passages
-        finished = self._finished(entry.text, prompted)
+        if kept:
+            turn.feed(Said(text=kept.text, model=kept.model, final=True))
+        try:
+            finished = arm.verify(turn)
+        except EndpointError as error:  # it answers, but not in its form
+            return Reply(
+                arm=arm.name, case=case, entry=entry, error=str(error), kept=kept is not None
+            )
         return Reply(
             arm=arm.name,
             case=case,
             entry=entry,
             kept=kept is not None,
-            passages=passages,
+            passages=prompted.knowledge.passages,
             finished=finished,
             verdict=self._judged(case, finished.text),
         )
 
-    def _finished(self, text: str, prompted: Prompted) -> Finished:
-        """The answer as a user would see it."""
-        knowledge, router = prompted.knowledge, prompted.arm.router
-        plan = knowledge.decision.plan
-        if plan.citations == "never":
-            return Finished(text=text)
-        return self.verifier.finish(
-            text,
-            knowledge.passages,
-            router.agent.policy.unsupported,
-            plan=plan,
-            search=router.retrieve,
-        )
+    def _call(self, prompted: Prompted, turn: Turn) -> Entry:
+        """Call the model as often as the turn asks for, and write down what it said last.
 
-    def _call(self, prompted: Prompted) -> Entry:
-        """Call the model, and write down what it said."""
-        started = time.perf_counter()
-        waited_s, said = self._in_form(prompted)
+        Raises:
+            EndpointError: The model failed.
+        """
+        chat, started, waited_s = prompted.arm.chat, time.perf_counter(), 0.0
+        said: list[Completion] = []
+        while step := turn.asks:
+            waited_s += self.pace.wait()
+            said.append(self._said(chat, step))
+            turn.feed(Said(text=said[-1].text, model=chat.name))
         elapsed_ms = (time.perf_counter() - started - waited_s) * 1000
+        # A server that counts nothing says 0.
+        tokens_in = sum(one.tokens_in or 0 for one in said)
+        tokens_out = sum(one.tokens_out or 0 for one in said)
+        text = said[-1].text
         entry = Entry(
             key=prompted.key,
-            text=said.text,
-            # A server that counts nothing says 0.
-            tokens_in=said.tokens_in or prompted.tokens,
-            tokens_out=said.tokens_out or count_tokens(said.text),
+            text=text,
+            tokens_in=tokens_in or prompted.tokens,
+            tokens_out=tokens_out or count_tokens(text),
             latency_ms=round(prompted.elapsed_ms + elapsed_ms, 3),
-            estimated=not (said.tokens_in and said.tokens_out),
-            model=prompted.arm.chat.name,
+            estimated=not (tokens_in and tokens_out),
+            model=chat.name,
             case=prompted.case.id,
             at=now(),
         )
         self.journal.keep(entry)
         return entry
 
-    def _in_form(self, prompted: Prompted) -> tuple[float, Completion]:
-        """The answer, asked for once more where it breaks its JSON schema, as in production.
-
-        Returns:
-            Seconds spent waiting for one's turn, and the answer with what both calls took.
-        """
-        chat, knowledge, history = prompted.arm.chat, prompted.knowledge, prompted.case.task.history
-        schema = knowledge.form.schema
-        waited_s = self.pace.wait()
-        first = chat.complete(prompted.messages)
+    def _said(self, chat: Chat, step: CallModel) -> Completion:
+        said = chat.complete(step.prompt)
         self._streaks.succeeded(chat.name)
-        checked = check_answer(first.text, schema)
-        if not checked.faults:
-            return waited_s, replace(first, text=checked.text)
-        waited_s += self.pace.wait()
-        second = chat.complete(to_messages_again(knowledge, history, checked))
-        return waited_s, Completion(
-            text=check_answer(second.text, schema).text,
-            tokens_in=(first.tokens_in or 0) + (second.tokens_in or 0),
-            tokens_out=(first.tokens_out or 0) + (second.tokens_out or 0),
-        )
+        return said
 
     def _judged(self, case: Case, answer: str) -> Judgement | None:
         """What the judge says; None where there is none, or it failed."""
@@ -322,7 +319,7 @@ class Asker:
 
     def _require_verdicts(self, replies: Sequence[Reply]) -> None:
         """A judge that failed tells nothing about an answer; there is no trial without it."""
-        answered = [reply for reply in replies if reply.entry]
+        answered = [reply for reply in replies if reply.finished]
         missing = sum(reply.verdict is None for reply in answered) if self.judge else 0
         if self.judge and missing:
             msg = (

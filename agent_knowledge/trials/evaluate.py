@@ -141,6 +141,7 @@ def result_of(
 ) -> RungResult:
     """The figures of one arm."""
     answered = [reply.entry for reply in replies if reply.entry]
+    failed = sum(reply.finished is None for reply in replies)
     latencies = [entry.latency_ms for entry in answered] or [0.0]
     tokens_in = _mean([entry.tokens_in for entry in answered])
     tokens_out = _mean([entry.tokens_out for entry in answered])
@@ -148,7 +149,7 @@ def result_of(
     return RungResult(
         rung=arm.rung,
         model=arm.chat.name,
-        n=len(answered),
+        n=len(replies) - failed,
         score=round(score, _DIGITS),
         ci=(round(ci[0], _DIGITS), round(ci[1], _DIGITS)),
         latency_p50_ms=round(float(np.percentile(latencies, 50)), 3),
@@ -158,7 +159,7 @@ def result_of(
         cost_usd_per_1k=round(1000 * cost_usd(price, tokens_in, tokens_out), _DIGITS)
         if price
         else None,
-        errors=len(replies) - len(answered),
+        errors=failed,
         metrics=setup.scorer.extras(replies),
     )
 

@@ -74,7 +74,7 @@ class Scorer:
     def extras(self, replies: Sequence[Reply]) -> dict[str, float]:
         """What else is told of one arm, 0..1 each; what failed counts as 0."""
         told = {
-            name: _mean(measure(plain(r), r.case.expected) if r.entry else 0.0 for r in replies)
+            name: _mean(measure(plain(r), r.case.expected) if r.finished else 0.0 for r in replies)
             for name, measure in TEXT_METRICS.items()
         }
         if self.labels:
@@ -82,7 +82,7 @@ class Scorer:
             told["macro_f1"] = macro_f1(expected, answered[0])
         if self.schema:
             told["json_valid"] = _mean(
-                json_valid(plain(r), self.schema) if r.entry else 0.0 for r in replies
+                json_valid(plain(r), self.schema) if r.finished else 0.0 for r in replies
             )
         retrieved = [reply for reply in replies if reply.passages]
         if retrieved:

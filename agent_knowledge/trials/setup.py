@@ -18,8 +18,10 @@ from agent_knowledge.build import (
     load_example_sets,
     load_model,
     load_router,
+    load_verifier,
     read_config,
 )
+from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.config import AgentProfile, KnowledgeConfig
 from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, nearest
 from agent_knowledge.models.chat import Chat
@@ -156,13 +158,15 @@ def set_up(
     metric = choose_metric(settings.metric, known, judged=judge is not None)
     if metric == "regex":
         require_patterns(cases.cases)
-    model = load_model(config, settings.model)
+    model, verifier = load_model(config, settings.model), load_verifier(router)
     return Setup(
         config=config,
         cases=cases,
         settings=settings,
         examples=examples,
-        arms=tuple(_arm(rung, router, example_set, model, settings.endpoint) for rung in rungs),
+        arms=tuple(
+            _arm(rung, router, verifier, example_set, model, settings.endpoint) for rung in rungs
+        ),
         scorer=Scorer(metric=metric, labels=labels, schema=known.schema),
         asker=Asker(
             journal=Journal(config.store_path, profile.name, fresh=settings.fresh),
@@ -186,6 +190,7 @@ def identity_of(chat: Chat, **more: str) -> dict[str, Any]:
 def _arm(
     rung: Rung,
     router: KnowledgeRouter,
+    verifier: CitationVerifier,
     example_set: str | None,
     model: Chat,
     given: BaseChatModel | None,
@@ -201,6 +206,7 @@ def _arm(
         example_set=example_set,
         chat=chat,
         identity=identity,
+        verifier=verifier,
     )
 
 

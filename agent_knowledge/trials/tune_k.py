@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from agent_knowledge.build import load_router
+from agent_knowledge.build import load_router, load_verifier
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import MIN_CASES
 from agent_knowledge.retrieval.examples import StoredExamples
@@ -207,13 +207,15 @@ def _ways(setup: Setup, examples: StoredExamples, counts: Sequence[int]) -> Iter
 
 def _arm(setup: Setup, name: str, way: Way) -> Arm:
     model = next(arm for arm in setup.arms if arm.rung != "fine_tuned")
+    router = _router(setup, name, way)
     return Arm(
         name=str(way),
         rung="few_shot" if way.k else "prompt",
-        router=_router(setup, name, way),
+        router=router,
         example_set=name,
         chat=model.chat,
         identity=model.identity,
+        verifier=load_verifier(router),
     )
 
 

@@ -34,6 +34,21 @@ Rung = Literal["prompt", "few_shot", "retrieval", "retrieval+few_shot", "fine_tu
 """A step of the guide's ladder: what is measured before a fine-tuned model may serve."""
 Role = Literal["user", "assistant"]
 CitationPolicy = Literal["always", "when_retrieved", "never"]
+RuleName = Literal[
+    "passages",
+    "cite",
+    "no_cite",
+    "suspicious",
+    "gap",
+    "look_up_gap",
+    "no_source",
+    "instance",
+    "examples",
+    "style",
+    "recalled",
+    "named",
+]
+"""A rule for using what a model is given; `prompts` has the sentence of each."""
 
 NEEDS: tuple[Need, ...] = ("direct", "retrieval", "few_shot")
 STRATEGIES: tuple[Strategy, ...] = (*NEEDS, "fine_tuned")
@@ -112,6 +127,8 @@ class Task:
         id: The caller's own id, given back unchanged.
         strategy: The strategy that the caller asks for: granted unless a rule of the guide refuses
             it, and the decision says which; None leaves the choice to the router.
+        cited: What each earlier answer cited, oldest first (`Answer.cited_turn`), so that "what
+            does [2] say?" can be answered; an answer that cited nothing counts too.
 
     Raises:
         InputError: `strategy` is none of `STRATEGIES`, something is of another type, or text or
@@ -123,6 +140,7 @@ class Task:
     citations: bool = False
     id: str | None = None
     strategy: Strategy | None = None
+    cited: tuple[CitedTurn, ...] = field(default=(), hash=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.strategy is not None and self.strategy not in STRATEGIES:
@@ -182,6 +200,13 @@ class Passage:
     def id(self) -> str:
         """What tells it from every other passage of the store."""
         return f"{self.source}:{self.document}:{self.start}-{self.end}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitedTurn:
+    """What an answer cited: its passages, by the numbers that its markers name."""
+
+    passages: Mapping[str, Passage] = field(default_factory=dict[str, Passage])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,19 +402,29 @@ class Knowledge:
         decision: The decision that asked for it.
         passages: Numbered from 1 in this order wherever they are cited.
         examples: Worked examples, best first.
-        system: The system prompt with the rules for using what follows.
+        instructions: The agent's own system prompt.
+        rules: The rules for using what follows, in the order in which they are told.
+        named: Numbers of an earlier answer that the task names, with what each means among these
+            passages.
+        system: The system prompt with the rules, as text: see `prompts.written`.
         prompt: The user's turn: the fenced passages, then the task.
         form: How the set behind it puts tasks, shows its examples, and wants its answers.
         left_out: What the token budget kept out, one line each.
+        fallback: What is handed to the agent's own model where the endpoint that this is for fails;
+            None where it is for no endpoint.
     """
 
     decision: Decision
     passages: tuple[Passage, ...] = ()
     examples: tuple[Example, ...] = ()
+    instructions: str = ""
+    rules: tuple[RuleName, ...] = ()
+    named: Mapping[str, int] = field(default_factory=dict[str, int])
     system: str = ""
     prompt: str = ""
     form: Form = field(default_factory=Form)
     left_out: tuple[str, ...] = ()
+    fallback: Knowledge | None = None
 
 
 def to_dict(value: Any) -> dict[str, Any]:

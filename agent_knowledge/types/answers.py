@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent_knowledge.types import Decision, Knowledge, Passage
+from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage
 
 Verdict = Literal["supported", "unsupported", "contradicted"]
 
@@ -159,3 +159,8 @@ class Answer:
     def decision(self) -> Decision:
         """The decision behind the answer."""
         return self.knowledge.decision
+
+    @property
+    def cited_turn(self) -> CitedTurn:
+        """What it cited, for `Task.cited` of the conversation's further turns."""
+        return CitedTurn(passages={str(one.number): one.passage for one in self.citations})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 from agent_knowledge import Answer, Answerer, KnowledgeConfig, KnowledgeRouter, load_router
 from agent_knowledge.errors import BrokenStreamError, EndpointError
@@ -135,3 +138,21 @@ def test_an_endpoint_that_works_answers(
         monkeypatch.setenv("DEMO_BASE_URL", server.url)
         answer = ask(Answerer(router(shop), model()), way)
     assert (answer.text, answer.model, answer.fallbacks) == ("shipping", "triage-ft", ())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_is_sent_the_text_alone_and_nothing_that_stands_beside_it(
+    shop: KnowledgeConfig, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    desk = load_router(shop, "desk")
+    prepared = desk.prepare(TRIAGE)
+    assert prepared.rules
+    reply = streamed("billing") if way in STREAMS else whole("billing")
+    with loopback(reply) as server:
+        model = ChatOpenAI(model="m", base_url=server.url, api_key=SecretStr("k"), max_retries=0)
+        answer = ask(Answerer(desk, Chat(model=model, name="served")), way)
+    assert answer.text == "billing"
+    (body,) = server.asked
+    assert body["messages"][-1] == {"role": "user", "content": prepared.prompt}
+    assert all(turn.keys() <= {"role", "content", "name"} for turn in body["messages"])
+    assert "agent_knowledge" not in json.dumps(body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from agent_knowledge import (
     Answerer,
     KnowledgeConfig,
     KnowledgeRouter,
+    Message,
+    Task,
     load_router,
     load_verifier,
 )
@@ -22,6 +25,7 @@ from agent_knowledge.citations.opinions import EntailmentJudge
 from agent_knowledge.errors import EndpointError, InputError
 from agent_knowledge.models.chat import Chat
 from agent_knowledge.text import sentences
+from agent_knowledge.types import CitedTurn
 from tests.scripted import ScriptedModel
 
 REFUND = "How long is the return window?"
@@ -196,6 +200,35 @@ def test_a_stream_that_breaks_is_never_whole(support: KnowledgeRouter) -> None:
     assert not any(isinstance(piece, Answer) for piece in told)
 
 
+@pytest.mark.parametrize("way", ["answer", "aanswer", "stream", "astream"])
+def test_a_number_means_the_passage_of_an_earlier_answer(
+    support: KnowledgeRouter, way: str
+) -> None:
+    model = ScriptedModel(replies=["It depends [2].", "As it says [1]."])
+    answerer = Answerer(support, Chat(model=model, name="m"))
+    first = ask(answerer, REFUND, way)
+    history = (Message("user", REFUND), Message("assistant", first.text))
+    further = Task("What does [2] say?", history=history, cited=(first.cited_turn,))
+    second = ask(answerer, further, way)
+    assert second.citations[0].passage.id == first.citations[0].passage.id
+    assert "[2] means passage 1" in model.asked[-1][0].text
+    assert "[2]" in second.decision.reasons[-1].text
+    assert second.cited_turn.passages["1"] == first.cited_turn.passages["2"]
+
+
+def test_and_who_wrote_that_is_about_what_the_last_answers_cited(support: KnowledgeRouter) -> None:
+    model = ScriptedModel(replies=["It depends [2].", "It does not say [1]."])
+    answerer = Answerer(support, Chat(model=model, name="m"))
+    first = answerer.answer(REFUND)
+    history = (Message("user", REFUND), Message("assistant", first.text))
+    (cited,) = first.cited_turn.passages.values()
+    asked = Task("and who wrote that?", history=history, cited=(first.cited_turn,))
+    assert answerer.answer(asked).knowledge.passages[0].text == cited.text
+    long_ago = replace(asked, cited=(first.cited_turn, CitedTurn(), CitedTurn()))
+    reasons = answerer.answer(long_ago).decision.reasons
+    assert not any("points back" in reason.text for reason in reasons)
+
+
 def test_citations_never_leaves_brackets_alone(shop: KnowledgeConfig) -> None:
     router = with_policy(shop, citations="never")
     answer = Answerer(router, chat("Thirty days [77].")).answer(REFUND)
@@ -216,7 +249,7 @@ def test_an_empty_task_is_refused(support: KnowledgeRouter) -> None:
         Answerer(support, chat("never")).answer(" ")
 
 
-def ask(answerer: Answerer, task: str, way: str) -> Answer:
+def ask(answerer: Answerer, task: str | Task, way: str) -> Answer:
     if way == "aanswer":
         return asyncio.run(answerer.aanswer(task))
     if way in {"stream", "astream"}:
@@ -226,7 +259,7 @@ def ask(answerer: Answerer, task: str, way: str) -> Answer:
     return answerer.answer(task)
 
 
-def streamed(answerer: Answerer, task: str, way: str) -> list[str | Answer]:
+def streamed(answerer: Answerer, task: str | Task, way: str) -> list[str | Answer]:
     if way == "stream":
         return list(answerer.stream(task))
 

@@ -14,8 +14,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
 from agent_knowledge.langchain import KnowledgeMiddleware
-from agent_knowledge.langchain.recall import cited_turn, keep_turns, recall
+from agent_knowledge.langchain.convert import task_from_messages
+from agent_knowledge.langchain.state import CITED, cited_before, cited_turn, keep_turns
 from agent_knowledge.prompts import CITE_RULE, GAP_RULE, WrittenPassage, read_passages, split_prompt
+from agent_knowledge.routing import recall as recalling
 from agent_knowledge.types import Decision, Example, Knowledge, Plan, Signals
 from tests.scripted import ScriptedModel
 from tests.unit.fakes import passage
@@ -150,6 +152,16 @@ def talk(text: str) -> list[Any]:
     return [HumanMessage("q", id="1"), AIMessage("a [1]."), HumanMessage(text, id="2")]
 
 
+def recall(
+    knowledge: Knowledge, messages: list[Any], cited: list[dict[str, Any]], tokens: int
+) -> Knowledge:
+    """As the middleware does, with what its state has."""
+    task = task_from_messages(messages)
+    assert task
+    task = replace(task, cited=cited_before({CITED: cited}, messages))
+    return recalling.recall(knowledge, task, tokens)
+
+
 def test_the_budget_is_kept() -> None:
     fresh = tuple(passage("Shipping. " * 40, start=1000 * n) for n in range(1, 4))
     knowledge = replace(BARE, passages=fresh)
@@ -166,7 +178,8 @@ def test_what_is_named_stands_alone_where_the_sources_lack_the_rest() -> None:
         BARE,
         decision=replace(DECISION, gap=True),
         passages=(passage("Shipping.", start=900),),
-        system=f"Be brief.\n\n{CITE_RULE}\n\n{GAP_RULE}",
+        instructions="Be brief.",
+        rules=("cite", "gap"),
     )
     cited = cited_turn("1", {"1": OLD})
     found = recall(found_nothing, talk("What does [1] say?"), cited, 2000)

@@ -16,13 +16,14 @@ from agent_knowledge.prompts import (
     EXAMPLE_USER,
     GAP_RULE,
     NO_CITE_RULE,
+    look_up_rules,
     render_knowledge,
     render_look_up,
     render_passages,
     render_prompt,
     render_samples,
 )
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Signals
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Signals, to_dict
 from agent_knowledge.types.forms import Form
 
 
@@ -82,6 +83,56 @@ def test_it_takes_more_evidence_where_the_sources_may_lack_the_answer():
     prompt = HumanMessage(render_prompt(given, asked))
     assert reply(prompt).text == "Parcels leave the warehouse daily. [1]"
     assert reply(SystemMessage(GAP_RULE), prompt).text == NOT_COVERED
+
+
+def told(**data: Any) -> HumanMessage:
+    """A turn whose text says nothing: what it was written from stands beside it."""
+    row = {"rules": ["passages", "cite"], "task": "How long do refunds take?", "examples": []}
+    shown = [
+        {"number": n, "title": "", "uri": "", "text": one.text}
+        for n, one in enumerate(PASSAGES, start=1)
+    ]
+    beside = {"agent_knowledge": row | {"passages": shown} | data}
+    return HumanMessage("Worded otherwise.", additional_kwargs=beside)
+
+
+def test_it_is_told_what_to_do_as_data():
+    assert reply(told()).text == "Refunds take 30 days. [2]"
+    assert reply(told(rules=["passages", "no_cite"])).text == "Refunds take 30 days."
+    assert reply(SystemMessage(NO_CITE_RULE), told()).text == "Refunds take 30 days. [2]"
+    shown = [{"input": "I was charged twice", "output": "billing"}]
+    alone = told(rules=["examples"], task="charged twice", passages=[], examples=shown)
+    assert reply(alone).text == "billing"
+    voice = told(rules=["style"], task="charged twice", passages=[], examples=shown)
+    assert reply(voice).text == NEEDS_A_MODEL
+
+
+def test_data_in_no_form_of_ours_is_read_from_the_text_instead():
+    for strange in ({"rules": 7}, "told", {"rules": [], "passages": [{}], "examples": []}):
+        beside = {"agent_knowledge": strange}
+        turn = HumanMessage(PROMPT, additional_kwargs=beside)
+        assert reply(turn).text == "Refunds take 30 days. [2]"
+
+
+def test_a_tools_artifact_says_what_its_message_does():
+    gap = replace(decision(Plan(sources=("s",))), gap=True)
+    found = Knowledge(decision=gap, passages=PASSAGES)
+    rows = [{"number": n, **to_dict(one)} for n, one in enumerate(PASSAGES, start=1)]
+    artifact = {
+        "decision": to_dict(gap),
+        "rules": [*look_up_rules(found)],
+        "passages": rows,
+        "examples": [],
+    }
+    for question in ("How long do refunds take?", "My card was charged twice"):
+        call: Any = {"name": "knowledge", "args": {"query": question}, "id": "c"}
+        result = ToolMessage("Worded otherwise.", tool_call_id="c", artifact=artifact)
+        asked = [HumanMessage(question), AIMessage("", tool_calls=[call]), result]
+        assert MODEL.invoke(asked).text == looked_up_text(question, found)
+
+
+def looked_up_text(question: str, found: Knowledge) -> str:
+    return result(question, render_look_up(found))
 
 
 def test_words_that_announce_a_list_end_with_a_full_stop():

@@ -5,8 +5,9 @@ import pytest
 from agent_knowledge.config import AgentProfile, ExampleSetConfig
 from agent_knowledge.config.templates import Template
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.prompts import JSON_RULE
-from agent_knowledge.routing.forms import forms_of, system_text
+from agent_knowledge.prompts import GAP_RULE, JSON_RULE, written
+from agent_knowledge.routing.forms import forms_of
+from agent_knowledge.types import Decision, Knowledge, Plan, RuleName, Signals
 from agent_knowledge.types.forms import Form, user_turn
 from tests.unit.fakes import Examples, unit
 
@@ -32,6 +33,13 @@ def agent(template: Template | None, schema: str = "", **spec: str) -> AgentProf
 
 def form(template: Template | None, schema: str = "", **spec: str) -> Form:
     return forms_of(agent(template, schema, **spec), {"triage": LABELLED})["triage"]
+
+
+def system_text(prompt: str, form: Form, rules: tuple[RuleName, ...] = ()) -> str:
+    """What stands in the system prompt for a task of a set."""
+    decision = Decision(strategy="direct", plan=Plan(), confidence=1, signals=Signals(need={}))
+    knowledge = Knowledge(decision=decision, instructions=prompt, rules=rules, form=form)
+    return written(knowledge, "How long?").system
 
 
 def test_a_set_without_template_puts_its_tasks_as_they_are():
@@ -62,8 +70,8 @@ def test_labels_of_a_set_that_has_none_are_refused_by_the_key(part: str):
 
 
 def test_a_schema_is_told_once_wherever_the_template_puts_it():
-    told = system_text("Be brief.", form(None, SCHEMA), ["A rule."])
-    assert told == f"Be brief.\n\nA rule.\n\n{JSON_RULE} The schema:\n{SCHEMA}"
+    told = system_text("Be brief.", form(None, SCHEMA), ("gap",))
+    assert told == f"Be brief.\n\n{GAP_RULE}\n\n{JSON_RULE} The schema:\n{SCHEMA}"
     above = form(Template(instructions="As {{schema}}."), SCHEMA)
     assert system_text("", above) == f"As {SCHEMA}.\n\n{JSON_RULE}"
     below = form(Template(turn="{{input}} as {{schema}}"), SCHEMA)

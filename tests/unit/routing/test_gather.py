@@ -23,7 +23,7 @@ from agent_knowledge.prompts import (
     split_prompt,
 )
 from agent_knowledge.routing.few_shot import ExampleChooser
-from agent_knowledge.routing.forms import forms_of, system_text
+from agent_knowledge.routing.forms import forms_of
 from agent_knowledge.routing.gathering import gather
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.types import (
@@ -161,7 +161,7 @@ def test_messages_put_the_best_example_last_and_the_history_before_the_task():
     knowledge = gathered("few_shot", Plan(examples="triage", k_examples=2))
     history = (Message("user", "Hello"), Message("assistant", "Hi"))
     messages = to_messages(knowledge, history)
-    assert messages == [
+    told = [
         SystemMessage(knowledge.system),
         HumanMessage("Where is my parcel?", name=EXAMPLE_USER),
         AIMessage("It is shipping, for a parcel is missing.", name=EXAMPLE_ASSISTANT),
@@ -170,6 +170,9 @@ def test_messages_put_the_best_example_last_and_the_history_before_the_task():
         HumanMessage("Hello"),
         AIMessage("Hi"),
         HumanMessage("How long?"),
+    ]
+    assert [(turn.type, turn.name, turn.text) for turn in messages] == [
+        (turn.type, turn.name, turn.text) for turn in told
     ]
     assert [e.input for e in knowledge.examples] == ["I was charged twice", "Where is my parcel?"]
 
@@ -229,7 +232,8 @@ def test_an_endpoint_and_the_prompt_alone_are_given_the_same_form():
     for knowledge in (tuned, plain):
         form = forms_of(FORMED, SETS)["triage"]
         assert knowledge.prompt == user_turn(form, "How long?") == FRAMED
-        assert knowledge.system == system_text("Be brief.", form)
+        assert knowledge.system.startswith(f"Be brief.\n\n{form.instructions}")
+        assert SCHEMA in knowledge.system
         assert knowledge.form.schema == SCHEMA
 
 

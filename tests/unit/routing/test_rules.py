@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent_knowledge.config import AgentProfile, ExampleSetConfig
 from agent_knowledge.routing.evidence import likely_of, with_verdict
 from agent_knowledge.routing.rules import ORDER, RULES
-from agent_knowledge.routing.step_down import step_down
-from agent_knowledge.types import Decision, NeedVerdict, Plan, Reason, Rejection, Signals
+from agent_knowledge.routing.step_down import after_failure, next_rung
+from agent_knowledge.types import Decision, Knowledge, NeedVerdict, Plan, Reason, Rejection, Signals
 
 
 def test_the_rules_are_the_guides():
@@ -70,7 +72,9 @@ def test_a_failed_endpoint_steps_down_to_the_examples_of_its_set():
         ),
     )
     agent = AgentProfile(examples={"triage": ExampleSetConfig(file="t", k=3)})
-    lower = step_down(decision, "timed out", agent)
+    given = Knowledge(decision=decision)
+    given = replace(given, fallback=replace(given, decision=next_rung(decision, agent)))
+    lower = after_failure(given, "timed out").decision
     assert (lower.strategy, lower.plan) == ("few_shot", Plan(examples="triage", k_examples=3))
     assert lower.reasons[-1].text == "ft failed (timed out); examples are the next rung"
     assert [row.strategy for row in lower.rejected] == ["retrieval", "fine_tuned"]

@@ -52,6 +52,21 @@ def test_support_is_the_share_of_claims_that_the_passages_say(
     assert row.score == 0
 
 
+def test_a_quotation_is_looked_up_in_the_store_as_in_production(shop: KnowledgeConfig) -> None:
+    router = load_router(shop, "desk")
+    passage = router.prepare_rung(ASKED, "retrieval").passages[0]
+    stored = router.document_text(passage)
+    assert stored is not None
+    outside = stored[: passage.start].split() or stored[passage.end :].split()
+    case = Case(id="1", task=Task(ASKED), expected=("x",))
+    text = f"It says “{' '.join(outside[:5])}” [1]."
+    settings = Settings(model=Counting(lambda _: text), rungs=("retrieval",), fresh=True)
+    made = set_up(shop, CaseSet(cases=(case,)), "desk", settings)
+    (reply,) = made.asker.ask_all(made.arms, made.cases.cases, 1)["retrieval"]
+    assert reply.finished
+    assert [q.verbatim for q in reply.finished.claims[0].quotations] == [True]
+
+
 def test_recall_is_told_where_the_relevant_documents_are_known(shop: KnowledgeConfig) -> None:
     known = frozenset({"refunds-and-returns.md", "nowhere.md"})
     case = Case(id="1", task=Task(ASKED), expected=("x",), relevant=known)

@@ -221,6 +221,24 @@ def test_a_broken_schema_is_asked_for_once_more_as_in_production(tmp_path: Path)
     assert row.metrics["json_valid"] == 1
 
 
+def test_an_endpoint_that_never_keeps_to_its_form_answers_nothing_as_in_production(
+    tmp_path: Path,
+) -> None:
+    desk = write_desk(tmp_path)
+    (tmp_path / "schema.json").write_text(json.dumps({"enum": ["returns", "shipping"]}))
+    triage = desk.examples["triage"].model_copy(update={"output_schema": "schema.json"})
+    desk = desk.model_copy(update={"examples": {"triage": triage}}).at(tmp_path)
+    tuned = Counting(lambda _: "no json")
+    settings = {"model": Counting(), "endpoint": tuned, "rungs": ("prompt", "fine_tuned")}
+    for _ in range(2):  # what was paid for is not asked again, and is told alike
+        measured = run(desk, cases(8), "tuned-desk", **settings)
+        row = measured.trial.rungs[-1]
+        assert (row.score, row.n, row.errors, tuned.calls) == (0, 0, 8, 16)
+        assert row.tokens_out
+        assert "output_schema" in measured.outcomes[0].errors["fine_tuned"]
+    assert measured.trial.rungs[0].errors == 0  # below the model itself nobody would answer
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
