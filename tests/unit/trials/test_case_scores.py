@@ -60,7 +60,7 @@ def test_a_quotation_is_looked_up_in_the_store_as_in_production(shop: KnowledgeC
     outside = stored[: passage.start].split() or stored[passage.end :].split()
     case = Case(id="1", task=Task(ASKED), expected=("x",))
     text = f"It says “{' '.join(outside[:5])}” [1]."
-    settings = Settings(model=Counting(lambda _: text), rungs=("retrieval",), fresh=True)
+    settings = TrialSettings(model=Counting(lambda _: text), rungs=("retrieval",), fresh=True)
     made = set_up(shop, CaseSet(cases=(case,)), "desk", settings)
     (reply,) = made.asker.ask_all(made.arms, made.cases.cases, 1)["retrieval"]
     assert reply.finished
