@@ -82,7 +82,9 @@ def _screen(text: str, network: Network, tokenizer: Tokenizer) -> Screened:
     spans = list(read.spans)
     score = network.probability(read.logit)
     for hidden in decoded(text):
-        said = network.probability(_read(hidden.text, network, tokenizer).logit, prior=HIDDEN)
+        said_in_place = text[: hidden.start] + hidden.text + text[hidden.end :]
+        logit = _read(said_in_place, network, tokenizer).logit
+        said = network.probability(logit, prior=HIDDEN)
         if said >= network.threshold:
             spans.append(SuspiciousSpan(hidden.start, hidden.end, ENCODED))
         score = max(score, said)

@@ -37,7 +37,7 @@ from tools.train.folds import CACHE, PACKAGE
 from tools.train.screen_data import SEED, Material
 from tools.train.text import check_weights
 
-STEPS = 3_500
+STEPS = 4_000
 _BATCH = 32
 _RATE = 2e-3
 _FALSE_ALARMS = 0.008
@@ -152,7 +152,7 @@ def _provenance(material: Material, steps: int) -> dict[str, Any]:
         "attacks": len(material.attacks),
         "benign": len(material.benign),
         "own_sha256": hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest(),
-        "also": "BIPIA and InjecAgent-like kinds: attacks of BIPIA (MIT); prompts of need/tasks",
+        "of_others": "attacks of BIPIA (MIT), open prompts of need/tasks",
     }
 
 

@@ -32,6 +32,9 @@ _SHARES = dict(zip((*CARRIERS, PROMPT), (1, 1, 2, 2, 1.5, 0.7), strict=True))
 _LONGEST, _SHORTEST = 1200, 60
 _GROUPS = {"own": 0.55, "bipia": 0.2, "stray": 0.25}
 """Shares of the attacks that are drawn."""
+_ALONE = 0.09
+"""Share of the texts that are an attack and nothing else, where that speaks to a model by its own
+words; a request by itself is a task."""
 _READ_OTHERWISE = ("enc_", "ml_asian", "ml_mideast", "ml_mixed", "ml_nordic")
 """Families whose words the network does not learn: what is encoded is decoded first, and MiniLM's
 word pieces know no other scripts."""
@@ -255,8 +258,10 @@ def draw(material: Material, count: int, rng: random.Random) -> list[Sample]:
         if carrier == PROMPT:
             made.append(Sample(text=text, carrier=carrier))
         elif chance < 0.45:
-            families = groups[rng.choices(list(groups), [_GROUPS[g] for g in groups])[0]]
-            made.append(place(text, carrier, rng.choice(rng.choice(families)), rng))
+            group = rng.choices(list(groups), [_GROUPS[g] for g in groups])[0]
+            attack = rng.choice(rng.choice(groups[group]))
+            alone = group == "own" and not attack.family.startswith("stray") and chance < _ALONE
+            made.append(place("" if alone else text, carrier, attack, rng))
         elif chance < 0.50:
             made.append(_harmless(place(text, carrier, _stranger(by_carrier, rng), rng)))
         elif chance < 0.65:
@@ -286,7 +291,7 @@ def place(text: str, carrier: str, piece: Piece, rng: random.Random) -> Sample:
     if carrier not in {"code", "table"} and ends and rng.random() < 0.35:
         at = rng.choice(ends)
         return _sample(text[:at], said, " " + text[at:], piece, carrier)
-    lines = text.split("\n")
+    lines = text.split("\n") if text else []
     chance = rng.random()
     at = 0 if chance < 0.2 else len(lines) if chance < 0.5 else rng.randint(0, len(lines))
     before = "".join(line + "\n" for line in lines[:at])
