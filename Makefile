@@ -7,8 +7,8 @@ BIN := .venv/bin
 demo: .venv/package  ## six tasks routed and answered on a sample shop, offline
 	@$(BIN)/agent-knowledge demo
 
-test: .venv/dev  ## the tests but the few that take over 5 s each; pytest says how many it left out
-	$(BIN)/python -m pytest -m "not slow"
+test: .venv/dev  ## the tests but the few marked slow; pytest says how many, and which should be
+	$(BIN)/python -m pytest -m "not slow" --durations=9 --durations-min=5
 
 test-slow: .venv/dev  ## those: the same behaviours on larger inputs, or through real processes
 	$(BIN)/python -m pytest -m slow

@@ -161,6 +161,7 @@ def test_every_command_is_tried() -> None:
     assert set(group.commands) == set(RUNS)  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@pytest.mark.slow
 def test_no_command_says_or_writes_it(
     desk: CommandLine, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import CommandLine
 
 REFUND = "How long is the return window?"
@@ -141,6 +143,7 @@ def test_a_text_or_an_input_but_not_both(in_shop: CommandLine) -> None:
     assert "cannot read" in in_shop("route", "-a", "support", "--input", "nowhere.jsonl").err
 
 
+@pytest.mark.slow
 def test_the_demo_shows_all_four_strategies_in_plain_text_when_piped() -> None:
     command = [sys.executable, "-m", "agent_knowledge", "demo"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
@@ -152,6 +155,7 @@ def test_the_demo_shows_all_four_strategies_in_plain_text_when_piped() -> None:
     assert "[1]" in ran.stdout
 
 
+@pytest.mark.slow
 def test_everything_works_with_the_network_cut_off(here: CommandLine) -> None:
     code = f"""
 import os, socket

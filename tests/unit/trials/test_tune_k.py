@@ -42,6 +42,7 @@ def test_every_number_is_tried_in_both_orders_and_paid_for_once(tmp_path: Path) 
     assert model.calls == asked
 
 
+@pytest.mark.slow
 def test_the_fewest_that_do_as_well_are_chosen(tmp_path: Path) -> None:
     found = tuned(tmp_path, Counting(wants_two), counts=(0, 1, 2, 4))
     assert [row.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1, 1, 1]
