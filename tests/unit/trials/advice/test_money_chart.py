@@ -11,6 +11,8 @@ from agent_knowledge.config.schema import PriceConfig
 from agent_knowledge.trials.advice import Advice
 from agent_knowledge.trials.advice_page import render_advice
 from agent_knowledge.trials.costs import Load, Money, Terms, money
+from agent_knowledge.trials.questions import Finding
+from agent_knowledge.types import Reason
 
 LOAD = Load(
     rung="few_shot",
@@ -47,6 +49,26 @@ def page(reckoned: Money) -> str:
             money=reckoned,
         )
     )
+
+
+def test_nothing_from_outside_becomes_markup() -> None:
+    attack = "<script>alert('x')</script><img src=http://evil.example/a.png onerror=alert(1)>"
+    reason = Reason(rule=attack, text=attack)
+    said = dict.fromkeys(("key", "question", "answer", "rule", "text", "origin", "tell"), attack)
+    advice = Advice(
+        agent=attack,
+        example_set=attack,
+        verdict="may_pay",
+        headline=attack,
+        why=(reason,),
+        instead=(reason,),
+        command=attack,
+        findings=(Finding(stand="for", **said),),
+        money=money(replace(LOAD, origin=attack), TERMS),
+    )
+    shown = html.fromstring(render_advice(advice))
+    assert not shown.xpath("//script | //img | //@onerror | //@src")
+    assert shown.text_content().count(attack) == 17
 
 
 def chart(text: str) -> etree._Element:
