@@ -76,7 +76,7 @@ class Chat:
         try:
             for chunk in self.model.stream(prompt):
                 if chunk.text:
-                    said = True
+                    said = said or bool(chunk.text.strip())
                     yield chunk.text
         except Exception as error:
             raise self._explain(error) from error
@@ -89,7 +89,7 @@ class Chat:
         try:
             async for chunk in self.model.astream(prompt):
                 if chunk.text:
-                    said = True
+                    said = said or bool(chunk.text.strip())
                     yield chunk.text
         except Exception as error:
             raise self._explain(error) from error
