@@ -149,7 +149,7 @@ class Answerer:
                     if shown := heard.take(piece):
                         yield shown
             except EndpointError as error:
-                turn.feed(Failed(error=error, partial=bool(heard.text)))
+                turn.feed(Failed(error=error, partial=bool(heard.text.strip())))
                 continue
             if rest := heard.rest():
                 yield rest
@@ -171,7 +171,7 @@ class Answerer:
                     if shown := heard.take(piece):
                         yield shown
             except EndpointError as error:
-                turn.feed(Failed(error=error, partial=bool(heard.text)))
+                turn.feed(Failed(error=error, partial=bool(heard.text.strip())))
                 continue
             if rest := heard.rest():
                 yield rest

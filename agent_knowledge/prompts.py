@@ -292,7 +292,9 @@ def look_up_rules(knowledge: Knowledge) -> tuple[RuleName, ...]:
     decision, examples = knowledge.decision, knowledge.examples
     lacking = decision.gap or not (knowledge.passages or examples)
     pattern = examples and knowledge.form.kind == "pattern"
-    rules: list[RuleName] = ["passages"] if knowledge.passages else []
+    rules: list[RuleName] = []
+    if knowledge.passages:
+        rules.append("passages")
     if lacking and pattern:  # examples need no source; what follows would forbid to follow them
         rules.append("instance")
     if knowledge.passages:

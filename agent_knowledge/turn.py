@@ -22,8 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-
-from langchain_core.messages import BaseMessage
+from typing import TYPE_CHECKING
 
 from agent_knowledge.citations.finish import Finished
 from agent_knowledge.citations.repair import Search
@@ -35,6 +34,9 @@ from agent_knowledge.models.messages import not_in_form, repair_turns, to_messag
 from agent_knowledge.routing.step_down import after_failure
 from agent_knowledge.types import Knowledge, Message, Passage
 from agent_knowledge.types.answers import Answer
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,14 +37,16 @@ def main() -> None:
 
 def talk(agents: dict[str, Answerer]) -> None:
     """Read a line, answer it, remember both."""
-    name, history = next(iter(agents)), list[Message]()
+    name, history, cited = next(iter(agents)), list[Message](), ()
     while (line := input(f"\n{name}> ").strip()) not in {"", "/quit"}:
         if line.startswith("/agent"):
             wanted = line.removeprefix("/agent").strip()
-            name, history = (wanted, []) if wanted in agents else (name, history)
+            if wanted in agents:
+                name, history, cited = wanted, [], ()
             continue
-        answer = agents[name].answer(Task(line, history=tuple(history)))
+        answer = agents[name].answer(Task(line, history=tuple(history), cited=cited))
         history += [Message("user", line), Message("assistant", answer.text)]
+        cited = (*cited, answer.cited_turn)  # so that "what does [2] say?" can be answered
         decision = answer.decision
         print(f"({decision.strategy}: {decision.reasons[0].text})")
         print(answer.text)

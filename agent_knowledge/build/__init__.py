@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, cast
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.ledger.history import History
-from agent_knowledge.ledger import Evidence, Ledger, StoredEvidence
+from agent_knowledge.ledger import EndpointRecord, Ledger, StoredEvidence
 from agent_knowledge.ports import (
     ClaimJudge,
     Embedder,
     NeedJudge,
     QueryWriter,
     Retriever,
-    Screen,
+    InjectionScreen,
     TextEncoder,
 )
 from agent_knowledge.routing.router import KnowledgeRouter
@@ -135,9 +135,9 @@ def packaged_embedder() -> MiniLM:
 
 
 @cache
-def packaged_screen() -> Screen:
+def packaged_screen() -> InjectionScreen:
     """The packaged screen; one a process."""
-    from agent_knowledge.screening import Screen as PackagedScreen
+    from agent_knowledge.screening import InjectionScreen as PackagedScreen
 
     return PackagedScreen()
 
@@ -233,7 +233,7 @@ def load_set_states(
 
 def _load_evidence(
     config: KnowledgeConfig, profile: AgentProfile, sets: Mapping[str, StoredExamples]
-) -> Evidence | None:
+) -> EndpointRecord | None:
     """What the store has on record about the agent's endpoint, if it has one."""
     if profile.endpoint is None or profile.endpoint.serves not in sets:
         return None

@@ -18,7 +18,7 @@ from typing import Literal, Protocol
 
 from agent_knowledge.citations.comparison import compare
 from agent_knowledge.citations.meaning import Meaning, Memory
-from agent_knowledge.citations.reading import Reading, read_passage
+from agent_knowledge.citations.reading import TokenizedText, read_passage
 from agent_knowledge.citations.wording import has_fit, load_fit, undecided
 from agent_knowledge.ports import Embedder
 
@@ -29,7 +29,7 @@ Verdict = Literal["supported", "unsupported", "contradicted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Entailment:
     """What a check found.
 
     Attributes:
@@ -57,7 +57,7 @@ class Judgement:
 class Support(Protocol):
     """Judges whether a passage supports a claim."""
 
-    def __call__(self, claim: str, text: str, title: str = "") -> Judgement:
+    def __call__(self, claim: str, text: str, title: str = "") -> Entailment:
         """Judge one claim, without its markers, against one passage and its title."""
         ...
 
@@ -78,7 +78,7 @@ class SupportCheck:
         self._meaning: Meaning | None = None
         if embedder is not None and has_fit(embedder.name):
             self._meaning = Meaning(embedder, load_fit(embedder.name))
-        self._readings = Memory[Reading](_PASSAGES)
+        self._readings = Memory[TokenizedText](_PASSAGES)
 
     def prepare(self, text: str, title: str = "") -> None:
         """Read a passage and embed its sentences now, before claims about it come."""
@@ -86,20 +86,20 @@ class SupportCheck:
         if self._meaning and reading.spans:
             self._meaning.embed_passage(reading)
 
-    def __call__(self, claim: str, text: str, title: str = "") -> Judgement:
+    def __call__(self, claim: str, text: str, title: str = "") -> Entailment:
         """Judge one claim against one passage; see `Support`."""
         return self._judge(claim, self._read(text, title))
 
-    def _read(self, text: str, title: str) -> Reading:
+    def _read(self, text: str, title: str) -> TokenizedText:
         return self._readings.get((text, title), lambda: read_passage(text, title))
 
-    def _judge(self, claim: str, reading: Reading) -> Judgement:
+    def _judge(self, claim: str, reading: TokenizedText) -> Entailment:
         found = compare(claim, reading)
         if found is None:
-            return Judgement(supported=False, score=0.0, reason="they share no word")
+            return Entailment(supported=False, score=0.0, reason="they share no word")
         span, fault = found.window.span(reading), found.fault
         if fault:
-            return Judgement(
+            return Entailment(
                 supported=False,
                 score=_REFUTED,
                 span=span,
@@ -107,13 +107,15 @@ class SupportCheck:
                 reason=fault.reason,
             )
         if found.order >= _VERBATIM:
-            return Judgement(supported=True, score=found.order, span=span)
+            return Entailment(supported=True, score=found.order, span=span)
         score = self._probability(claim, found.measured, reading)
         supported = score >= THRESHOLD
         reason = "" if supported else found.lacking
-        return Judgement(supported=supported, score=score, span=span, reason=reason)
+        return Entailment(supported=supported, score=score, span=span, reason=reason)
 
-    def _probability(self, claim: str, measured: Mapping[str, float], reading: Reading) -> float:
+    def _probability(
+        self, claim: str, measured: Mapping[str, float], reading: TokenizedText
+    ) -> float:
         by_words = load_fit("words").probability(measured)
         low, high = undecided()
         if self._meaning is None or not low < by_words < high:

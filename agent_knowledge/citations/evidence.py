@@ -45,7 +45,7 @@ GivenPassages = Mapping[str, Given] | Sequence[Given]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class GivenPassage:
     """A passage that someone else retrieved."""
 
     title: str = ""

@@ -62,7 +62,7 @@ def render_html(answer: Answer, *, page: bool = False) -> str:
             element to put into a page. The element brings its style; all its classes begin with
             `ak-`, and the ids of two different answers differ.
     """
-    written = _Answer(answer)
+    written = _HtmlAnswer(answer)
     values = {
         "page": page,
         "key": written.key,
@@ -99,7 +99,7 @@ class _Insert:
     part: _Part
 
 
-class _Answer:
+class _HtmlAnswer:
     """One answer, taken apart for the template."""
 
     def __init__(self, answer: Answer) -> None:

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
-from agent_knowledge.citations.reading import Reading
-from agent_knowledge.citations.wording import Fit, cosine
+from agent_knowledge.citations.reading import TokenizedText
+from agent_knowledge.citations.wording import EntailmentFit, cosine
 from agent_knowledge.ports import Embedder
 from agent_knowledge.types import Matrix
 
@@ -44,7 +44,7 @@ class Memory(Generic[T]):
 class Meaning:
     """Reads the cosine of a claim with the sentences of a passage, each embedded once."""
 
-    def __init__(self, embedder: Embedder, fit: Fit) -> None:
+    def __init__(self, embedder: Embedder, fit: EntailmentFit) -> None:
         """Prepare without embedding anything.
 
         Args:
@@ -56,14 +56,16 @@ class Meaning:
         self._passages = Memory[Matrix](_PASSAGES)
         self._claims = Memory[Matrix](_CLAIMS)
 
-    def embed_passage(self, reading: Reading) -> Matrix:
+    def embed_passage(self, reading: TokenizedText) -> Matrix:
         """One row per sentence of a passage that has some."""
         return self._passages.get(
             reading.text,
             lambda: self._embedder.embed([reading.text[a:b] for a, b in reading.spans]),
         )
 
-    def probability(self, claim: str, measured: Mapping[str, float], reading: Reading) -> float:
+    def probability(
+        self, claim: str, measured: Mapping[str, float], reading: TokenizedText
+    ) -> float:
         """The probability that a passage says a claim, by words and by meaning."""
         vector = self._claims.get(claim, lambda: self._embedder.embed([claim]))[0]
         near = cosine(vector, self.embed_passage(reading))

@@ -28,7 +28,7 @@ _SENTENCE_START = re.compile(rf"(?:\A|[.!?:•\n\"“(*#|-])[\s\"“'(*_-]{{0,{_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class TokenizedText:
     """A passage, read once for any number of claims.
 
     Attributes:
@@ -58,7 +58,7 @@ class Reading:
         return stem in self.places or stem in self.in_heading
 
 
-def read_passage(text: str, title: str = "") -> Reading:
+def read_passage(text: str, title: str = "") -> TokenizedText:
     """Read a passage and its title."""
     parts: list[tuple[Token, ...]] = []
     for start, end in sentences(text):
@@ -69,7 +69,7 @@ def read_passage(text: str, title: str = "") -> Reading:
         for stem in {t.stem for t in tokens if t.is_content}:
             places.setdefault(stem, []).append(number)
     heading = read(title)
-    return Reading(
+    return TokenizedText(
         text=text,
         spans=_spans(text, parts),
         sentences=tuple(parts),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from agent_knowledge.citations.entailment import Judgement, Support, check_by_words
+from agent_knowledge.citations.entailment import Entailment, Support, check_by_words
 from agent_knowledge.citations.evidence import PassageText
 from agent_knowledge.citations.markers import Span, find_markers
 from agent_knowledge.citations.quotations import find_quotation
@@ -134,10 +134,10 @@ def judge(sentence: CitedSentence, cited: Mapping[str, PassageText], checks: Che
 
 def _judged(
     claim: str, cited: Mapping[str, PassageText], support: Support
-) -> tuple[str, Judgement]:
+) -> tuple[str, Entailment]:
     """What the passages say of a claim, and the id of the one that says it or comes closest."""
     if not cited:
-        return "", Judgement(supported=False, score=0.0, reason=NOTHING_CITED)
+        return "", Entailment(supported=False, score=0.0, reason=NOTHING_CITED)
     judged = {i: support(claim, passage.text, passage.title) for i, passage in cited.items()}
     best = max(judged, key=lambda i: (judged[i].supported, judged[i].score))
     found = judged[best]
@@ -154,9 +154,9 @@ def _judged(
 def _judged_together(
     claim: str,
     cited: Mapping[str, PassageText],
-    judged: Mapping[str, Judgement],
+    judged: Mapping[str, Entailment],
     support: Support,
-) -> Judgement:
+) -> Entailment:
     """Judge a claim against what each passage has closest to it, as if it were one sentence."""
     spans = [(cited[i].text, j.span) for i, j in judged.items() if j.span]
     said = (" ".join(text[slice(*span)].split()).rstrip(".!?。") for text, span in spans)

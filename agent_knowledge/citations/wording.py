@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from agent_knowledge.citations.alignment import Alignment
-from agent_knowledge.citations.reading import Reading
+from agent_knowledge.citations.reading import TokenizedText
 from agent_knowledge.citations.tokens import Token
 from agent_knowledge.types import Matrix, Vector
 
@@ -39,16 +39,16 @@ class Window:
     sentences: range
     held: tuple[bool, ...]
 
-    def of(self, reading: Reading) -> Sequence[Sequence[Token]]:
+    def of(self, reading: TokenizedText) -> Sequence[Sequence[Token]]:
         """The tokens of each of its sentences."""
         return reading.sentences[self.sentences.start : self.sentences.stop]
 
-    def stems(self, reading: Reading) -> frozenset[str]:
+    def stems(self, reading: TokenizedText) -> frozenset[str]:
         """The stems of all their words."""
         parts = reading.stems[self.sentences.start : self.sentences.stop]
         return parts[0].union(*parts[1:])
 
-    def tokens(self, reading: Reading) -> tuple[Token, ...]:
+    def tokens(self, reading: TokenizedText) -> tuple[Token, ...]:
         """The same in one."""
         return tuple(token for number in self.sentences for token in reading.sentences[number])
 
@@ -57,12 +57,12 @@ class Window:
         """The sentences where what a pronoun stands for may be named."""
         return range(max(0, self.sentences.start - _BEFORE), self.sentences.stop + _BEHIND)
 
-    def around(self, reading: Reading) -> tuple[Token, ...]:
+    def around(self, reading: TokenizedText) -> tuple[Token, ...]:
         """The tokens of the neighbours and of the title."""
         near = reading.sentences[self.neighbours.start : self.neighbours.stop]
         return (*reading.heading, *(token for sentence in near for token in sentence))
 
-    def span(self, reading: Reading) -> tuple[int, int]:
+    def span(self, reading: TokenizedText) -> tuple[int, int]:
         """Their characters in the passage's text."""
         return (
             reading.spans[self.sentences.start][0],
@@ -70,7 +70,7 @@ class Window:
         )
 
 
-def best_windows(content: Sequence[Token], reading: Reading) -> list[Window]:
+def best_windows(content: Sequence[Token], reading: TokenizedText) -> list[Window]:
     """The two windows of each size, one to three sentences, that hold most of a claim, best first.
 
     Args:
@@ -99,7 +99,7 @@ def best_windows(content: Sequence[Token], reading: Reading) -> list[Window]:
 
 
 def measure(
-    content: Sequence[Token], window: Window, reading: Reading, beside: Alignment
+    content: Sequence[Token], window: Window, reading: TokenizedText, beside: Alignment
 ) -> dict[str, float]:
     """What the words say about a claim in a writer's own words.
 
@@ -157,7 +157,7 @@ def cosine(claim: Vector, sentences: Matrix) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class EntailmentFit:
     """A logistic function of measurements, fitted by `tools/train/support.py`.
 
     Attributes:
@@ -180,10 +180,10 @@ def has_fit(name: str) -> bool:
 
 
 @cache
-def load_fit(name: str) -> Fit:
+def load_fit(name: str) -> EntailmentFit:
     """A packaged fit: `words`, or that of an embedding whose cosine it reads as well."""
     fit = _file()["fits"][name]
-    return Fit(weights=fit["weights"], bias=fit["bias"])
+    return EntailmentFit(weights=fit["weights"], bias=fit["bias"])
 
 
 @cache

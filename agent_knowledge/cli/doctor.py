@@ -38,7 +38,7 @@ _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DoctorCheck:
     """What one check found."""
 
     what: str
@@ -64,7 +64,7 @@ def doctor(*, config: Config = CONFIG, agent: Agent = None, as_json: Json = Fals
 
 def examine(
     config: KnowledgeConfig, retrievers: Mapping[str, BaseRetriever | Retriever] | None = None
-) -> Iterator[Finding]:
+) -> Iterator[DoctorCheck]:
     """Try each part that a configuration names, as the commands that use it would.
 
     Args:
@@ -84,7 +84,7 @@ def examine(
             yield _check(f"source {name}", lambda name=name: _source(config, name))
         elif name not in given:
             detail = "external: an agent that has it needs its retriever"
-            yield Finding(what=f"source {name}", state="skipped", detail=detail)
+            yield DoctorCheck(what=f"source {name}", state="skipped", detail=detail)
     for name in config.examples:
         yield _check(f"examples {name}", lambda name=name: _examples(config, name))
     for name in _endpoints_by_agent(config):
@@ -94,19 +94,19 @@ def examine(
         yield _check("model router", lambda: _model(load_router_model(config)))
     if not config.agents:
         detail = "none is defined; add one under agents:, as in agents: {support: }"
-        yield Finding(what="agents", state="failed", detail=detail)
+        yield DoctorCheck(what="agents", state="failed", detail=detail)
     for name in config.agents:
         yield _check(f"agent {name}", lambda name=name: _agent(config, name, given))
 
 
-def _check(what: str, attempt: Callable[[], str]) -> Finding:
+def _check(what: str, attempt: Callable[[], str]) -> DoctorCheck:
     try:
-        return Finding(what=what, state="ok", detail=as_written(attempt()))
+        return DoctorCheck(what=what, state="ok", detail=as_written(attempt()))
     except AgentKnowledgeError as error:
-        return Finding(what=what, state="failed", detail=str(error))
+        return DoctorCheck(what=what, state="failed", detail=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made
         detail = f"{type(error).__name__}: {shown(as_written(str(error)))}"
-        return Finding(what=what, state="failed", detail=detail)
+        return DoctorCheck(what=what, state="failed", detail=detail)
 
 
 def _embedding(config: KnowledgeConfig) -> str:
@@ -188,7 +188,7 @@ def _query(embedder: Embedder) -> Query:
     return Query(text=_PROBE, vector=embedder.embed([_PROBE])[0])
 
 
-def _line(finding: Finding) -> Text:
+def _line(finding: DoctorCheck) -> Text:
     text = Text()
     text.append(f"{finding.state:<8}", style=_STYLES[finding.state])
     text.append(f"{finding.what}: {finding.detail}")

@@ -14,14 +14,14 @@ from rich.text import Text
 from agent_knowledge.cli import show
 from agent_knowledge.cli.terminal import echo_table
 from agent_knowledge.errors import as_written
-from agent_knowledge.ledger import MIN_CASES, Comparison, OpenGate, RungResult
-from agent_knowledge.trials.evaluate import Measured
+from agent_knowledge.ledger import MIN_CASES, OpenGate, RungComparison, RungResult
+from agent_knowledge.trials.evaluate import TrialResult
 from agent_knowledge.trials.forecast import Forecast
 from agent_knowledge.trials.open_gate import served_line
 from agent_knowledge.trials.tune_k import TunedK, Variant
 
 
-def row(measured: Measured, ledger: Path | None, report: Path) -> dict[str, Any]:
+def row(measured: TrialResult, ledger: Path | None, report: Path) -> dict[str, Any]:
     """A trial as JSON."""
     trial = measured.trial
     return {
@@ -45,7 +45,7 @@ def row(measured: Measured, ledger: Path | None, report: Path) -> dict[str, Any]
     }
 
 
-def tell(measured: Measured, ledger: Path | None, report: Path) -> None:
+def tell(measured: TrialResult, ledger: Path | None, report: Path) -> None:
     """Print a trial for a person."""
     trial = measured.trial
     of = f" of {trial.example_set}" if trial.example_set else ""
@@ -198,7 +198,7 @@ def _gate_row(gate: OpenGate | None) -> dict[str, Any] | None:
     return {**asdict(gate), "cases": gate.n, "share": gate.share} if gate else None
 
 
-def _compared(found: Comparison, needed: int | None) -> str:
+def _compared(found: RungComparison, needed: int | None) -> str:
     """A comparison in words; no winner where it shows none."""
     low, high = found.ci
     told = f"{found.rung} against {found.against}: {found.difference:+.3f}"

@@ -25,7 +25,7 @@ _KEYS = {"id", "task", "history", "citations", "strategy", "expected", "sources"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ExpectedRoute:
     """One line of the cases: a task and what is expected of its decision."""
 
     line: Line
@@ -36,7 +36,7 @@ class Case:
     rules: frozenset[str]
 
 
-def read_cases(source: str) -> list[Case]:
+def read_cases(source: str) -> list[ExpectedRoute]:
     """Read the cases of a file.
 
     Args:
@@ -46,7 +46,7 @@ def read_cases(source: str) -> list[Case]:
         InputError: The file cannot be read or holds no case, or with what is wrong in all bad
             lines at once.
     """
-    cases: list[Case] = []
+    cases: list[ExpectedRoute] = []
     faults: list[str] = []
     for line in read_lines(source, "--cases"):
         try:
@@ -60,7 +60,7 @@ def read_cases(source: str) -> list[Case]:
     return cases
 
 
-def _case(line: Line) -> Case:
+def _case(line: Line) -> ExpectedRoute:
     if line.error:
         raise InputError(line.error)
     row = line.row
@@ -77,7 +77,7 @@ def _case(line: Line) -> Case:
     if not isinstance(examples, str | None):
         msg = f"'set' is {shown(examples)}; give the name of an example set"
         raise InputError(msg)
-    return Case(
+    return ExpectedRoute(
         line=line,
         task=task_of(row),
         expected=tuple(cast("list[Strategy]", wanted)),
@@ -125,7 +125,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _differences(case: Case, decision: Decision) -> list[str]:
+def _differences(case: ExpectedRoute, decision: Decision) -> list[str]:
     """In what a decision is not as expected."""
     found: list[str] = []
     if decision.strategy not in case.expected:
@@ -144,7 +144,7 @@ def _differences(case: Case, decision: Decision) -> list[str]:
 
 
 def _miss(
-    case: Case, decision: Decision, why: list[str], router: KnowledgeRouter
+    case: ExpectedRoute, decision: Decision, why: list[str], router: KnowledgeRouter
 ) -> dict[str, Any]:
     from agent_knowledge.routing.boundary import nearest_boundary
 

@@ -27,10 +27,10 @@ def screen(
 
     A line of a batch is {"id", "text"}; out come "suspicious", "score" and "spans".
     """
-    from agent_knowledge.screening import Screen
+    from agent_knowledge.screening import InjectionScreen
 
     require_one_way(text, source, target)
-    screen = Screen()
+    screen = InjectionScreen()
     if source is not None:
         run_batch(
             source,

@@ -46,7 +46,7 @@ _GONE: Mapping[Place, str] = {
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class ConfigFault:
     """One thing that is wrong: where (key path), and what to do about it."""
 
     key: str
@@ -107,11 +107,11 @@ def parse(model: type[Model], text: str, *, name: str) -> Model:
     found = [*repeated, *_shape_faults(model, raw), *_reference_faults(raw)]
     if not found:
         return model.model_validate(raw)
-    faults = [Fault(".".join(place), text, _line(place, lines)) for place, text in found]
+    faults = [ConfigFault(".".join(place), text, _line(place, lines)) for place, text in found]
     raise ConfigError(_report(name, faults))
 
 
-def _report(name: str, faults: Iterable[Fault]) -> str:
+def _report(name: str, faults: Iterable[ConfigFault]) -> str:
     listed = sorted(set(faults), key=lambda f: (f.line or 0, f.key))
     head = f"{name}: {len(listed)} fault{'s' if len(listed) > 1 else ''}"
     more = len(listed) - _SHOWN_FAULTS

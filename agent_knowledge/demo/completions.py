@@ -17,7 +17,7 @@ LONGEST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class StubReply:
     """What is answered to one request.
 
     Attributes:
@@ -31,7 +31,7 @@ class Reply:
     completion_tokens: int
 
 
-Respond = Callable[[str], Reply]
+Respond = Callable[[str], StubReply]
 """Answers the last user message; called by several threads at once."""
 
 
@@ -144,14 +144,14 @@ def last_user_text(asked: Mapping[str, Any]) -> str:
     raise RequestError("`messages` must hold a message with the role 'user'")
 
 
-def completion(reply: Reply, model: str) -> dict[str, Any]:
+def completion(reply: StubReply, model: str) -> dict[str, Any]:
     """A whole chat completion."""
     message = {"role": "assistant", "content": reply.text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return _envelope("chat.completion", model, [choice]) | {"usage": _usage(reply)}
 
 
-def events(reply: Reply, model: str, *, usage: bool) -> bytes:
+def events(reply: StubReply, model: str, *, usage: bool) -> bytes:
     """The same as server-sent events: one chunk with all of it, the end.
 
     Args:
@@ -184,7 +184,7 @@ def _envelope(kind: str, model: str, choices: Sequence[Mapping[str, Any]]) -> di
     }
 
 
-def _usage(reply: Reply) -> dict[str, int]:
+def _usage(reply: StubReply) -> dict[str, int]:
     return {
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,

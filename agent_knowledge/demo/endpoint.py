@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from agent_knowledge.demo.completions import CompletionsServer, Reply
+from agent_knowledge.demo.completions import CompletionsServer, StubReply
 from agent_knowledge.ports import Embedder, ExampleSet
 from agent_knowledge.text import count_tokens
 from agent_knowledge.types import Vector
@@ -45,9 +45,9 @@ def serving(classifier: CentroidClassifier) -> Generator[str]:
         The base URL, as `http://127.0.0.1:PORT/v1`.
     """
 
-    def respond(text: str) -> Reply:
+    def respond(text: str) -> StubReply:
         label = classifier.label(text)
-        return Reply(
+        return StubReply(
             text=label, prompt_tokens=count_tokens(text), completion_tokens=count_tokens(label)
         )
 

@@ -271,7 +271,9 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             ],
             tools=allowed_tools(request.tools, self._allowed if shown else None),
         )
-        return asked.override(model=self._endpoint, tools=[]) if step.endpoint else asked
+        if step.endpoint is None or self._endpoint is None:
+            return asked
+        return asked.override(model=self._endpoint, tools=[])
 
     def _state(
         self, request: ModelRequest[Any], turn: Turn, knowledge: Knowledge

@@ -56,7 +56,7 @@ class RungResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class RungComparison:
     """Two rungs on the same cases.
 
     Attributes:
@@ -135,7 +135,7 @@ class Trial:
     n: int
     model: str
     rungs: tuple[RungResult, ...]
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[RungComparison, ...] = ()
     example_set: str | None = None
     examples: str = ""
     endpoint: str | None = None
@@ -152,7 +152,7 @@ class Trial:
         """How a rung did; None when it was not tried."""
         return next((row for row in self.rungs if row.rung == rung), None)
 
-    def compared(self, rung: Rung, against: Rung) -> Comparison | None:
+    def compared(self, rung: Rung, against: Rung) -> RungComparison | None:
         """How a rung did beside a lower one; None when they were not compared."""
         rows = self.comparisons
         return next((c for c in rows if c.rung == rung and c.against == against), None)
@@ -179,7 +179,7 @@ NOTHING_ON_RECORD = TrackRecord()
 """Of an endpoint that was never measured."""
 
 
-class Evidence(Protocol):
+class EndpointRecord(Protocol):
     """Where a router learns what is on record; asked at each decision, so it must be quick."""
 
     def now(self) -> TrackRecord:
@@ -189,7 +189,7 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvidence:
-    """What a store has on record about one agent's endpoint; satisfies `Evidence`.
+    """What a store has on record about one agent's endpoint; satisfies `EndpointRecord`.
 
     Attributes:
         ledger: The store's trials.

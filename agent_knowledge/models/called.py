@@ -7,7 +7,7 @@ from math import ceil
 from typing import Literal
 
 from agent_knowledge.models.breaker import BreakerOpenError
-from agent_knowledge.models.faults import Fault
+from agent_knowledge.models.faults import CallFailure
 from agent_knowledge.models.limits import Limits
 
 
@@ -33,7 +33,9 @@ class Called:
             f" row; the next try is {when} ({self.key}.breaker)"
         )
 
-    def failed(self, fault: Fault, limits: Limits, *, calls: int = 1, said: bool = False) -> str:
+    def failed(
+        self, fault: CallFailure, limits: Limits, *, calls: int = 1, said: bool = False
+    ) -> str:
         """Why a task failed, and what to look at.
 
         Args:
@@ -46,7 +48,7 @@ class Called:
         after = ", after part of its answer" if said else ""
         return f"{self.kind} {self.name!r} failed ({what}){after}; {self._advice(fault, limits)}"
 
-    def _advice(self, fault: Fault, limits: Limits) -> str:
+    def _advice(self, fault: CallFailure, limits: Limits) -> str:
         own = self.kind == "endpoint"
         if fault.timed_out:
             where = self.key if own else "models"

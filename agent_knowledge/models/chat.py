@@ -81,7 +81,7 @@ class Chat:
         try:
             for chunk in self.model.stream(prompt, config):
                 if chunk.text:
-                    said = True
+                    said = said or bool(chunk.text.strip())
                     yield chunk.text
         except Exception as error:
             raise self._explain(error) from error
@@ -96,7 +96,7 @@ class Chat:
         try:
             async for chunk in self.model.astream(prompt, config):
                 if chunk.text:
-                    said = True
+                    said = said or bool(chunk.text.strip())
                     yield chunk.text
         except Exception as error:
             raise self._explain(error) from error

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_knowledge.models.quotes import Place, Quote, read_quotes, stems
+from agent_knowledge.models.quotes import Place, QuotableSpan, read_quotes, stems
 from agent_knowledge.ports import Embedder
 from agent_knowledge.prompts import WrittenPassage
 from agent_knowledge.text import words
@@ -52,7 +52,7 @@ _HEADING_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class AnswerSentence:
     """What answers, on one line, and the number of its passage."""
 
     text: str
@@ -65,7 +65,7 @@ def answer_sentences(
     embedder: Embedder | None = None,
     *,
     doubtful: bool = False,
-) -> tuple[Found, ...]:
+) -> tuple[AnswerSentence, ...]:
     """Choose the one to three sentences that best cover a question.
 
     A sentence that leans on the one before it ("It takes 30 days.") takes that one along, or the
@@ -104,7 +104,7 @@ def evidence(
     return _View.of(question, quotes, embedder).best if quotes else 0.0
 
 
-def _read(passages: Sequence[WrittenPassage]) -> list[Quote]:
+def _read(passages: Sequence[WrittenPassage]) -> list[QuotableSpan]:
     return [quote for rank, p in enumerate(passages) for quote in read_quotes(p, rank)]
 
 
@@ -120,10 +120,10 @@ class _View:
 
     question: str
     weights: Mapping[str, float]
-    scores: Mapping[Quote, float]
+    scores: Mapping[QuotableSpan, float]
 
     @classmethod
-    def of(cls, question: str, quotes: Sequence[Quote], embedder: Embedder | None) -> _View:
+    def of(cls, question: str, quotes: Sequence[QuotableSpan], embedder: Embedder | None) -> _View:
         """Measure every quote; the nearness of those that promise most."""
         weights = _rarity(stems(question), quotes)
         values = {quote: _value(quote, weights) for quote in quotes}
@@ -144,26 +144,26 @@ class _View:
         return sum(self.weights[stem] for stem in held) / total
 
 
-def _value(quote: Quote, weights: Mapping[str, float]) -> float:
+def _value(quote: QuotableSpan, weights: Mapping[str, float]) -> float:
     """Coverage, with a little trust in the order of the passages, and less in what reads badly."""
     trust = _RANK_BONUS / (1 + quote.place[0])
     reads_badly = _LEANING * quote.leans + _NO_PROSE * (not quote.is_prose)
     return quote.coverage(weights, _CONTEXT) + trust - reads_badly
 
 
-def _rarity(asked: Collection[str], quotes: Sequence[Quote]) -> dict[str, float]:
+def _rarity(asked: Collection[str], quotes: Sequence[QuotableSpan]) -> dict[str, float]:
     """What each word of the question weighs: more, the fewer sentences hold it."""
     counts = Counter(stem for q in quotes for stem in (q.own | q.context).intersection(asked))
     return {stem: math.log(1 + len(quotes) / (0.5 + counts[stem])) for stem in asked}
 
 
-def _pick(view: _View) -> list[Quote]:
+def _pick(view: _View) -> list[QuotableSpan]:
     """The best quote, and those that cover enough of what is still open to pay for themselves."""
     best, *rest = view.scores
     picked = [best]
     open_ = {stem for stem in view.weights if stem not in best.own | best.context}
 
-    def worth(quote: Quote) -> float:
+    def worth(quote: QuotableSpan) -> float:
         weaker = view.scores[best] - view.scores[quote]
         linked = any(_is_linked(quote, other, view.question) for other in picked)
         return view.share(open_ & quote.own) - _PRICE * weaker + _LINK_BONUS * linked
@@ -178,7 +178,9 @@ def _pick(view: _View) -> list[Quote]:
     return picked
 
 
-def _with_leads(picked: Sequence[Quote], by_place: Mapping[Place, Quote]) -> Mapping[Place, Quote]:
+def _with_leads(
+    picked: Sequence[QuotableSpan], by_place: Mapping[Place, QuotableSpan]
+) -> Mapping[Place, QuotableSpan]:
     """The picked, with the sentences that they lean on."""
     found = {quote.place: quote for quote in picked}
     for quote in picked:
@@ -190,15 +192,15 @@ def _with_leads(picked: Sequence[Quote], by_place: Mapping[Place, Quote]) -> Map
     return found
 
 
-def _found(quote: Quote, shown: Mapping[Place, Quote]) -> Found:
+def _found(quote: QuotableSpan, shown: Mapping[Place, QuotableSpan]) -> AnswerSentence:
     """A quote as it is given: under its heading where it leans on nothing that is shown."""
     text = quote.text
     if quote.leans and quote.before not in shown and 0 < len(words(quote.title)) <= _HEADING_WORDS:
         text = f"{quote.title}{' ' if quote.title[-1] in '.!?' else ': '}{text}"
-    return Found(text=text, number=quote.number)
+    return AnswerSentence(text=text, number=quote.number)
 
 
-def _is_linked(one: Quote, other: Quote, question: str) -> bool:
+def _is_linked(one: QuotableSpan, other: QuotableSpan, question: str) -> bool:
     """Whether one of two passages speaks of what the other is titled, and the question does not."""
     return one.number != other.number and any(
         named.title in by.text and named.title not in question and len(words(named.title)) > 1
@@ -206,13 +208,13 @@ def _is_linked(one: Quote, other: Quote, question: str) -> bool:
     )
 
 
-def _same(one: Quote, other: Quote) -> bool:
+def _same(one: QuotableSpan, other: QuotableSpan) -> bool:
     return len(one.own & other.own) > _SAME * max(1, min(len(one.own), len(other.own)))
 
 
 def _cosines(
-    question: str, quotes: Sequence[Quote], embedder: Embedder | None
-) -> dict[Quote, float]:
+    question: str, quotes: Sequence[QuotableSpan], embedder: Embedder | None
+) -> dict[QuotableSpan, float]:
     if embedder is None:
         return {}
     texts = [f"{quote.title} {quote.text}".strip()[:_EMBEDDED_CHARACTERS] for quote in quotes]

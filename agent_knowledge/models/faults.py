@@ -34,7 +34,7 @@ class BrokenAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class CallFailure:
     """What a failed call tells.
 
     Attributes:
@@ -54,7 +54,7 @@ class Fault:
     wait_s: float | None = None
 
 
-def fault_of(error: BaseException) -> Fault:
+def fault_of(error: BaseException) -> CallFailure:
     """Read a failed call.
 
     A completion changes nothing at the server, so a call may be repeated whenever the failure may
@@ -65,19 +65,19 @@ def fault_of(error: BaseException) -> Fault:
     """
     broken = next((c for c in _causes(error) if isinstance(c, BrokenAnswerError)), None)
     if broken is not None:
-        return Fault(what=str(broken), repeat=broken.repeat)
+        return CallFailure(what=str(broken), repeat=broken.repeat)
     if isinstance(error, ValidationError):
-        return Fault(what="an answer in another form than asked for")
+        return CallFailure(what="an answer in another form than asked for")
     kind = type(error).__name__
     status = _status(error)
     if status is None:
         causes = tuple(_causes(error))
         timed_out = any(isinstance(cause, TimeoutError | APITimeoutError) for cause in causes)
         lost = any(isinstance(cause, OSError | APIConnectionError) for cause in causes)
-        return Fault(what="time-out" if timed_out else kind, timed_out=timed_out, repeat=lost)
+        return CallFailure(what="time-out" if timed_out else kind, timed_out=timed_out, repeat=lost)
     headers = _headers(error)
     passing = status in _REPEAT or status >= 500
-    return Fault(
+    return CallFailure(
         what=f"{kind}, status {status}",
         status=status,
         repeat=_ADVICE.get(headers.get("x-should-retry", ""), passing),

@@ -42,7 +42,7 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class QuotableSpan:
     """A sentence that may answer, on one line.
 
     Attributes:
@@ -87,7 +87,7 @@ class Quote:
         return held / total
 
 
-def read_quotes(passage: WrittenPassage, rank: int) -> Iterator[Quote]:
+def read_quotes(passage: WrittenPassage, rank: int) -> Iterator[QuotableSpan]:
     """Find what can be quoted of a passage, in its order.
 
     A question ("Can I return shoes?") or a short heading is no answer by itself, but lends its
@@ -109,7 +109,7 @@ def read_quotes(passage: WrittenPassage, rank: int) -> Iterator[Quote]:
         if text.endswith(("?", "？")) or (_is_heading(text) and not (last or is_list)):
             lead = own
         elif own or lead:
-            yield Quote(
+            yield QuotableSpan(
                 text=text,
                 title=heading,
                 number=passage.number,

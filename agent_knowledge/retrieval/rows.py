@@ -216,10 +216,10 @@ class _Lines:
 def _dialect(header: str) -> type[csv.Dialect]:
     """Take the delimiter that the header line shows; RFC 4180 in all else."""
 
-    class Found(csv.excel):
+    class RowsRead(csv.excel):
         delimiter = max(",;\t|", key=header.count)
 
-    return Found
+    return RowsRead
 
 
 def _header(header: list[str]) -> list[str]:

@@ -13,12 +13,12 @@ from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.text import count_tokens
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, RuleName
 from agent_knowledge.types.forms import Form
-from agent_knowledge.types.search import Reading
+from agent_knowledge.types.search import MeasuredTask
 
 
 def gather(
     decision: Decision,
-    reading: Reading,
+    reading: MeasuredTask,
     agent: AgentProfile,
     shelf: Shelf,
     *,

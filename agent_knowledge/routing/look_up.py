@@ -12,14 +12,14 @@ from agent_knowledge.config import AgentProfile
 from agent_knowledge.routing.parts import sub_queries
 from agent_knowledge.routing.policy import say_gap
 from agent_knowledge.routing.rules import ORDER
-from agent_knowledge.routing.standing import Case
+from agent_knowledge.routing.standing import PolicyCase
 from agent_knowledge.types import STRATEGIES, Decision, Need, Plan, Reason, Rejection, Strategy
-from agent_knowledge.types.search import Reading
+from agent_knowledge.types.search import MeasuredTask
 
 _CALLED = Reason(rule="retrieval-first-for-agents", text="the model called for a look-up")
 
 
-def search_plan(reading: Reading, agent: AgentProfile, k: int | None = None) -> Plan:
+def search_plan(reading: MeasuredTask, agent: AgentProfile, k: int | None = None) -> Plan:
     """Plan to search all of an agent's sources.
 
     Args:
@@ -37,7 +37,7 @@ def search_plan(reading: Reading, agent: AgentProfile, k: int | None = None) -> 
     )
 
 
-def look_up(reading: Reading, agent: AgentProfile) -> Decision:
+def look_up(reading: MeasuredTask, agent: AgentProfile) -> Decision:
     """Decide what a look-up brings.
 
     With sources it is retrieval from all of them, and a gap when none seems to hold what is asked.
@@ -54,7 +54,7 @@ def look_up(reading: Reading, agent: AgentProfile) -> Decision:
         strategy; who called is not in doubt, so it is never unsure.
     """
     signals, rewriting = reading.signals, reading.rewriting
-    case = Case(task=reading.task, signals=signals, agent=agent)
+    case = PolicyCase(task=reading.task, signals=signals, agent=agent)
     strategy: Need = "retrieval" if agent.sources else "few_shot" if agent.examples else "direct"
     shown = _shown_set(case)
     # One more input of a set is no question that a source holds, however near its passages are.
@@ -89,7 +89,7 @@ def found_nothing(decision: Decision) -> Decision:
     return replace(decision, gap=True, reasons=(*decision.reasons, reason))
 
 
-def _shown_set(case: Case) -> str | None:
+def _shown_set(case: PolicyCase) -> str | None:
     if not case.agent.sources:
         return case.best_set[0] if case.best_set else None
     name = case.matched_set
@@ -97,7 +97,7 @@ def _shown_set(case: Case) -> str | None:
     return name if style or case.set_claims else None
 
 
-def _why_shown(case: Case, shown: str) -> Reason:
+def _why_shown(case: PolicyCase, shown: str) -> Reason:
     style = case.agent.examples[shown].kind == "style"
     told = "the query is an instance of" if case.matched_set else "the nearest set is"
     return Reason(

@@ -23,7 +23,7 @@ from agent_knowledge.routing.text_heads import TextHeads, TextReading, context_o
 from agent_knowledge.routing.weighing import evidence_of, unread
 from agent_knowledge.routing.wishes import asks_for_sources
 from agent_knowledge.types import Rewriting, Signals, Task, Vector
-from agent_knowledge.types.search import CANDIDATES, Query, Reading, SearchResult
+from agent_knowledge.types.search import CANDIDATES, MeasuredTask, Query, SearchResult
 
 _CHUNK = 64
 """Tasks searched for together: the product with every passage's vector is then ten times cheaper a
@@ -56,7 +56,7 @@ class SignalReader:
 
     def read(
         self, tasks: Sequence[Task], rewritings: Sequence[Rewriting | None] = ()
-    ) -> Iterator[Reading]:
+    ) -> Iterator[MeasuredTask]:
         """Measure tasks and weigh what was measured, in order, as the readings are taken.
 
         Args:
@@ -72,7 +72,7 @@ class SignalReader:
 
     def measure(
         self, tasks: Sequence[Task], rewritings: Sequence[Rewriting | None] = ()
-    ) -> Iterator[Measured]:
+    ) -> Iterator[TaskFeatures]:
         """Measure tasks, and weigh nothing: what the fits are fitted to; see `read`."""
         made = rewritings or [None] * len(tasks)
         asked = [self._asked(task, one) for task, one in zip(tasks, made, strict=True)]
@@ -122,9 +122,9 @@ class SignalReader:
         texts: _Texts,
         results: Mapping[str, SearchResult],
         in_context: Mapping[str, SearchResult],
-    ) -> Measured:
+    ) -> TaskFeatures:
         views = asked.views(texts)
-        return Measured(
+        return TaskFeatures(
             task=asked.task,
             rewriting=asked.rewriting,
             meant=asked.meant,
@@ -140,11 +140,11 @@ class SignalReader:
             sets={name: matcher.measure(views) for name, matcher in self.matchers.items()},
         )
 
-    def _reading(self, measured: Measured) -> Reading:
+    def _reading(self, measured: TaskFeatures) -> MeasuredTask:
         signals = signals_of(measured, self.fits, self.external)
         results = measured.results
         subjects = [name for found in results.values() for name in found.subjects[:1]]
-        return Reading(
+        return MeasuredTask(
             task=measured.task,
             signals=signals,
             query=measured.query,
@@ -156,7 +156,7 @@ class SignalReader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Measured:
+class TaskFeatures:
     """What was measured of a task, before any of it is weighed.
 
     Attributes:
@@ -184,7 +184,7 @@ class Measured:
     sets: Mapping[str, Mapping[str, float]]
 
 
-def signals_of(measured: Measured, fits: Fits, external: Sequence[str] = ()) -> Signals:
+def signals_of(measured: TaskFeatures, fits: Fits, external: Sequence[str] = ()) -> Signals:
     """Weigh what was measured of a task.
 
     Args:

@@ -27,7 +27,7 @@ _MOST = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class LogisticFit:
     """A linear function of named measurements, in log-odds.
 
     Attributes:
@@ -61,8 +61,8 @@ class Fit:
 class DecisionFit:
     """What a task needs, from all evidence: multinomial, with `direct` as what others beat."""
 
-    retrieval: Fit
-    few_shot: Fit
+    retrieval: LogisticFit
+    few_shot: LogisticFit
 
     def likely(
         self, measured: Mapping[str, float], options: Sequence[Need] = NEEDS
@@ -112,8 +112,8 @@ class Fits:
         background: Share of tasks at large that has each mark of form.
     """
 
-    coverage: Fit
-    pattern: Fit
+    coverage: LogisticFit
+    pattern: LogisticFit
     decision: DecisionFit
     background: Mapping[str, float]
 
@@ -177,5 +177,5 @@ def _stored(file: Path | None) -> dict[str, Any]:
         raise ConfigError(msg) from error
 
 
-def _fit(row: Mapping[str, Any]) -> Fit:
-    return Fit(weights=row["weights"], centers=row["centers"], bias=row["bias"])
+def _fit(row: Mapping[str, Any]) -> LogisticFit:
+    return LogisticFit(weights=row["weights"], centers=row["centers"], bias=row["bias"])

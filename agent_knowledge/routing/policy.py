@@ -24,7 +24,7 @@ from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.routing.evidence import likely_of
 from agent_knowledge.routing.parts import sub_queries
 from agent_knowledge.routing.rejections import explain_rejections
-from agent_knowledge.routing.standing import Case
+from agent_knowledge.routing.standing import PolicyCase
 from agent_knowledge.types import Decision, Plan, Reason, Rewriting, Signals, Strategy, Task
 
 
@@ -72,7 +72,7 @@ def decide(
         A decision with `elapsed_ms` still 0. Being unsure is a decision too; nothing is raised.
         What a model was asked and said stands last among its reasons, under the first one's rule.
     """
-    case = Case(task=task, signals=signals, agent=agent, record=record)
+    case = PolicyCase(task=task, signals=signals, agent=agent, record=record)
     choice = _settle_doubt(case, next(made for step in STEPS if (made := step(case))))
     rule = choice.reasons[0].rule
     return Decision(
@@ -101,7 +101,7 @@ def may_ask_model(task: Task, decision: Decision, agent: AgentProfile) -> bool:
     return limit is not None and decision.confidence < limit and decision.strategy != task.strategy
 
 
-def _leaning_told(rule: str, case: Case) -> tuple[Reason, ...]:
+def _leaning_told(rule: str, case: PolicyCase) -> tuple[Reason, ...]:
     """What the agent's leaning made of the evidence, where that decides."""
     leaning, before = case.agent.policy.leaning, likely_of(case.signals)
     if case.asked or case.granted or case.likely == before:
@@ -131,7 +131,7 @@ def _models_asked(rule: str, signals: Signals, rewriting: Rewriting | None) -> t
     return tuple(Reason(rule=rule, text=text) for text in notes)
 
 
-def _sources_asked(case: Case) -> Choice | None:
+def _sources_asked(case: PolicyCase) -> Choice | None:
     if not case.asked:
         return None
     asked = Reason(rule="citations-need-retrieval", text=case.asked)
@@ -142,7 +142,7 @@ def _sources_asked(case: Case) -> Choice | None:
 _WISHES_RETRIEVAL = Reason(rule="facts-need-retrieval", text="the caller asks for retrieval")
 
 
-def _caller_asks(case: Case) -> Choice | None:
+def _caller_asks(case: PolicyCase) -> Choice | None:
     """What the caller asks for, unless a rule refuses it; how sure it is, the evidence says."""
     wish, likely = case.granted, case.likely
     if wish is None:
@@ -155,18 +155,18 @@ def _caller_asks(case: Case) -> Choice | None:
     return _show_set(case, wish, f"the caller asks for {wish}, and the nearest set is")
 
 
-def _facts_needed(case: Case) -> Choice | None:
+def _facts_needed(case: PolicyCase) -> Choice | None:
     if not case.why_facts:
         return None
     return _retrieve(case, _need_of_facts(case), case.why_facts)
 
 
-def _need_of_facts(case: Case) -> float:
+def _need_of_facts(case: PolicyCase) -> float:
     p = case.likely["retrieval"] if case.signals.coverage else case.needs("retrieval")
     return max(p, case.signals.fresh * case.fresh_decides)
 
 
-def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Choice:
+def _retrieve(case: PolicyCase, confidence: float, reasons: tuple[Reason, ...]) -> Choice:
     """Retrieval from the sources that can serve; when none can, from all of them, as a gap."""
     if case.able:
         return Choice(
@@ -186,7 +186,7 @@ def _retrieve(case: Case, confidence: float, reasons: tuple[Reason, ...]) -> Cho
     return Choice(strategy="direct", confidence=confidence, reasons=reasons, gap=True)
 
 
-def say_gap(case: Case) -> str:
+def say_gap(case: PolicyCase) -> str:
     """Say that no source can serve, with what each one has nearest."""
     if not case.signals.coverage:
         return "gap: the agent has no source to retrieve from"
@@ -198,14 +198,14 @@ def say_gap(case: Case) -> str:
     return f"gap: no source seems to hold it (coverage {nearest})"
 
 
-def _pattern_matched(case: Case) -> Choice | None:
+def _pattern_matched(case: PolicyCase) -> Choice | None:
     if not case.set_claims:
         return None
     strategy = "fine_tuned" if case.gate.opens else "few_shot"
     return _show_set(case, strategy, "the task is an instance of")
 
 
-def _show_set(case: Case, strategy: Strategy, why: str) -> Choice:
+def _show_set(case: PolicyCase, strategy: Strategy, why: str) -> Choice:
     """Serve by the example set that fits best, or by the endpoint that was trained on it."""
     name, match = case.best_set or ("", 0.0)
     kind = case.agent.examples[name].kind
@@ -218,7 +218,7 @@ def _show_set(case: Case, strategy: Strategy, why: str) -> Choice:
     )
 
 
-def _prompt_alone(case: Case) -> Choice:
+def _prompt_alone(case: PolicyCase) -> Choice:
     text = "neither facts from outside nor a pattern of the agent's own are needed"
     return Choice(
         strategy="direct",
@@ -227,7 +227,7 @@ def _prompt_alone(case: Case) -> Choice:
     )
 
 
-STEPS: tuple[Callable[[Case], Choice | None], ...] = (
+STEPS: tuple[Callable[[PolicyCase], Choice | None], ...] = (
     _sources_asked,
     _caller_asks,
     _facts_needed,
@@ -237,7 +237,7 @@ STEPS: tuple[Callable[[Case], Choice | None], ...] = (
 """The precedence; each step makes a choice or passes."""
 
 
-def _settle_doubt(case: Case, choice: Choice) -> Choice:
+def _settle_doubt(case: PolicyCase, choice: Choice) -> Choice:
     """Where the evidence carries no choice clearly, do as `when_unsure` says.
 
     What was asked for is no matter of doubt.
@@ -277,7 +277,7 @@ def _settle_doubt(case: Case, choice: Choice) -> Choice:
     return replace(choice, unsure=True)
 
 
-def _question(case: Case) -> str:
+def _question(case: PolicyCase) -> str:
     """A question that lets the user settle it, from what the agent has at hand."""
     agent = case.agent
     offers = [f"look it up in {name}" for name in agent.sources]
@@ -290,7 +290,7 @@ def _question(case: Case) -> str:
     return f"I am not sure what you need: should I {', or '.join(offers)}? Or just answer?"
 
 
-def _plan(case: Case, choice: Choice, query: str, rewriting: Rewriting | None) -> Plan:
+def _plan(case: PolicyCase, choice: Choice, query: str, rewriting: Rewriting | None) -> Plan:
     policy = case.agent.policy
     citations = policy.citations
     if case.asked and citations != "never":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agent_knowledge.config import AgentProfile, EndpointConfig
-from agent_knowledge.ledger import MARGIN, MIN_CASES, Comparison, TrackRecord, Trial
+from agent_knowledge.ledger import MARGIN, MIN_CASES, RungComparison, TrackRecord, Trial
 from agent_knowledge.routing.ladder import rungs_of
 from agent_knowledge.types import Rung
 
@@ -104,7 +104,7 @@ def shortfall(agent: AgentProfile, trial: Trial) -> str:
     return ""
 
 
-def _beats(found: Comparison) -> bool:
+def _beats(found: RungComparison) -> bool:
     return found.n >= MIN_CASES and found.ci[0] > 0
 
 
@@ -119,7 +119,7 @@ def _as_good_and_faster(agent: AgentProfile, trial: Trial, against: Rung) -> boo
     return in_time and found.ci[0] >= -MARGIN
 
 
-def _not_enough(name: str, served: str, against: Rung, found: Comparison | None) -> str:
+def _not_enough(name: str, served: str, against: Rung, found: RungComparison | None) -> str:
     if found is None:
         return f"{name} was not compared with {against} on {served}"
     low, high = found.ci

@@ -113,7 +113,7 @@ def _with_passages(knowledge: Knowledge, task: Task, tokens: int, meant: _Meant)
 def _rules(
     knowledge: Knowledge, passages: Sequence[Passage], *, settled: bool, named: bool
 ) -> tuple[RuleName, ...]:
-    rules = [name for name in knowledge.rules if not (settled and name == "gap")]
+    rules: list[RuleName] = [name for name in knowledge.rules if not (settled and name == "gap")]
     if not knowledge.passages:
         rules += ["passages", "recalled"]
     if "suspicious" not in rules and any(passage.suspicious for passage in passages):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agent_knowledge.routing.rules import ORDER
-from agent_knowledge.routing.standing import Case
+from agent_knowledge.routing.standing import PolicyCase
 from agent_knowledge.types import STRATEGIES, Reason, Rejection, Strategy
 
 
 def explain_rejections(
-    case: Case, chosen: Strategy, reasons: tuple[Reason, ...]
+    case: PolicyCase, chosen: Strategy, reasons: tuple[Reason, ...]
 ) -> tuple[Rejection, ...]:
     """List what was rejected.
 
@@ -51,7 +51,7 @@ def _not_direct(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
     return (Reason(rule=carries.rule, text=f"a prompt alone is not enough: {carries.text}"),)
 
 
-def _not_retrieval(case: Case) -> tuple[Reason, ...]:
+def _not_retrieval(case: PolicyCase) -> tuple[Reason, ...]:
     if not (case.asked or case.why_facts):
         text = f"no facts from outside are needed ({case.likely['retrieval']:.2f})"
     elif not case.signals.coverage:
@@ -66,7 +66,7 @@ def _not_retrieval(case: Case) -> tuple[Reason, ...]:
     return (Reason(rule="facts-need-retrieval", text=text),)
 
 
-def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
+def _not_few_shot(case: PolicyCase, chosen: Strategy) -> tuple[Reason, ...]:
     if chosen == "fine_tuned":
         text = "an endpoint trained on this pattern serves it; examples are its next rung down"
         return (Reason(rule="pattern-wants-examples", text=text),)
@@ -83,7 +83,7 @@ def _not_few_shot(case: Case, chosen: Strategy) -> tuple[Reason, ...]:
     return (Reason(rule="pattern-wants-examples", text=text),)
 
 
-def _set_aside(case: Case, rule: str) -> tuple[Reason, ...]:
+def _set_aside(case: PolicyCase, rule: str) -> tuple[Reason, ...]:
     """It matches, and yet the match is too weak to carry the choice, or the caller chose."""
     match = "{} {:.2f}".format(*(case.best_set or ("none", 0.0)))
     text = f"the match ({match}) does not clearly carry it"

@@ -19,7 +19,7 @@ from typing import Self
 from agent_knowledge.config import AgentProfile, ScreenPolicy
 from agent_knowledge.errors import ConfigError, InputError, nearest
 from agent_knowledge.judges.consult import rewritings, verdicts
-from agent_knowledge.ledger import NOTHING_ON_RECORD, Evidence, TrackRecord
+from agent_knowledge.ledger import NOTHING_ON_RECORD, EndpointRecord, TrackRecord
 from agent_knowledge.ports import (
     Closes,
     Embedder,
@@ -51,7 +51,7 @@ from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.routing.step_down import after_failure, next_rung
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
 from agent_knowledge.types.measured import SetStates
-from agent_knowledge.types.search import Reading
+from agent_knowledge.types.search import MeasuredTask
 
 
 class KnowledgeRouter:
@@ -73,7 +73,7 @@ class KnowledgeRouter:
         weights: Weights | None = None,
         judge: NeedJudge | None = None,
         writer: QueryWriter | None = None,
-        evidence: Evidence | None = None,
+        evidence: EndpointRecord | None = None,
         screen: Screen | None = None,
     ) -> None:
         """Put a router together.
@@ -310,7 +310,7 @@ class KnowledgeRouter:
             knowledge = self._with_fallback(knowledge, next(self.read([task])))
         return after_failure(knowledge, why)
 
-    def read(self, tasks: Sequence[Task | str]) -> Iterator[Reading]:
+    def read(self, tasks: Sequence[Task | str]) -> Iterator[MeasuredTask]:
         """Measure the signals of tasks; the first stage alone, with what the policy rewrites.
 
         Returns:
@@ -320,22 +320,22 @@ class KnowledgeRouter:
         made = [_as_task(task) for task in tasks]
         return self.reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
-    def decide(self, reading: Reading) -> Decision:
+    def decide(self, reading: MeasuredTask) -> Decision:
         """Decide on measured signals; the second stage alone, with what the policy has asked."""
         return self._decide([reading])[0]
 
-    def gather(self, decision: Decision, reading: Reading) -> Knowledge:
+    def gather(self, decision: Decision, reading: MeasuredTask) -> Knowledge:
         """Gather what a decision names; the third stage alone."""
         return gather(decision, reading, self.agent, self._shelf)
 
-    def _with_fallback(self, knowledge: Knowledge, reading: Reading) -> Knowledge:
+    def _with_fallback(self, knowledge: Knowledge, reading: MeasuredTask) -> Knowledge:
         """With the rung below an endpoint, gathered while what was measured is at hand."""
         if knowledge.decision.plan.endpoint is None:
             return knowledge
         lower = next_rung(knowledge.decision, self.agent)
         return replace(knowledge, fallback=self.gather(lower, reading))
 
-    def _decide(self, readings: Sequence[Reading]) -> list[Decision]:
+    def _decide(self, readings: Sequence[MeasuredTask]) -> list[Decision]:
         """Decide, and once more with what a model says where the policy has one asked."""
         record = self.record
         decisions = [_decided(reading, self.agent, record) for reading in readings]
@@ -382,7 +382,7 @@ def _matcher(held: ExampleSet, read: SetStates, weights: Weights) -> PatternMatc
     )
 
 
-def _decided(reading: Reading, agent: AgentProfile, record: TrackRecord) -> Decision:
+def _decided(reading: MeasuredTask, agent: AgentProfile, record: TrackRecord) -> Decision:
     task, signals, query = reading.task, reading.signals, reading.standalone
     return decide(task, signals, query, agent, reading.rewriting, record)
 

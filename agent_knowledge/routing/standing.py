@@ -14,7 +14,7 @@ from agent_knowledge.types import Need, Reason, Signals, Strategy, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class PolicyCase:
     """One task before one agent's policy; every question that a step of the policy asks of it."""
 
     task: Task

@@ -1,5 +1,5 @@
 """Screening: does a text that will be shown to a model speak to that model?"""
 
-from agent_knowledge.screening.screen import Screen
+from agent_knowledge.screening.screen import InjectionScreen
 
-__all__ = ["Screen"]
+__all__ = ["InjectionScreen"]

@@ -19,7 +19,7 @@ from agent_knowledge.trials.costs import Load, Money, Range, Terms, about_range,
 from agent_knowledge.trials.ground import Ground, rung_below
 from agent_knowledge.trials.open_gate import percent
 from agent_knowledge.trials.prices import price_of
-from agent_knowledge.trials.questions import Finding, answer_all, evaluate_command, untried
+from agent_knowledge.trials.questions import ChecklistAnswer, answer_all, evaluate_command, untried
 from agent_knowledge.types import Reason, Rung
 
 Verdict = Literal["dont", "try_first", "unknown", "may_pay"]
@@ -90,7 +90,7 @@ class Advice:
     why: tuple[Reason, ...]
     instead: tuple[Reason, ...]
     command: str
-    findings: tuple[Finding, ...]
+    findings: tuple[ChecklistAnswer, ...]
     money: Money | None
 
 
@@ -187,7 +187,7 @@ def terms_of(ground: Ground, costs: Costs) -> Terms:
     )
 
 
-def _judge(findings: tuple[Finding, ...]) -> tuple[Verdict, tuple[Reason, ...]]:
+def _judge(findings: tuple[ChecklistAnswer, ...]) -> tuple[Verdict, tuple[Reason, ...]]:
     """The ladder: broken rules, then rungs that nobody measured, then what nobody knows."""
     ladder = next(row for row in findings if row.key == "ladder")
     unknown = [row for row in findings if row.stand == "unknown" and row.key != "documents"]
@@ -200,7 +200,7 @@ def _judge(findings: tuple[Finding, ...]) -> tuple[Verdict, tuple[Reason, ...]]:
     return "may_pay", _reasons([row for row in findings if row.stand == "for"])
 
 
-def _reasons(findings: list[Finding]) -> tuple[Reason, ...]:
+def _reasons(findings: list[ChecklistAnswer]) -> tuple[Reason, ...]:
     rows = sorted(findings, key=lambda row: ORDER[row.rule])
     return tuple(
         Reason(rule=row.rule, text=f"{row.text} ({row.question} {row.answer})") for row in rows

@@ -23,9 +23,9 @@ from agent_knowledge.models.chat import Chat, Completion
 from agent_knowledge.models.messages import to_messages
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.cases import Case
+from agent_knowledge.trials.cases import TrialCase
 from agent_knowledge.trials.journal import Entry, Journal, key_of
-from agent_knowledge.trials.judge import Judgement, judge_prompt
+from agent_knowledge.trials.judge import AnswerGrade, judge_prompt
 from agent_knowledge.trials.pool import Pace, Pool, Watch
 from agent_knowledge.turn import CallModel, Said, Turn, Verifying
 from agent_knowledge.types import Knowledge, Passage, Rung
@@ -86,7 +86,7 @@ class Prompted:
     """
 
     arm: Arm
-    case: Case
+    case: TrialCase
     knowledge: Knowledge
     messages: Sequence[BaseMessage]
     key: str
@@ -99,7 +99,7 @@ class Prompted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ArmReply:
     """What an arm made of a case.
 
     Attributes:
@@ -114,13 +114,13 @@ class Reply:
     """
 
     arm: str
-    case: Case
+    case: TrialCase
     entry: Entry | None = None
     error: str = ""
     kept: bool = False
     passages: tuple[Passage, ...] = ()
     finished: Finished | None = None
-    verdict: Judgement | None = None
+    verdict: AnswerGrade | None = None
 
 
 @dataclass(slots=True)
@@ -175,8 +175,12 @@ class Asker:
     """By key: arms that put a case in the same words pay for it once."""
 
     def ask_all(
-        self, arms: Sequence[Arm], cases: Sequence[Case], workers: int, watch: Watch | None = None
-    ) -> dict[str, list[Reply]]:
+        self,
+        arms: Sequence[Arm],
+        cases: Sequence[TrialCase],
+        workers: int,
+        watch: Watch | None = None,
+    ) -> dict[str, list[ArmReply]]:
         """Ask every arm every case.
 
         Args:
@@ -194,12 +198,12 @@ class Asker:
             Interrupted: Ctrl-C came.
         """
         jobs = [(arm, case) for case in cases for arm in arms]
-        pool: Pool[tuple[Arm, Case], Reply] = Pool(self._ask, self.pace, workers, watch)
+        pool: Pool[tuple[Arm, TrialCase], ArmReply] = Pool(self._ask, self.pace, workers, watch)
         replies = pool.run(jobs)
         self._require_verdicts(replies)
         return {arm.name: replies[place :: len(arms)] for place, arm in enumerate(arms)}
 
-    def prompt(self, arm: Arm, case: Case) -> Prompted:
+    def prompt(self, arm: Arm, case: TrialCase) -> Prompted:
         """Prepare a case for an arm, as production does.
 
         Raises:
@@ -219,7 +223,7 @@ class Asker:
             elapsed_ms=elapsed_ms,
         )
 
-    def _ask(self, job: tuple[Arm, Case]) -> Reply:
+    def _ask(self, job: tuple[Arm, TrialCase]) -> ArmReply:
         arm, case = job
         try:
             prompted = self.prompt(arm, case)
@@ -230,16 +234,16 @@ class Asker:
                 entry = kept or self._call(prompted, turn)
         except RunError as error:
             self._streaks.failed(arm.chat.name, error)
-            return Reply(arm=arm.name, case=case, error=str(error))
+            return ArmReply(arm=arm.name, case=case, error=str(error))
         if kept:
             turn.feed(Said(text=kept.text, model=kept.model, final=True))
         try:
             finished = arm.verify(turn)
         except EndpointError as error:  # it answers, but not in its form
-            return Reply(
+            return ArmReply(
                 arm=arm.name, case=case, entry=entry, error=str(error), kept=kept is not None
             )
-        return Reply(
+        return ArmReply(
             arm=arm.name,
             case=case,
             entry=entry,
@@ -285,18 +289,18 @@ class Asker:
         self._streaks.succeeded(chat.name)
         return said
 
-    def _judged(self, case: Case, answer: str) -> Judgement | None:
+    def _judged(self, case: TrialCase, answer: str) -> AnswerGrade | None:
         """What the judge says; None where there is none, or it failed."""
         if self.judge is None:
             return None
         messages = judge_prompt(case, answer)
         key = key_of("judge", messages, self.judge_identity)
         if kept := self.journal.find(key):
-            return Judgement.model_validate_json(kept.text)
+            return AnswerGrade.model_validate_json(kept.text)
         self.pace.wait()
         started = time.perf_counter()
         try:
-            judgement = self.judge.fill(messages, Judgement)
+            judgement = self.judge.fill(messages, AnswerGrade)
         except EndpointError as error:
             self._streaks.failed(self.judge.name, error)
             return None
@@ -317,7 +321,7 @@ class Asker:
         )
         return judgement
 
-    def _require_verdicts(self, replies: Sequence[Reply]) -> None:
+    def _require_verdicts(self, replies: Sequence[ArmReply]) -> None:
         """A judge that failed tells nothing about an answer; there is no trial without it."""
         answered = [reply for reply in replies if reply.finished]
         missing = sum(reply.verdict is None for reply in answered) if self.judge else 0

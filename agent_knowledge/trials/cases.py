@@ -24,7 +24,7 @@ _TURNS = TypeAdapter(tuple[Message, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class TrialCase:
     """One task of a trial.
 
     Attributes:
@@ -49,7 +49,7 @@ class CaseSet:
         like_examples: They were written as an example set is, {"input", "output"} a line.
     """
 
-    cases: tuple[Case, ...]
+    cases: tuple[TrialCase, ...]
     like_examples: bool = False
 
     @property
@@ -78,7 +78,7 @@ def read_cases(source: str | Path) -> CaseSet:
         InputError: The file cannot be read or holds no case, or with what is wrong in all bad
             lines at once.
     """
-    cases: list[Case] = []
+    cases: list[TrialCase] = []
     faults: list[str] = []
     examples = 0
     for number, line in _lines(source):
@@ -129,7 +129,7 @@ def _row(line: bytes | None) -> dict[str, Any]:
         raise InputError(str(error)) from error
 
 
-def _case(row: dict[str, Any], number: int) -> Case:
+def _case(row: dict[str, Any], number: int) -> TrialCase:
     like_example = "input" in row
     known = _EXAMPLE_KEYS if like_example else _KEYS
     if unknown := sorted(set(row) - known):
@@ -141,7 +141,7 @@ def _case(row: dict[str, Any], number: int) -> Case:
         msg = f"{task!r} is {shown(text)}; give a text that is not empty"
         raise InputError(msg)
     given = row.get("id")
-    return Case(
+    return TrialCase(
         id=str(number) if given is None else str(given),
         task=Task(text, history=_history(row.get("history"))),
         expected=_expected(row.get(expected), expected),
@@ -181,7 +181,7 @@ def _relevant(value: object) -> frozenset[str]:
     return frozenset(cast("list[str]", ids))
 
 
-def _content(case: Case) -> dict[str, Any]:
+def _content(case: TrialCase) -> dict[str, Any]:
     return {
         "task": case.task.text,
         "history": [[turn.role, turn.content] for turn in case.task.history],

@@ -12,9 +12,9 @@ import numpy as np
 
 from agent_knowledge.build import ConfigLike
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.ledger import MIN_CASES, Comparison, Ledger, RungResult, Trial
+from agent_knowledge.ledger import MIN_CASES, Ledger, RungComparison, RungResult, Trial
 from agent_knowledge.ledger.history import History
-from agent_knowledge.trials.asking import Arm, Reply
+from agent_knowledge.trials.asking import Arm, ArmReply
 from agent_knowledge.trials.cases import CaseSet, read_cases
 from agent_knowledge.trials.open_gate import open_gate
 from agent_knowledge.trials.pool import Watch
@@ -31,7 +31,7 @@ _DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class TrialResult:
     """What a trial came to.
 
     Attributes:
@@ -83,7 +83,7 @@ def evaluate(
     return measured.trial
 
 
-def measure(setup: Setup, watch: Watch | None = None) -> Measured:
+def measure(setup: Setup, watch: Watch | None = None) -> TrialResult:
     """Ask every rung every case, and say what follows; nothing but the answers is written.
 
     Args:
@@ -109,7 +109,7 @@ def measure(setup: Setup, watch: Watch | None = None) -> Measured:
     )
     found = recommend(trial, setup.agent, needed)
     gate = open_gate(arms[0].router, cases, trial)
-    return Measured(
+    return TrialResult(
         trial=replace(trial, recommended=found.rung, why=found.why, open_gate=gate),
         outcomes=tuple(outcomes_of(columns, arms, setup.scorer)),
         met=found.met,
@@ -118,7 +118,7 @@ def measure(setup: Setup, watch: Watch | None = None) -> Measured:
     )
 
 
-def put_on_record(setup: Setup, measured: Measured) -> Path:
+def put_on_record(setup: Setup, measured: TrialResult) -> Path:
     """Append a trial to the store's ledger.
 
     Returns:
@@ -137,7 +137,7 @@ def put_on_record(setup: Setup, measured: Measured) -> Path:
 
 
 def result_of(
-    arm: Arm, replies: Sequence[Reply], setup: Setup, score: float, ci: Interval
+    arm: Arm, replies: Sequence[ArmReply], setup: Setup, score: float, ci: Interval
 ) -> RungResult:
     """The figures of one arm."""
     answered = [reply.entry for reply in replies if reply.entry]
@@ -172,12 +172,12 @@ def model_names(arm: Arm) -> tuple[str, ...]:
 
 
 def outcomes_of(
-    columns: Sequence[Sequence[Reply]], arms: Sequence[Arm], scorer: Scorer
+    columns: Sequence[Sequence[ArmReply]], arms: Sequence[Arm], scorer: Scorer
 ) -> list[CaseOutcome]:
     """What became of each case, over all rungs."""
     outcomes: list[CaseOutcome] = []
     for row in zip(*columns, strict=True):
-        by_rung: list[tuple[Rung, Reply]] = [
+        by_rung: list[tuple[Rung, ArmReply]] = [
             (arm.rung, reply) for arm, reply in zip(arms, row, strict=True)
         ]
         case = row[0].case
@@ -221,9 +221,9 @@ def _ground(setup: Setup) -> Trial:
     )
 
 
-def _comparisons(rungs: Sequence[Rung], estimates: Estimates) -> tuple[Comparison, ...]:
+def _comparisons(rungs: Sequence[Rung], estimates: Estimates) -> tuple[RungComparison, ...]:
     return tuple(
-        Comparison(
+        RungComparison(
             rung=rungs[higher],
             against=rungs[lower],
             difference=round(gap.difference, _DIGITS),
@@ -244,7 +244,7 @@ def _enough(cases: int | None) -> int | None:
     return None if cases is None else max(cases, MIN_CASES)
 
 
-def _notes(setup: Setup, columns: Sequence[Sequence[Reply]]) -> list[str]:
+def _notes(setup: Setup, columns: Sequence[Sequence[ArmReply]]) -> list[str]:
     prices = prices_of(setup.config)
     unpriced = dict.fromkeys(
         arm.chat.name for arm in setup.arms if price_of(prices, *model_names(arm)) is None

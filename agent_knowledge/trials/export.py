@@ -48,7 +48,7 @@ from agent_knowledge.trials.data_card import (
 )
 from agent_knowledge.trials.near_duplicates import SAME, groups_of, hold_out, restating
 from agent_knowledge.types import Example, Signals, Task
-from agent_knowledge.types.search import Query, Reading
+from agent_knowledge.types.search import MeasuredTask, Query
 
 FORMATS = ("chat-jsonl",)
 """`chat-jsonl`: OpenAI's chat format, which TRL and others read too; a row is {"messages"}."""
@@ -345,7 +345,7 @@ def _prompts(stored: StoredExamples, places: Sequence[int], agent: AgentProfile)
     for place in places:
         task, vector = Task(stored.examples[place].input), stored.vectors[place]
         decision = at_rung("fine_tuned", task, signals, task.text, serving, name)
-        reading = Reading(
+        reading = MeasuredTask(
             task=task,
             signals=signals,
             query=Query(text=task.text, vector=vector),

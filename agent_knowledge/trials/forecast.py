@@ -9,7 +9,7 @@ from agent_knowledge.build import ConfigLike, read_config
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.text import count_tokens
 from agent_knowledge.trials.asking import Arm, Asker, prompt_tokens
-from agent_knowledge.trials.cases import Case, CaseSet
+from agent_knowledge.trials.cases import CaseSet, TrialCase
 from agent_knowledge.trials.evaluate import model_names
 from agent_knowledge.trials.judge import judge_prompt
 from agent_knowledge.trials.pool import Watch
@@ -115,7 +115,7 @@ _VERDICT_TOKENS = 40
 """A line of reason and the verdict."""
 
 
-def _judged_tokens(case: Case) -> int:
+def _judged_tokens(case: TrialCase) -> int:
     return prompt_tokens(judge_prompt(case, case.expected[0]))
 
 

@@ -28,7 +28,7 @@ from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
 from agent_knowledge.routing.evidence import likely_of
 from agent_knowledge.routing.policy import decide
-from agent_knowledge.routing.standing import Case
+from agent_knowledge.routing.standing import PolicyCase
 from agent_knowledge.trials.decision_scores import Codes, Labelled, Score, Truth, codes
 from agent_knowledge.types import NEEDS, Decision, Strategy
 
@@ -245,7 +245,10 @@ def _told(cases: Sequence[Labelled], agent: AgentProfile) -> tuple[Shares, Accep
     ]
     accepted = np.array([[need in row for need in NEEDS] for row in right])
     asked = [
-        bool(Case(task=case.task, signals=case.signals, agent=agent).asked or case.task.strategy)
+        bool(
+            PolicyCase(task=case.task, signals=case.signals, agent=agent).asked
+            or case.task.strategy
+        )
         for case in cases
     ]
     accepted[np.array(asked) | ((shares * accepted).sum(axis=1) == 0)] = True

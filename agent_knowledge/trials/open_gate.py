@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.ledger import OpenGate, Trial
 from agent_knowledge.routing.policy import decide
-from agent_knowledge.trials.cases import Case
+from agent_knowledge.trials.cases import TrialCase
 from agent_knowledge.types import Decision
 
 if TYPE_CHECKING:
     from agent_knowledge.routing.router import KnowledgeRouter
 
 
-def open_gate(router: KnowledgeRouter, cases: Sequence[Case], trial: Trial) -> OpenGate | None:
+def open_gate(router: KnowledgeRouter, cases: Sequence[TrialCase], trial: Trial) -> OpenGate | None:
     """Route a trial's cases as if it had opened the gate.
 
     Args:
@@ -61,7 +61,9 @@ def percent(share: float) -> str:
     return f"{share * 100:.3g} %"
 
 
-def _decided(router: KnowledgeRouter, cases: Sequence[Case], trial: Trial) -> Iterator[Decision]:
+def _decided(
+    router: KnowledgeRouter, cases: Sequence[TrialCase], trial: Trial
+) -> Iterator[Decision]:
     agent, record = _let_in(router.agent), router.record
     record = replace(record, trials=(*record.trials, trial))
     for reading in router.read([case.task for case in cases]):

@@ -32,7 +32,7 @@ _CASES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ChecklistAnswer:
     """One question and its answer.
 
     Attributes:
@@ -57,7 +57,7 @@ class Finding:
 
 
 class _Answer(NamedTuple):
-    """The fields of a `Finding` that depend on what is known."""
+    """The fields of a `ChecklistAnswer` that depend on what is known."""
 
     answer: str
     stand: Stand
@@ -76,14 +76,14 @@ class _Question(NamedTuple):
     tell: str = ""
 
 
-def answer_all(ground: Ground) -> tuple[Finding, ...]:
+def answer_all(ground: Ground) -> tuple[ChecklistAnswer, ...]:
     """Every question of the guide, answered; of documents only where there are sources."""
     asked = [row for row in CHECKLIST if ground.agent.sources or row.key != "documents"]
     return tuple(_finding(row, row.answered(ground)) for row in asked)
 
 
-def _finding(row: _Question, told: _Answer) -> Finding:
-    return Finding(
+def _finding(row: _Question, told: _Answer) -> ChecklistAnswer:
+    return ChecklistAnswer(
         key=row.key,
         question=row.question,
         answer=told.answer,

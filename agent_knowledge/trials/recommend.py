@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult, Trial
+from agent_knowledge.ledger import MIN_CASES, RungComparison, RungResult, Trial
 from agent_knowledge.routing.ladder import RUNG_RULES
 from agent_knowledge.routing.proof import shortfall
 from agent_knowledge.types import Rung
@@ -168,7 +168,7 @@ def _scored(row: RungResult) -> str:
     return f"{row.rung} at {row.score:.3f} (95 % {row.ci[0]:.3f} to {row.ci[1]:.3f})"
 
 
-def _gap(found: Comparison) -> str:
+def _gap(found: RungComparison) -> str:
     return f"{found.difference:+.3f}, 95 % {found.ci[0]:+.3f} to {found.ci[1]:+.3f}"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent_knowledge.ledger import MIN_CASES, Comparison, RungResult, Trial
+from agent_knowledge.ledger import MIN_CASES, RungComparison, RungResult, Trial
 from agent_knowledge.trials.open_gate import served_line
 from agent_knowledge.trials.pages import render, save
 from agent_knowledge.types import RUNGS, Rung
@@ -93,7 +93,7 @@ def render_report(trial: Trial, outcomes: Sequence[CaseOutcome]) -> str:
     return render("report.html", values)
 
 
-def verdict(found: Comparison) -> str:
+def verdict(found: RungComparison) -> str:
     """What a comparison says, in words; no winner where it says none."""
     low, high = (f"{abs(end) * 100:.1f}" for end in found.ci)
     if found.n < MIN_CASES:
@@ -140,7 +140,7 @@ def _percent(share: float) -> str:
     return f"{min(max(share, 0), 1) * 100:.4g}%"
 
 
-def _tone(found: Comparison) -> str:
+def _tone(found: RungComparison) -> str:
     if found.n < MIN_CASES:
         return ""
     return "good" if found.ci[0] > 0 else "bad" if found.ci[1] < 0 else ""

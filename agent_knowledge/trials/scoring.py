@@ -13,8 +13,8 @@ from agent_knowledge.citations.markers import find_markers
 from agent_knowledge.errors import InputError
 from agent_knowledge.ports import ExampleSet
 from agent_knowledge.retrieval.labels import are_labels, has_labels
-from agent_knowledge.trials.asking import Reply
-from agent_knowledge.trials.cases import Case
+from agent_knowledge.trials.asking import ArmReply
+from agent_knowledge.trials.cases import TrialCase
 from agent_knowledge.trials.metrics import (
     TEXT_METRICS,
     json_match,
@@ -45,7 +45,7 @@ class Scorer:
     labels: bool = False
     schema: str = ""
 
-    def score(self, reply: Reply) -> float:
+    def score(self, reply: ArmReply) -> float:
         """What one reply scores, 0..1; 0 where there is no answer.
 
         With `macro_f1` this is whether the label is right, since an F1 is of all cases together.
@@ -64,14 +64,14 @@ class Scorer:
         }
         return scored[self.metric]()
 
-    def estimate(self, arms: Sequence[Sequence[Reply]]) -> Estimates:
+    def estimate(self, arms: Sequence[Sequence[ArmReply]]) -> Estimates:
         """What several arms score on the same cases, and how sure that is."""
         if self.metric == "macro_f1":
             return of_macro_f1(*_labels(arms))
         scores = [[self.score(reply) for reply in replies] for replies in arms]
         return of_means(np.array(scores, dtype=float).T)
 
-    def extras(self, replies: Sequence[Reply]) -> dict[str, float]:
+    def extras(self, replies: Sequence[ArmReply]) -> dict[str, float]:
         """What else is told of one arm, 0..1 each; what failed counts as 0."""
         told = {
             name: _mean(measure(plain(r), r.case.expected) if r.finished else 0.0 for r in replies)
@@ -124,7 +124,7 @@ def choose_metric(asked: str, scorer: Scorer, *, judged: bool) -> Metric:
     return "judge" if judged else "token_f1"
 
 
-def expect_labels(cases: Sequence[Case], examples: ExampleSet | None = None) -> bool:
+def expect_labels(cases: Sequence[TrialCase], examples: ExampleSet | None = None) -> bool:
     """Whether what is expected are labels: those of the set, or short and repeated.
 
     Args:
@@ -138,7 +138,7 @@ def expect_labels(cases: Sequence[Case], examples: ExampleSet | None = None) -> 
     return are_labels([case.expected[0] for case in cases])
 
 
-def require_patterns(cases: Sequence[Case]) -> None:
+def require_patterns(cases: Sequence[TrialCase]) -> None:
     """Check that what is expected can be read as regular expressions.
 
     Raises:
@@ -155,7 +155,7 @@ def require_patterns(cases: Sequence[Case]) -> None:
         raise InputError("--metric regex:\n  " + "\n  ".join(faults))
 
 
-def plain(reply: Reply) -> str:
+def plain(reply: ArmReply) -> str:
     """An answer without the markers that cite its passages: they are no part of what it says."""
     if reply.finished is None:
         return ""
@@ -166,7 +166,7 @@ def plain(reply: Reply) -> str:
     return text.strip()
 
 
-def support(reply: Reply) -> float:
+def support(reply: ArmReply) -> float:
     """The share of an answer's claims that the passages they cite support.
 
     A marker that names no passage is a claim without support; an answer that cites nothing has
@@ -179,7 +179,7 @@ def support(reply: Reply) -> float:
     return sum(claim.supported for claim in claims) / total if total else 0.0
 
 
-def _labels(arms: Sequence[Sequence[Reply]]) -> tuple[list[str], list[list[str]]]:
+def _labels(arms: Sequence[Sequence[ArmReply]]) -> tuple[list[str], list[list[str]]]:
     """What was expected of each case, and what each arm answered to it."""
     pairs = [[label(plain(r), r.case.expected) for r in replies] for replies in arms]
     expected = [wanted for wanted, _ in pairs[0]]

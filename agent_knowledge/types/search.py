@@ -1,9 +1,9 @@
 """The values of a search: what is asked, what each source answered, and what a ranking found.
 
-They pass between the signals, which search, the strategies, which retrieve, and the index; a
-`Reading` holds them beside a task's signals, so that nothing is searched twice. A source answers
-with its best passages and what was measured of it when it was indexed, never with a number for
-every passage, so that any vector store can answer.
+They pass between measuring, which searches, gathering, which retrieves, and the index; a
+`MeasuredTask` holds them beside a task's signals, so that nothing is searched twice. A source
+answers with its best passages and what was measured of it when it was indexed, never with a
+number for every passage, so that any vector store can answer.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class MeasuredTask:
     """The signals of a task, and what measuring them found, so that nothing is searched twice.
 
     Attributes:

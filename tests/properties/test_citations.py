@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent_knowledge.citations.evidence import Evidence
+from agent_knowledge.citations.evidence import GivenPassage
 from agent_knowledge.citations.finish import Finished, finish
 from agent_knowledge.citations.markers import find_markers
 from agent_knowledge.citations.quotations import find_quotation, fold, quoted_spans
@@ -84,7 +84,7 @@ def test_a_finished_answer_read_again_has_the_same_citations(answer: str, policy
 @given(answers)
 @settings(max_examples=400)
 def test_a_claim_is_the_text_that_its_offsets_slice_without_the_markers(answer: str):
-    passages = {str(n): Evidence(text=t) for n, t in enumerate(TEXTS, 1)}
+    passages = {str(n): GivenPassage(text=t) for n, t in enumerate(TEXTS, 1)}
     found = verify(answer, passages)
     assert not set(found.fabricated) & set(passages)
     for claim in found.claims:
@@ -109,7 +109,7 @@ def test_a_claim_is_the_text_that_its_offsets_slice_without_the_markers(answer: 
 @given(any_text, any_text, any_text)
 def test_no_text_raises(answer: str, text: str, title: str):
     cited = f"{answer} [1] “{text}” [x]"
-    verify(cited, {"1": Evidence(text=text, title=title), "x": Evidence(text=answer)})
+    verify(cited, {"1": GivenPassage(text=text, title=title), "x": GivenPassage(text=answer)})
 
 
 @given(answers)

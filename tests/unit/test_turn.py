@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,8 @@ def said(text: str, **more: bool) -> Said:
     return Said(text=text, model="m", **more)
 
 
-def turn(knowledge: Knowledge, on_failure: str = "next_rung", **options: bool) -> Turn:
-    return Turn(knowledge, Policy.model_validate({"on_failure": on_failure}), **options)
+def turn(knowledge: Knowledge, on_failure: str = "next_rung", *, fall: bool = True) -> Turn:
+    return Turn(knowledge, Policy.model_validate({"on_failure": on_failure}), fall=fall)
 
 
 def asked(made: Turn, *events: Said | Failed) -> list[str]:
@@ -116,9 +117,9 @@ def test_where_nothing_may_follow_the_turn_ends_in_the_error(
 @pytest.mark.parametrize("events", [[DOWN], [said(BAD), said(BAD)], [said(BAD, final=True)]])
 @pytest.mark.parametrize("options", [{"on_failure": "raise"}, {"fall": False}])
 def test_an_endpoint_that_is_measured_or_must_serve_is_followed_by_none(
-    events: list[Said | Failed], options: dict[str, bool]
+    events: list[Said | Failed], options: dict[str, Any]
 ) -> None:
-    made = turn(TUNED, **options)  # pyright: ignore[reportArgumentType]
+    made = turn(TUNED, **options)
     assert set(asked(made, *events)) <= {"tuned", "tuned again"}
     with pytest.raises(EndpointError):
         made.draft()

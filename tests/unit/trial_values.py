@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_knowledge.config import AgentProfile, ExampleSetConfig
-from agent_knowledge.ledger import Comparison, RungResult, Trial
+from agent_knowledge.ledger import RungComparison, RungResult, Trial
 from agent_knowledge.types import Rung
 
 VERSIONS = AgentProfile(examples={"triage": ExampleSetConfig(file="t")}).versions_for("triage")
@@ -26,9 +26,11 @@ def result(rung: Rung, score: float = 0.9, p95_ms: float = 500.0, **more: Any) -
     return RungResult(rung=rung, score=score, **(fields | more))
 
 
-def beats(against: Rung, difference: float = 0.1, margin: float = 0.04, n: int = 200) -> Comparison:
+def beats(
+    against: Rung, difference: float = 0.1, margin: float = 0.04, n: int = 200
+) -> RungComparison:
     low, high = difference - margin, difference + margin
-    return Comparison(
+    return RungComparison(
         rung="fine_tuned", against=against, difference=difference, ci=(low, high), n=n
     )
 

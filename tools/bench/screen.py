@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from agent_knowledge.screening.network import FACTS, WEIGHTS, Network
-from agent_knowledge.screening.screen import Screen
+from agent_knowledge.screening.screen import InjectionScreen
 from tools.data.rows import read_rows
 from tools.train.folds import CACHE
 from tools.train.screen_data import CARRIERS, SEED, Material, place, read_material
@@ -47,10 +47,10 @@ def main() -> None:
     sets = judged(unseen, args.data, random.Random(SEED))
     if (CACHE / FACTS).is_file():
         facts = json.loads((CACHE / FACTS).read_text())
-        screen = Screen(Network.of((CACHE / WEIGHTS).read_bytes(), facts))
+        screen = InjectionScreen(Network.of((CACHE / WEIGHTS).read_bytes(), facts))
     else:
         print("no weights of tools.train.screen --left-out: the packaged ones saw all of this")
-        screen = Screen()
+        screen = InjectionScreen()
     ours = table(screen, sets)
     print(f"{'texts flagged':36s} {'screen':>8s} {'words':>8s}")
     for name, texts in sets.items():
@@ -84,7 +84,7 @@ def judged(unseen: Material, data: Path, rng: random.Random) -> dict[str, list[s
     return sets
 
 
-def table(screen: Screen, sets: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def table(screen: InjectionScreen, sets: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Share of each set that is flagged."""
     return {
         name: round(float(np.mean([found.suspicious for found in screen.screen(texts)])), 3)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from agent_knowledge.routing.form import count_marks
 from agent_knowledge.routing.measuring import signals_of
-from agent_knowledge.routing.need import FILE, Fit
+from agent_knowledge.routing.need import FILE, LogisticFit
 from agent_knowledge.trials.decision_scores import calibration_error, codes
 from agent_knowledge.types import NEEDS, Need, Signals
 from tools.data.agents import KINDS, LabelledAgent, LabelledTask, truth_of
@@ -238,11 +238,11 @@ def _cost(task: LabelledTask, need: Need) -> float:
     return COSTS.get((task.expected, need), _RETRIEVED_FOR_NOTHING)
 
 
-def _space(coverage: Fit, pattern: Fit) -> dict[str, Any]:
+def _space(coverage: LogisticFit, pattern: LogisticFit) -> dict[str, Any]:
     return {"coverage": _row(coverage), "pattern": _row(pattern)}
 
 
-def _row(fit: Fit) -> dict[str, Any]:
+def _row(fit: LogisticFit) -> dict[str, Any]:
     return {"weights": fit.weights, "centers": fit.centers, "bias": fit.bias}
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.models.minilm import TUNED_LAYERS
-from agent_knowledge.routing.measuring import Measured
+from agent_knowledge.routing.measuring import TaskFeatures
 from agent_knowledge.routing.need import FILE as FITS_FILE
-from agent_knowledge.routing.need import DecisionFit, Fit, Fits, Weights, load_fits
+from agent_knowledge.routing.need import DecisionFit, Fits, LogisticFit, Weights, load_fits
 from agent_knowledge.routing.text_heads import FILE as HEADS_FILE
 from agent_knowledge.routing.text_heads import TextHeads
 from agent_knowledge.types import Task
@@ -32,7 +32,7 @@ _COURTESIES = 4
 retrieved falls from 0.86 to 0.80, with none "thanks" is a toss-up."""
 VECTORS = "vectors.npz"
 """Beside the tuned layers of a fold: vectors of its agents, embedded once."""
-_NOTHING = Fit(weights={}, centers={}, bias=0.0)
+_NOTHING = LogisticFit(weights={}, centers={}, bias=0.0)
 NO_DECISION = DecisionFit(retrieval=_NOTHING, few_shot=_NOTHING)
 """Weighs nothing."""
 
@@ -52,7 +52,7 @@ class MeasuredTask:
 
     agent: str
     labelled: LabelledTask
-    measured: Measured
+    measured: TaskFeatures
     covers: Mapping[str, bool]
     added: bool = False
 

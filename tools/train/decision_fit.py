@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from agent_knowledge.routing import weighing
 from agent_knowledge.routing.measuring import signals_of
-from agent_knowledge.routing.need import DecisionFit, Fit, Fits
+from agent_knowledge.routing.need import DecisionFit, Fits, LogisticFit
 from agent_knowledge.types import NEEDS, Signals
 from tools.train.decision_data import NO_DECISION, MeasuredTask
 
@@ -42,7 +42,7 @@ class Fitted:
 
 
 def fit_all(tasks: Sequence[MeasuredTask], background: Mapping[str, float]) -> Fitted:
-    """Fit everything to some agents' tasks.
+    """LogisticFit everything to some agents' tasks.
 
     The decision is fitted to what coverage and match say of agents that they were not fitted to,
     for so it will be with a user's.
@@ -94,7 +94,9 @@ def _first_fits(
     )
 
 
-def _fit_binary(rows: Sequence[tuple[Mapping[str, float], bool]], without: Sequence[str]) -> Fit:
+def _fit_binary(
+    rows: Sequence[tuple[Mapping[str, float], bool]], without: Sequence[str]
+) -> LogisticFit:
     names = [n for n in dict.fromkeys(n for row, _ in rows for n in row) if n not in without]
     table, centers, scales = _standardised([row for row, _ in rows], names)
     model: Any = LogisticRegression(C=STRENGTH, max_iter=2_000)
@@ -123,7 +125,7 @@ def _fit_decision(tasks: Sequence[tuple[MeasuredTask, Signals]]) -> DecisionFit:
     place = {int(label): row for row, label in enumerate(model.classes_)}
     direct = place[NEEDS.index("direct")]
 
-    def against_direct(need: str) -> Fit:
+    def against_direct(need: str) -> LogisticFit:
         own = place[NEEDS.index(need)]  # pyright: ignore[reportArgumentType]
         coefficients = model.coef_[own] - model.coef_[direct]
         bias = float(model.intercept_[own] - model.intercept_[direct])
@@ -142,8 +144,8 @@ def _standardised(rows: Rows, names: Sequence[str]) -> tuple[Table, Table, Table
 
 def _unscaled(
     names: Sequence[str], weights: Table, bias: float, centers: Table, scales: Table
-) -> Fit:
-    return Fit(
+) -> LogisticFit:
+    return LogisticFit(
         weights={n: _digits(w / s) for n, w, s in zip(names, weights, scales, strict=True)},
         centers={n: _digits(c) for n, c in zip(names, centers, strict=True)},
         bias=_digits(bias),

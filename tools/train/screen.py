@@ -30,7 +30,7 @@ from safetensors.numpy import load_file  # pyright: ignore[reportMissingImports]
 from sklearn.linear_model import LogisticRegression
 
 from agent_knowledge.screening.network import FACTS, WEIGHTS, Network
-from agent_knowledge.screening.screen import Screen
+from agent_knowledge.screening.screen import InjectionScreen
 from tools.bench.screen import judged, table
 from tools.train import screen_data, screen_export, screen_net
 from tools.train.folds import CACHE, PACKAGE
@@ -104,7 +104,7 @@ def settle(graph: bytes, unseen: Material, data: Path) -> dict[str, Any]:
         "threshold": 0.5,
     }
     sets = judged(unseen, data, random.Random(SEED))
-    screen = Screen(Network.of(graph, facts))
+    screen = InjectionScreen(Network.of(graph, facts))
     scores = {name: _logits(screen, texts) for name, texts in sets.items()}
     clean = np.concatenate([scores[name][::2] for name in sets if name.startswith("clean")])
     attacks = np.concatenate([scores[name][::2] for name in sets if name.startswith("attack")])
@@ -112,11 +112,11 @@ def settle(graph: bytes, unseen: Material, data: Path) -> dict[str, Any]:
     logit = facts["slope"] * np.quantile(clean, 1 - _FALSE_ALARMS) + facts["offset"]
     facts["threshold"] = round(float(1 / (1 + np.exp(-logit))), 4)
     others = {name: texts[1::2] for name, texts in sets.items()}
-    facts["left_out"] = table(Screen(Network.of(graph, facts)), others)
+    facts["left_out"] = table(InjectionScreen(Network.of(graph, facts)), others)
     return facts
 
 
-def _logits(screen: Screen, texts: Sequence[str]) -> NDArray[np.float64]:
+def _logits(screen: InjectionScreen, texts: Sequence[str]) -> NDArray[np.float64]:
     scores = np.array([found.score for found in screen.screen(texts)])
     scores = scores.clip(1e-9, 1 - 1e-9)
     return np.log(scores / (1 - scores))

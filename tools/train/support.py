@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 
 from agent_knowledge.citations.comparison import compare
 from agent_knowledge.citations.reading import read_passage
-from agent_knowledge.citations.wording import Fit, cosine
+from agent_knowledge.citations.wording import EntailmentFit, cosine
 from tools.data.embedding import RememberingMiniLM
 from tools.train.support_data import CROWDS, FILE, MADE, SEED, Sample, samples
 
@@ -64,7 +64,7 @@ class Measured:
 
 
 def main() -> None:
-    """Fit, print, write."""
+    """EntailmentFit, print, write."""
     embedder = RememberingMiniLM()
     drawn = [s for crowd in CROWDS for s in samples(crowd) if s.kind in {"true", *MADE}]
     measured = [m for s in drawn if (m := measure(s, embedder))]
@@ -137,7 +137,7 @@ def _left_out_probabilities(measured: Sequence[Measured], signs: dict[str, int])
     for fold in range(FOLDS):
         inside = [m.sample.group % FOLDS == fold for m in measured]
         made = fit([m for m, out in zip(measured, inside, strict=True) if not out], signs)
-        seen = Fit(weights=made["weights"], bias=made["bias"])
+        seen = EntailmentFit(weights=made["weights"], bias=made["bias"])
         for place, (m, out) in enumerate(zip(measured, inside, strict=True)):
             if out:
                 p[place] = seen.probability(m.values)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from agent_knowledge.citations.evidence import Evidence
+from agent_knowledge.citations.evidence import GivenPassage
 from agent_knowledge.citations.opinions import EntailmentJudge, with_opinions
 from agent_knowledge.types.answers import Claim, Opinion
 
-PASSAGES = {"1": Evidence(text="Shoes: 30 days."), "2": Evidence(text="Hats: 10 days.")}
+PASSAGES = {"1": GivenPassage(text="Shoes: 30 days."), "2": GivenPassage(text="Hats: 10 days.")}
 
 
 def claim(*cites: str) -> Claim:

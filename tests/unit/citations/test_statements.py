@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent_knowledge.citations.evidence import Evidence
+from agent_knowledge.citations.evidence import GivenPassage
 from agent_knowledge.citations.verification import verify
 
-PASSAGES = {"1": Evidence(text="Shoes can be returned within 30 days.")}
+PASSAGES = {"1": GivenPassage(text="Shoes can be returned within 30 days.")}
 
 
 def uncited(answer: str) -> list[str]:

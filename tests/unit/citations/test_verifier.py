@@ -7,7 +7,7 @@ import pytest
 from langchain_core.documents import Document
 
 from agent_knowledge import CitationVerifier, load_verifier
-from agent_knowledge.citations.evidence import Evidence, GivenPassages
+from agent_knowledge.citations.evidence import GivenPassage, GivenPassages
 from agent_knowledge.config import ModelsConfig
 from agent_knowledge.errors import ConfigError, InputError
 from agent_knowledge.types import Passage
@@ -40,7 +40,7 @@ class Judge:
     [
         [TEXT],
         [passage(TEXT)],
-        [Evidence(text=TEXT, title="Shoes")],
+        [GivenPassage(text=TEXT, title="Shoes")],
         [Document(page_content=TEXT, metadata={"source": "shoes.md"})],
         {"1": TEXT},
         {"1": Document(page_content=TEXT)},
@@ -87,7 +87,7 @@ def test_a_document_of_langchain_keeps_its_place():
 def test_both_verdicts_are_shown_and_the_packaged_one_decides():
     judge = Judge(Opinion(judge="?", supported=False, reason="no\nreason \x1b"))
     (claim,) = (
-        CitationVerifier(judge=judge).verify(TRUE, [Evidence(text=TEXT, title="Shoes")]).claims
+        CitationVerifier(judge=judge).verify(TRUE, [GivenPassage(text=TEXT, title="Shoes")]).claims
     )
     assert claim.supported
     assert claim.opinion == Opinion(judge="second", supported=False, reason="no reason")

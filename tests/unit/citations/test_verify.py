@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from agent_knowledge.citations.evidence import Evidence
+from agent_knowledge.citations.evidence import GivenPassage
 from agent_knowledge.citations.verification import NOTHING_CITED, Checks, verify, verify_with
 from agent_knowledge.errors import SourceError
 
 PASSAGES = {
-    "1": Evidence(title="Refunds", text="Shoes can be returned within 30 days. Sale items not."),
-    "2": Evidence(title="Shipping", text="Parcels leave daily. Shipping costs $4.50."),
+    "1": GivenPassage(
+        title="Refunds", text="Shoes can be returned within 30 days. Sale items not."
+    ),
+    "2": GivenPassage(title="Shipping", text="Parcels leave daily. Shipping costs $4.50."),
 }
 
 

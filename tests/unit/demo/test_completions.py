@@ -12,14 +12,15 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from agent_knowledge.demo.completions import HOST, LONGEST_BYTES, CompletionsServer, Reply
+from agent_knowledge.demo.completions import HOST, LONGEST_BYTES, CompletionsServer, StubReply
 
 
 @pytest.fixture
 def server() -> Iterator[CompletionsServer]:
     """Answers a text with the text in capitals."""
     with CompletionsServer(
-        lambda text: Reply(text=text.upper(), prompt_tokens=len(text), completion_tokens=2), "loud"
+        lambda text: StubReply(text=text.upper(), prompt_tokens=len(text), completion_tokens=2),
+        "loud",
     ) as opened:
         thread = threading.Thread(target=opened.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -11,7 +11,7 @@ import pytest
 from agent_knowledge.routing import coverage, weighing
 from agent_knowledge.routing.form import SetForm
 from agent_knowledge.routing.match import PatternMatcher, View
-from agent_knowledge.routing.need import Fit, load_fits
+from agent_knowledge.routing.need import LogisticFit, load_fits
 from agent_knowledge.types import Signals
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 from tests.unit.fakes import Examples, unit
@@ -121,6 +121,6 @@ def test_what_an_agent_does_not_have_is_no_option() -> None:
 
 
 def test_a_probability_never_leaves_its_range() -> None:
-    fit = Fit(weights={"x": 1e9}, centers={"x": 0.0}, bias=0.0)
+    fit = LogisticFit(weights={"x": 1e9}, centers={"x": 0.0}, bias=0.0)
     assert 0 <= fit.probability({"x": -1.0}) < fit.probability({"x": 1.0}) <= 1
     assert fit.probability({}) == 0.5

@@ -36,7 +36,7 @@ from agent_knowledge.types import (
     Task,
 )
 from agent_knowledge.types.forms import user_turn
-from agent_knowledge.types.search import Query, Reading
+from agent_knowledge.types.search import MeasuredTask, Query
 from tests.unit.fakes import CountingEmbedder, Examples, Index, WebSearch, passage, unit
 
 INDEX = Index([passage("Refunds take 30 days."), passage("Returns are free.")])
@@ -69,7 +69,7 @@ def gathered(
     task: str = "How long?",
 ) -> Knowledge:
     decision = Decision(strategy=strategy, plan=plan, confidence=1, signals=SIGNALS, gap=gap)
-    reading = Reading(
+    reading = MeasuredTask(
         task=Task(task),
         signals=SIGNALS,
         query=Query(text="How long?", vector=unit(1, 0)),

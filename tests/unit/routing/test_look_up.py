@@ -10,16 +10,16 @@ import pytest
 from agent_knowledge.config import AgentProfile, ExampleSetConfig, Policy, SourceConfig
 from agent_knowledge.routing.look_up import look_up, search_plan
 from agent_knowledge.types import Decision, Need, Rewriting, Signals, Task
-from agent_knowledge.types.search import Query, Reading
+from agent_knowledge.types.search import MeasuredTask, Query
 
 PLAIN: dict[Need, float] = {"direct": 0.8, "retrieval": 0.1, "few_shot": 0.1}
 PATTERN: dict[Need, float] = {"direct": 0.1, "retrieval": 0.1, "few_shot": 0.8}
 FACTS: dict[Need, float] = {"direct": 0.1, "retrieval": 0.8, "few_shot": 0.1}
 
 
-def reading(rewriting: Rewriting | None = None, **signals: Any) -> Reading:
+def reading(rewriting: Rewriting | None = None, **signals: Any) -> MeasuredTask:
     measured = {"need": PLAIN, **signals}
-    return Reading(
+    return MeasuredTask(
         task=Task("the task"),
         signals=Signals(**measured),
         query=Query(text="the turn", vector=np.ones(2, dtype=np.float32)),

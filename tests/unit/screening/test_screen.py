@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from agent_knowledge.screening import Screen
+from agent_knowledge.screening import InjectionScreen
 
 MAIL = (
     "Hello Ines, thanks for the photos of the boat. The mast is fine, the sail needs a new seam,"
@@ -30,14 +30,14 @@ CLEAN = [
 
 
 @pytest.fixture(scope="module")
-def screen() -> Screen:
-    return Screen()
+def screen() -> InjectionScreen:
+    return InjectionScreen()
 
 
 @pytest.mark.parametrize("carrier", [MAIL, TABLE])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_speaks_to_a_model_is_found_where_it_stands(
-    screen: Screen, carrier: str, attack: str
+    screen: InjectionScreen, carrier: str, attack: str
 ) -> None:
     text = carrier.format(attack)
     (found,) = screen.screen([text])
@@ -48,23 +48,23 @@ def test_what_speaks_to_a_model_is_found_where_it_stands(
 
 
 @pytest.mark.parametrize("text", CLEAN)
-def test_what_speaks_to_people_is_left_alone(screen: Screen, text: str) -> None:
+def test_what_speaks_to_people_is_left_alone(screen: InjectionScreen, text: str) -> None:
     (found,) = screen.screen([text])
     assert (found.suspicious, found.spans) == (False, ())
 
 
-def test_an_encoded_order_is_told_as_encoded(screen: Screen) -> None:
+def test_an_encoded_order_is_told_as_encoded(screen: InjectionScreen) -> None:
     hidden = base64.b64encode(ATTACKS[0].encode()).decode()
     (found,) = screen.screen([MAIL.format(hidden)])
     assert found.suspicious
     assert "encoded" in {span.kind for span in found.spans}
 
 
-def test_empty_and_odd_texts_are_clean(screen: Screen) -> None:
+def test_empty_and_odd_texts_are_clean(screen: InjectionScreen) -> None:
     found = screen.screen(["", " ", "\n", "\ud800", "\u200b" * 50])
     assert [one.suspicious for one in found] == [False] * 5
 
 
-def test_an_attack_far_down_a_long_text_is_found(screen: Screen) -> None:
+def test_an_attack_far_down_a_long_text_is_found(screen: InjectionScreen) -> None:
     (found,) = screen.screen([f"{CLEAN[-1]} " * 200 + ATTACKS[0]])
     assert found.suspicious

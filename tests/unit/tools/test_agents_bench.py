@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge import Task
-from agent_knowledge.routing.need import DecisionFit, Fit, Weights, load_weights
+from agent_knowledge.routing.need import DecisionFit, LogisticFit, Weights, load_weights
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Strategy
 from tests.unit.tools.tiny_agent import EXAMPLES, NAME, ROWS, write_agent, write_rows
@@ -60,7 +60,7 @@ def fitted_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def always_retrieval() -> Weights:
     """Fits by which everything speaks for a look-up."""
-    surely, never = (Fit(weights={}, centers={}, bias=bias) for bias in (20.0, -20.0))
+    surely, never = (LogisticFit(weights={}, centers={}, bias=bias) for bias in (20.0, -20.0))
     packaged = load_weights("minilm")
     decision = DecisionFit(retrieval=surely, few_shot=never)
     return replace(packaged, fits=replace(packaged.fits, decision=decision))

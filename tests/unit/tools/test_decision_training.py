@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent_knowledge.routing.measuring import Measured, signals_of
+from agent_knowledge.routing.measuring import TaskFeatures, signals_of
 from agent_knowledge.routing.need import load_fits
 from agent_knowledge.routing.text_heads import TextReading
 from agent_knowledge.types import NEEDS, Need, Signals, Strategy, Task
@@ -51,7 +51,7 @@ def measured(agent: str, place: int, chance: np.random.Generator) -> MeasuredTas
     return MeasuredTask(
         agent=agent,
         labelled=one,
-        measured=Measured(
+        measured=TaskFeatures(
             task=one.task,
             rewriting=None,
             meant=one.task,

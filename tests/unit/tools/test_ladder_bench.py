@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_knowledge.demo.completions import CompletionsServer, Reply
+from agent_knowledge.demo.completions import CompletionsServer, StubReply
 from agent_knowledge.ledger import Ledger
 from tools.bench.ladder import Servers, climb
 
@@ -64,8 +64,8 @@ def guess(text: str) -> str:
 
 @contextmanager
 def serving(answer: Callable[[str], str]) -> Iterator[str]:
-    def respond(text: str) -> Reply:
-        return Reply(text=answer(text), prompt_tokens=9, completion_tokens=2)
+    def respond(text: str) -> StubReply:
+        return StubReply(text=answer(text), prompt_tokens=9, completion_tokens=2)
 
     with CompletionsServer(respond, "scripted") as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

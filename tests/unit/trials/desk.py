@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from agent_knowledge import KnowledgeConfig
-from agent_knowledge.trials.cases import Case, CaseSet
+from agent_knowledge.trials.cases import CaseSet, TrialCase
 from agent_knowledge.types import Task
 from tests.scripted import ScriptedModel
 
@@ -54,7 +54,7 @@ def cases(count: int = 8) -> CaseSet:
     """So many cases, half of each queue."""
     wanted = [row for words in ("Hello", "Hi", "Please") for row in rows(words)][:count]
     made = [
-        Case(id=f"c{place}", task=Task(text), expected=(queue,))
+        TrialCase(id=f"c{place}", task=Task(text), expected=(queue,))
         for place, (text, queue) in enumerate(wanted)
     ]
     return CaseSet(cases=tuple(made), like_examples=True)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agent_knowledge import KnowledgeConfig, load_router
-from agent_knowledge.trials.cases import Case, CaseSet
-from agent_knowledge.trials.evaluate import Measured, measure
+from agent_knowledge.trials.cases import CaseSet, TrialCase
+from agent_knowledge.trials.evaluate import TrialResult, measure
 from agent_knowledge.trials.scoring import expect_labels
 from agent_knowledge.trials.setup import TrialSettings, set_up
 from agent_knowledge.types import Task
@@ -18,7 +18,7 @@ from tests.unit.trials.desk import Counting
 ASKED = "How long is the return window?"
 
 
-def answered(shop: KnowledgeConfig, text: str, case: Case, **more: Any) -> Measured:
+def answered(shop: KnowledgeConfig, text: str, case: TrialCase, **more: Any) -> TrialResult:
     """The retrieval rung of the shop's desk, whose model says `text`."""
     settings = TrialSettings(
         model=Counting(lambda _: text), rungs=("retrieval",), fresh=True, example_set=None, **more
@@ -34,7 +34,7 @@ def sentence(shop: KnowledgeConfig) -> str:
 
 
 def test_citation_marks_are_no_part_of_what_is_said(shop: KnowledgeConfig, sentence: str) -> None:
-    case = Case(id="1", task=Task(ASKED), expected=(sentence,))
+    case = TrialCase(id="1", task=Task(ASKED), expected=(sentence,))
     found = answered(shop, f"{sentence} [1].", case, metric="exact")
     assert found.trial.rungs[0].score == 0  # the full stop is, though
     found = answered(shop, f"{sentence} [1].", case, metric="normalised")
@@ -44,7 +44,7 @@ def test_citation_marks_are_no_part_of_what_is_said(shop: KnowledgeConfig, sente
 def test_support_is_the_share_of_claims_that_the_passages_say(
     shop: KnowledgeConfig, sentence: str
 ) -> None:
-    case = Case(id="1", task=Task(ASKED), expected=("x",))
+    case = TrialCase(id="1", task=Task(ASKED), expected=("x",))
     text = f"{sentence} [1]. Cheese is free in all shops [2]. So are the 77 dwarves [99]."
     row = answered(shop, text, case, metric="citations").trial.rungs[0]
     assert row.score == pytest.approx(1 / 3)
@@ -58,7 +58,7 @@ def test_a_quotation_is_looked_up_in_the_store_as_in_production(shop: KnowledgeC
     stored = router.document_text(passage)
     assert stored is not None
     outside = stored[: passage.start].split() or stored[passage.end :].split()
-    case = Case(id="1", task=Task(ASKED), expected=("x",))
+    case = TrialCase(id="1", task=Task(ASKED), expected=("x",))
     text = f"It says “{' '.join(outside[:5])}” [1]."
     settings = TrialSettings(model=Counting(lambda _: text), rungs=("retrieval",), fresh=True)
     made = set_up(shop, CaseSet(cases=(case,)), "desk", settings)
@@ -69,12 +69,12 @@ def test_a_quotation_is_looked_up_in_the_store_as_in_production(shop: KnowledgeC
 
 def test_recall_is_told_where_the_relevant_documents_are_known(shop: KnowledgeConfig) -> None:
     known = frozenset({"refunds-and-returns.md", "nowhere.md"})
-    case = Case(id="1", task=Task(ASKED), expected=("x",), relevant=known)
+    case = TrialCase(id="1", task=Task(ASKED), expected=("x",), relevant=known)
     assert answered(shop, "Thirty days.", case).trial.rungs[0].metrics["recall"] == 0.5
 
 
 def test_the_metric_follows_from_the_cases(shop: KnowledgeConfig) -> None:
-    case = Case(id="1", task=Task(ASKED), expected=("thirty days after delivery",))
+    case = TrialCase(id="1", task=Task(ASKED), expected=("thirty days after delivery",))
     found = answered(shop, "It is thirty days.", case).trial
     assert found.metric == "token_f1"
     assert found.rungs[0].score == pytest.approx(2 * 2 / (4 + 4))
@@ -84,7 +84,9 @@ def test_the_metric_follows_from_the_cases(shop: KnowledgeConfig) -> None:
 
 def test_macro_f1_may_be_the_metric(shop: KnowledgeConfig) -> None:
     made = [
-        Case(id=str(place), task=Task(f"{ASKED} {place}"), expected=("yes" if place % 4 else "no",))
+        TrialCase(
+            id=str(place), task=Task(f"{ASKED} {place}"), expected=("yes" if place % 4 else "no",)
+        )
         for place in range(8)
     ]
     settings = TrialSettings(
@@ -100,8 +102,8 @@ def test_labels_of_the_set_are_labels_though_few_cases_repeat_one() -> None:
     held = Examples.of(
         *((f"{label} {n}", label, unit(1, n + 1)) for label in labels for n in (0, 1))
     )
-    cases = [Case(id=label, task=Task("x"), expected=(label,)) for label in labels]
+    cases = [TrialCase(id=label, task=Task("x"), expected=(label,)) for label in labels]
     assert expect_labels(cases, held)
     assert not expect_labels(cases)
-    other = Case(id="free", task=Task("x"), expected=("no intent of the set",))
+    other = TrialCase(id="free", task=Task("x"), expected=("no intent of the set",))
     assert not expect_labels([*cases, other], held)

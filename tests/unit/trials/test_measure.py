@@ -16,7 +16,7 @@ from agent_knowledge import KnowledgeConfig, load_router
 from agent_knowledge.errors import ConfigError, EndpointError, InputError
 from agent_knowledge.ledger import Ledger
 from agent_knowledge.trials.cases import CaseSet
-from agent_knowledge.trials.evaluate import Measured, evaluate, measure
+from agent_knowledge.trials.evaluate import TrialResult, evaluate, measure
 from agent_knowledge.trials.pool import Interrupted
 from agent_knowledge.trials.setup import TrialSettings, set_up
 from agent_knowledge.types import Rung
@@ -29,7 +29,7 @@ def desk(tmp_path: Path) -> KnowledgeConfig:
     return write_desk(tmp_path)
 
 
-def run(desk: KnowledgeConfig, made: CaseSet, agent: str = "desk", **settings: Any) -> Measured:
+def run(desk: KnowledgeConfig, made: CaseSet, agent: str = "desk", **settings: Any) -> TrialResult:
     return measure(set_up(desk, made, agent, TrialSettings(**settings)))
 
 

@@ -13,7 +13,7 @@ from lxml import html
 
 from agent_knowledge import KnowledgeConfig, index_sources, load_router
 from agent_knowledge.ledger import FILE, Ledger, OpenGate, Trial
-from agent_knowledge.trials.cases import Case, CaseSet
+from agent_knowledge.trials.cases import CaseSet, TrialCase
 from agent_knowledge.trials.evaluate import evaluate
 from agent_knowledge.trials.report import render_report
 from agent_knowledge.trials.setup import TrialSettings
@@ -76,7 +76,7 @@ def cases(times: int = 1) -> CaseSet:
         (f"{text}{'!' * again}", intent) for again in range(times) for text, intent in worded(NEW)
     ]
     made = [
-        Case(id=str(n), task=Task(text), expected=(intent,))
+        TrialCase(id=str(n), task=Task(text), expected=(intent,))
         for n, (text, intent) in enumerate(asked)
     ]
     return CaseSet(cases=tuple(made))

@@ -8,7 +8,7 @@ import pytest
 
 from agent_knowledge import KnowledgeConfig
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.ledger import Comparison, RungResult, Trial
+from agent_knowledge.ledger import RungComparison, RungResult, Trial
 from agent_knowledge.trials.recommend import Recommendation, recommend
 from agent_knowledge.types import RUNGS, Rung
 
@@ -44,7 +44,7 @@ def trial(
     """A trial; rungs that no gap is given for are not told apart."""
     n = more.pop("n", 100)
     comparisons = [
-        Comparison(
+        RungComparison(
             rung=higher.rung,
             against=lower.rung,
             difference=sum(ci) / 2,

@@ -10,7 +10,7 @@ import pytest
 from lxml import html
 
 from agent_knowledge.errors import InputError
-from agent_knowledge.ledger import Comparison, RungResult, Trial
+from agent_knowledge.ledger import RungComparison, RungResult, Trial
 from agent_knowledge.trials.report import (
     MOST_CASES,
     CaseOutcome,
@@ -59,7 +59,7 @@ TRIAL = Trial(
     model="some-model",
     rungs=(rung("prompt", 0.6), rung("few_shot", 0.8)),
     comparisons=(
-        Comparison(rung="few_shot", against="prompt", difference=0.2, ci=(0.11, 0.29), n=100),
+        RungComparison(rung="few_shot", against="prompt", difference=0.2, ci=(0.11, 0.29), n=100),
     ),
     example_set="triage",
     examples="0123456789abcdef",
@@ -108,7 +108,7 @@ def test_no_recommendation_is_no_winner() -> None:
     ],
 )
 def test_a_comparison_is_put_in_words(ci: tuple[float, float], n: int, said: str) -> None:
-    found = Comparison(rung="few_shot", against="prompt", difference=0.1, ci=ci, n=n)
+    found = RungComparison(rung="few_shot", against="prompt", difference=0.1, ci=ci, n=n)
     assert verdict(found) == said
 
 

@@ -13,7 +13,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from agent_knowledge.demo.completions import CompletionsServer, Reply, Respond
+from agent_knowledge.demo.completions import CompletionsServer, Respond, StubReply
 from tools.train.intent_classifier import IntentClassifier
 
 PORT = 18081
@@ -36,9 +36,9 @@ def main() -> None:
 def responder(classifier: IntentClassifier) -> Respond:
     """Answer a text with its label; tokens are counted by the model's own tokenizer."""
 
-    def respond(text: str) -> Reply:
+    def respond(text: str) -> StubReply:
         label = classifier.predict([text])[0]
-        return Reply(
+        return StubReply(
             text=label,
             prompt_tokens=len(classifier.tokens([text])["input_ids"][0]),
             completion_tokens=len(classifier.tokenizer.tokenize(label)),

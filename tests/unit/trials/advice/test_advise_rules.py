@@ -10,12 +10,12 @@ from lxml import html
 
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
 from agent_knowledge.config.sections import ExampleSetConfig, Policy, PriceConfig, SourceConfig
-from agent_knowledge.ledger import Comparison, OpenGate, RungResult, Trial
+from agent_knowledge.ledger import OpenGate, RungComparison, RungResult, Trial
 from agent_knowledge.routing.rules import RULES
 from agent_knowledge.trials.advice import Advice, Costs, advise, load_of, terms_of
 from agent_knowledge.trials.advice_page import render_advice
 from agent_knowledge.trials.ground import Ground, Told
-from agent_knowledge.trials.questions import Finding
+from agent_knowledge.trials.questions import ChecklistAnswer
 from agent_knowledge.types import Example, Rung
 
 PRICES = {"big": PriceConfig(input=2, output=10), "small": PriceConfig(input=0.5, output=2)}
@@ -75,7 +75,7 @@ FELL_SHORT = trial(result("prompt", 0.5), result("few_shot", 0.7, 900), target=0
 GATE = OpenGate(endpoint="ft", served=60, refused={"no-new-facts": 40})
 
 
-def answer(advice: Advice, key: str) -> Finding:
+def answer(advice: Advice, key: str) -> ChecklistAnswer:
     return next(row for row in advice.findings if row.key == key)
 
 
@@ -247,7 +247,9 @@ def test_an_endpoint_says_what_it_was_trained_on_and_for() -> None:
 def test_an_endpoint_that_did_not_beat_a_rung_below_ends_it() -> None:
     endpoint = EndpointConfig(model="small", serves="triage")
     served = agent(endpoint=endpoint, endpoint_name="ft")
-    low = Comparison(rung="fine_tuned", against="few_shot", difference=0.1, ci=(-0.1, 0.3), n=100)
+    low = RungComparison(
+        rung="fine_tuned", against="few_shot", difference=0.1, ci=(-0.1, 0.3), n=100
+    )
     rungs = (*FELL_SHORT.rungs, result("fine_tuned", 0.8))
     high = replace(low, against="prompt", ci=(0.1, 0.5))
     tried = replace(
@@ -264,7 +266,9 @@ def test_an_endpoint_that_did_not_beat_a_rung_below_ends_it() -> None:
 
 def test_passages_that_helped_in_a_trial_mean_that_facts_are_needed() -> None:
     sourced = agent(sources={"handbook": SourceConfig(path="docs")})
-    helped = Comparison(rung="retrieval", against="prompt", difference=0.3, ci=(0.2, 0.4), n=100)
+    helped = RungComparison(
+        rung="retrieval", against="prompt", difference=0.3, ci=(0.2, 0.4), n=100
+    )
     tried = replace(FELL_SHORT, comparisons=(helped,))
     told = replace(TOLD, facts=None)
     found = answer(advise(ground(agent=sourced, trials=(tried,), told=told), COSTS), "facts")

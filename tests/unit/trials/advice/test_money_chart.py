@@ -11,7 +11,7 @@ from agent_knowledge.config.schema import PriceConfig
 from agent_knowledge.trials.advice import Advice
 from agent_knowledge.trials.advice_page import render_advice
 from agent_knowledge.trials.costs import Load, Money, Terms, money
-from agent_knowledge.trials.questions import Finding
+from agent_knowledge.trials.questions import ChecklistAnswer
 from agent_knowledge.types import Reason
 
 LOAD = Load(
@@ -63,7 +63,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
         why=(reason,),
         instead=(reason,),
         command=attack,
-        findings=(Finding(stand="for", **said),),
+        findings=(ChecklistAnswer(stand="for", **said),),
         money=money(replace(LOAD, origin=attack), TERMS),
     )
     shown = html.fromstring(render_advice(advice))
