@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice, takewhile
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -237,5 +238,5 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     known = (address, heading, lines, one_line, place, target, visible)
-    made.globals.update({function.__name__: function for function in known}, marked=_marked)
-    return made.get_template("answer.html")
+    named: dict[str, Any] = {function.__name__: function for function in known}
+    return made.get_template("answer.html", globals={**named, "marked": _marked})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -23,7 +24,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
         template: Name of the file.
         values: All that it names.
     """
-    return without_surrogates(_environment().get_template(template).render(values))
+    return without_surrogates(_environment().get_template(template, globals=_KNOWN).render(values))
 
 
 def save(text: str, path: Path) -> None:
@@ -42,7 +43,7 @@ def save(text: str, path: Path) -> None:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    return Environment(
         loader=PackageLoader("agent_knowledge.trials"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
@@ -50,9 +51,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.globals.update(figure=format, span=_span)
-    return made
 
 
 def _span(ends: tuple[float, float], spec: str) -> str:
     return f"{ends[0]:{spec}} to {ends[1]:{spec}}"
+
+
+_KNOWN: dict[str, Any] = {"figure": format, "span": _span}
+"""What every template may call."""
