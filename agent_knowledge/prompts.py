@@ -270,7 +270,7 @@ def knowledge_rules(knowledge: Knowledge) -> tuple[RuleName, ...]:
     """The rules that `render_knowledge` tells."""
     rules: list[RuleName] = []
     if knowledge.passages:
-        rules += ["passages", _cite_rule(knowledge.decision.plan)]
+        rules.extend(("passages", _cite_rule(knowledge.decision.plan)))
     if knowledge.decision.gap:
         rules.append("gap")
     if knowledge.examples:

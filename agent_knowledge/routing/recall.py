@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agent_knowledge.citations.markers import find_markers
 from agent_knowledge.prompts import written
-from agent_knowledge.routing.budget import fit
+from agent_knowledge.routing.budget import Fitted, fit
 from agent_knowledge.routing.queries import own_query, points_back, turn_query
 from agent_knowledge.types import CitedTurn, Knowledge, Passage, Reason, RuleName, Task
 
@@ -103,7 +103,7 @@ def _with_passages(knowledge: Knowledge, task: Task, tokens: int, meant: _Meant)
         decision=replace(decision, plan=plan, gap=gap, reasons=(*decision.reasons, reason)),
         passages=fitted.passages,
         examples=fitted.examples,
-        rules=_rules(knowledge, fitted.passages, settled=settled, named=meant.is_named),
+        rules=_rules(knowledge, fitted, settled=settled, named=meant.is_named),
         named=now if meant.is_named else {},
         left_out=(*knowledge.left_out, *fitted.left_out),
     )
@@ -111,12 +111,16 @@ def _with_passages(knowledge: Knowledge, task: Task, tokens: int, meant: _Meant)
 
 
 def _rules(
-    knowledge: Knowledge, passages: Sequence[Passage], *, settled: bool, named: bool
+    knowledge: Knowledge, fitted: Fitted, *, settled: bool, named: bool
 ) -> tuple[RuleName, ...]:
-    rules: list[RuleName] = [name for name in knowledge.rules if not (settled and name == "gap")]
+    """The rules for what is handed over now."""
+    gone: set[RuleName] = {"gap"} if settled else set()
+    if not fitted.examples:
+        gone.update(("examples", "style"))
+    rules: list[RuleName] = [name for name in knowledge.rules if name not in gone]
     if not knowledge.passages:
-        rules += ["passages", "recalled"]
-    if "suspicious" not in rules and any(passage.suspicious for passage in passages):
+        rules.extend(("passages", "recalled"))
+    if "suspicious" not in rules and any(passage.suspicious for passage in fitted.passages):
         rules.append("suspicious")
     if named:
         rules.append("named")

@@ -115,6 +115,20 @@ def _turns(given: Iterable[Message]) -> tuple[Message, ...]:
     return history
 
 
+def _cited(given: Iterable[CitedTurn]) -> tuple[CitedTurn, ...]:
+    """What earlier answers cited, as a tuple.
+
+    Raises:
+        InputError: It holds something else.
+    """
+    turns = tuple(given) if isinstance(given, Iterable) else (given,)  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+    other = next((turn for turn in turns if not isinstance(turn, CitedTurn)), None)  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+    if other is not None:
+        msg = f"what an earlier answer cited is {shown(other)}; give its `cited_turn`"
+        raise InputError(msg)
+    return turns
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One request to an agent, with its history.
@@ -149,6 +163,7 @@ class Task:
             raise InputError(msg)
         object.__setattr__(self, "text", _text("the task", self.text))
         object.__setattr__(self, "history", _turns(self.history))
+        object.__setattr__(self, "cited", _cited(self.cited))
         if len(self.text) > limits.TASK_CHARACTERS:
             accepted = f"at most {limits.TASK_CHARACTERS:,} are accepted"
             msg = f"the task has {len(self.text):,} characters; {accepted}"

@@ -229,6 +229,13 @@ def test_and_who_wrote_that_is_about_what_the_last_answers_cited(support: Knowle
     assert not any("points back" in reason.text for reason in reasons)
 
 
+def test_what_earlier_answers_cited_is_told_as_they_tell_it() -> None:
+    for wrong in ("[2]", [{"2": "x"}], 7):
+        with pytest.raises(InputError, match="give its `cited_turn`"):
+            Task("What does [2] say?", cited=wrong)  # pyright: ignore[reportArgumentType]
+    assert hash(Task("x", cited=(CitedTurn(),))) == hash(Task("x"))
+
+
 def test_citations_never_leaves_brackets_alone(shop: KnowledgeConfig) -> None:
     router = with_policy(shop, citations="never")
     answer = Answerer(router, chat("Thirty days [77].")).answer(REFUND)

@@ -108,7 +108,8 @@ def test_it_is_told_what_to_do_as_data():
 
 
 def test_data_in_no_form_of_ours_is_read_from_the_text_instead():
-    for strange in ({"rules": 7}, "told", {"rules": [], "passages": [{}], "examples": []}):
+    given: list[Any] = [{"rules": 7}, "told", {"rules": [], "passages": [{}], "examples": []}]
+    for strange in given:
         beside = {"agent_knowledge": strange}
         turn = HumanMessage(PROMPT, additional_kwargs=beside)
         assert reply(turn).text == "Refunds take 30 days. [2]"
