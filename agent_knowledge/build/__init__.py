@@ -23,7 +23,7 @@ from agent_knowledge.ports import (
     NeedJudge,
     QueryWriter,
     Retriever,
-    InjectionScreen,
+    Screen,
     TextEncoder,
 )
 from agent_knowledge.routing.router import KnowledgeRouter
@@ -135,11 +135,11 @@ def packaged_embedder() -> MiniLM:
 
 
 @cache
-def packaged_screen() -> InjectionScreen:
+def packaged_screen() -> Screen:
     """The packaged screen; one a process."""
-    from agent_knowledge.screening import InjectionScreen as PackagedScreen
+    from agent_knowledge.screening import InjectionScreen
 
-    return PackagedScreen()
+    return InjectionScreen()
 
 
 def load_embedder(
