@@ -29,6 +29,11 @@ PROMPT = "prompt"
 """A request that is a text by itself: nobody hid it."""
 _SHARES = dict(zip((*CARRIERS, PROMPT), (1, 1, 2, 2, 1.5, 0.7), strict=True))
 
+_QUOTED_ATTACK = re.compile(
+    r"(?:ignore|disregard|forget) (?:all|any|the|your|my|previous|prior)\b|previous instructions"
+    r"|system prompt|you are now|jailbreak|prompt injection|injected",
+    re.IGNORECASE,
+)
 _LONGEST, _SHORTEST = 1200, 60
 _GROUPS = {"own": 0.55, "bipia": 0.2, "stray": 0.25}
 """Shares of the attacks that are drawn."""
@@ -228,8 +233,13 @@ def read_attacks(data: Path) -> list[Piece]:
 
 
 def read_benign() -> list[Piece]:
-    """Harmless texts full of what attacks are full of."""
-    return [Piece(**row) for row in read_rows(OWN / "benign.jsonl")]
+    """Harmless texts full of what attacks are full of, but for those that quote attacks.
+
+    A page about injected instructions holds some, and telling so is right: with these pages among
+    the harmless texts the fit learnt that the best known attack of all is a quotation.
+    """
+    rows = read_rows(OWN / "benign.jsonl")
+    return [Piece(**row) for row in rows if not _QUOTED_ATTACK.search(row["text"])]
 
 
 def left_out(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
