@@ -19,6 +19,7 @@ from pathlib import Path
 from tools.data.documents import CACHE as DOCUMENTS
 from tools.data.rows import read_rows
 from tools.train.prompts_data import own_files, read_shared
+from tools.train.screen_classics import classics
 
 SEED = 20261126
 OWN = Path(__file__).parent / "injections"
@@ -35,7 +36,7 @@ _QUOTED_ATTACK = re.compile(
     re.IGNORECASE,
 )
 _LONGEST, _SHORTEST = 1200, 60
-_GROUPS = {"own": 0.55, "bipia": 0.2, "stray": 0.25}
+_GROUPS = {"own": 0.45, "classic": 0.2, "bipia": 0.15, "stray": 0.2}
 """Shares of the attacks that are drawn."""
 _ALONE = 0.09
 """Share of the texts that are an attack and nothing else, where that speaks to a model by its own
@@ -229,7 +230,11 @@ def read_attacks(data: Path) -> list[Piece]:
         for name, text in prompts
         if len(text) < _LONGEST_STRAY
     ]
-    return [*own, *theirs, *strays]
+    known = [
+        Piece(text=text, kind="command", family=family)
+        for family, text in classics(random.Random(SEED))
+    ]
+    return [*own, *known, *theirs, *strays]
 
 
 def read_benign() -> list[Piece]:
@@ -270,7 +275,8 @@ def draw(material: Material, count: int, rng: random.Random) -> list[Sample]:
         elif chance < 0.45:
             group = rng.choices(list(groups), [_GROUPS[g] for g in groups])[0]
             attack = rng.choice(rng.choice(groups[group]))
-            alone = group == "own" and not attack.family.startswith("stray") and chance < _ALONE
+            speaks = group in {"own", "classic"} and not attack.family.startswith("stray")
+            alone = speaks and chance < _ALONE
             made.append(place("" if alone else text, carrier, attack, rng))
         elif chance < 0.50:
             made.append(_harmless(place(text, carrier, _stranger(by_carrier, rng), rng)))
@@ -287,6 +293,7 @@ def _groups(attacks: Sequence[Piece]) -> dict[str, list[list[Piece]]]:
     for attack in attacks:
         if not attack.family.startswith(_READ_OTHERWISE):
             group = attack.family.partition("-")[0]
+        group = "classic" if group.startswith("classic") else group
             group = group if group in _GROUPS else "own"
             families.setdefault(group, {}).setdefault(attack.family, []).append(attack)
     return {group: list(members.values()) for group, members in families.items()}
