@@ -291,11 +291,12 @@ def _groups(attacks: Sequence[Piece]) -> dict[str, list[list[Piece]]]:
     """The families of each group, of attacks that the network is to know by their words."""
     families: dict[str, dict[str, list[Piece]]] = {}
     for attack in attacks:
-        if not attack.family.startswith(_READ_OTHERWISE):
-            group = attack.family.partition("-")[0]
-        group = "classic" if group.startswith("classic") else group
-            group = group if group in _GROUPS else "own"
-            families.setdefault(group, {}).setdefault(attack.family, []).append(attack)
+        if attack.family.startswith(_READ_OTHERWISE):
+            continue
+        group = attack.family.partition("-")[0]
+        group = "classic" if group.startswith("classic_") else group
+        group = group if group in _GROUPS else "own"
+        families.setdefault(group, {}).setdefault(attack.family, []).append(attack)
     return {group: list(members.values()) for group, members in families.items()}
 
 
