@@ -37,7 +37,7 @@ from tools.train.folds import CACHE, PACKAGE
 from tools.train.screen_data import SEED, Material
 from tools.train.text import check_weights
 
-STEPS = 4_000
+STEPS = 2_500
 _BATCH = 32
 _RATE = 2e-3
 _FALSE_ALARMS = 0.008

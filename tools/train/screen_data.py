@@ -19,6 +19,7 @@ from pathlib import Path
 from tools.data.documents import CACHE as DOCUMENTS
 from tools.data.rows import read_rows
 from tools.train.prompts_data import own_files, read_shared
+from tools.train.screen_classics import classics
 
 SEED = 20261126
 OWN = Path(__file__).parent / "injections"
@@ -29,8 +30,13 @@ PROMPT = "prompt"
 """A request that is a text by itself: nobody hid it."""
 _SHARES = dict(zip((*CARRIERS, PROMPT), (1, 1, 2, 2, 1.5, 0.7), strict=True))
 
+_QUOTED_ATTACK = re.compile(
+    r"(?:ignore|disregard|forget) (?:all|any|the|your|my|previous|prior)\b|previous instructions"
+    r"|system prompt|you are now|jailbreak|prompt injection|injected",
+    re.IGNORECASE,
+)
 _LONGEST, _SHORTEST = 1200, 60
-_GROUPS = {"own": 0.55, "bipia": 0.2, "stray": 0.25}
+_GROUPS = {"own": 0.45, "classic": 0.2, "bipia": 0.15, "stray": 0.2}
 """Shares of the attacks that are drawn."""
 _ALONE = 0.09
 """Share of the texts that are an attack and nothing else, where that speaks to a model by its own
@@ -224,12 +230,21 @@ def read_attacks(data: Path) -> list[Piece]:
         for name, text in prompts
         if len(text) < _LONGEST_STRAY
     ]
-    return [*own, *theirs, *strays]
+    known = [
+        Piece(text=text, kind="command", family=family)
+        for family, text in classics(random.Random(SEED))
+    ]
+    return [*own, *known, *theirs, *strays]
 
 
 def read_benign() -> list[Piece]:
-    """Harmless texts full of what attacks are full of."""
-    return [Piece(**row) for row in read_rows(OWN / "benign.jsonl")]
+    """Harmless texts full of what attacks are full of, but for those that quote attacks.
+
+    A page about injected instructions holds some, and telling so is right: with these pages among
+    the harmless texts the fit learnt that the best known attack of all is a quotation.
+    """
+    rows = read_rows(OWN / "benign.jsonl")
+    return [Piece(**row) for row in rows if not _QUOTED_ATTACK.search(row["text"])]
 
 
 def left_out(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
@@ -260,7 +275,8 @@ def draw(material: Material, count: int, rng: random.Random) -> list[Sample]:
         elif chance < 0.45:
             group = rng.choices(list(groups), [_GROUPS[g] for g in groups])[0]
             attack = rng.choice(rng.choice(groups[group]))
-            alone = group == "own" and not attack.family.startswith("stray") and chance < _ALONE
+            speaks = group in {"own", "classic"} and not attack.family.startswith("stray")
+            alone = speaks and chance < _ALONE
             made.append(place("" if alone else text, carrier, attack, rng))
         elif chance < 0.50:
             made.append(_harmless(place(text, carrier, _stranger(by_carrier, rng), rng)))
@@ -275,10 +291,12 @@ def _groups(attacks: Sequence[Piece]) -> dict[str, list[list[Piece]]]:
     """The families of each group, of attacks that the network is to know by their words."""
     families: dict[str, dict[str, list[Piece]]] = {}
     for attack in attacks:
-        if not attack.family.startswith(_READ_OTHERWISE):
-            group = attack.family.partition("-")[0]
-            group = group if group in _GROUPS else "own"
-            families.setdefault(group, {}).setdefault(attack.family, []).append(attack)
+        if attack.family.startswith(_READ_OTHERWISE):
+            continue
+        group = attack.family.partition("-")[0]
+        group = "classic" if group.startswith("classic_") else group
+        group = group if group in _GROUPS else "own"
+        families.setdefault(group, {}).setdefault(attack.family, []).append(attack)
     return {group: list(members.values()) for group, members in families.items()}
 
 
