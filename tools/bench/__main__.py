@@ -15,6 +15,7 @@ BENCHES = (
     "speed",
     "citations",
     "answers",
+    "screen",
     "store_faults",
 )
 _NEED_NO_DATA = {"imports", "store_faults"}
