@@ -53,9 +53,8 @@ def test_a_model_is_told_which_passage_speaks_to_it(tmp_path: Path) -> None:
     config = made(tmp_path, "flag")
     index_sources(config)
     knowledge = load_router(config).prepare(QUESTION)
-    marked = {passage.text: passage.suspicious for passage in knowledge.passages}
-    assert marked[CLEAN] == ()
-    assert any(ORDER in text and kinds for text, kinds in marked.items())
+    for passage in knowledge.passages:
+        assert bool(passage.suspicious) == (ORDER in passage.text)
     assert SUSPICIOUS_RULE in knowledge.system
     assert knowledge.prompt.count('caution="speaks to a model"') == 1
     assert len(read_passages(knowledge.prompt)) == len(knowledge.passages)
@@ -64,7 +63,7 @@ def test_a_model_is_told_which_passage_speaks_to_it(tmp_path: Path) -> None:
 def test_what_an_older_index_holds_is_left_out_when_a_task_is_served(tmp_path: Path) -> None:
     index_sources(made(tmp_path, "allow"))
     knowledge = load_router(made(tmp_path, "drop")).prepare(QUESTION)
-    assert CLEAN in [passage.text for passage in knowledge.passages]
+    assert any(CLEAN in passage.text for passage in knowledge.passages)
     assert not any(ORDER in passage.text for passage in knowledge.passages)
     assert any("mail: sail.md: left out" in told for told in knowledge.left_out)
     assert SUSPICIOUS_RULE not in knowledge.system
@@ -81,7 +80,7 @@ def test_nothing_is_said_of_a_source_that_is_trusted(tmp_path: Path) -> None:
 def test_an_example_that_speaks_to_a_model_is_not_shown_where_it_is_dropped(tmp_path: Path) -> None:
     config = made(tmp_path, "drop")
     index_sources(config)
-    task = Task("When do you open?", strategy="few_shot")
+    task = Task("At what time do you open on Mondays?", strategy="few_shot")
     shown = load_router(config).prepare(task)
     assert [example.output for example in shown.examples] == ["At noon."]
     assert any(told.startswith("replies: 1 examples left out") for told in shown.left_out)
