@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from agent_knowledge.routing.router import KnowledgeRouter as KnowledgeRouter
     from agent_knowledge.trials.evaluate import evaluate as evaluate
     from agent_knowledge.trials.setup import TrialSettings as TrialSettings
+    from agent_knowledge.types import CitedTurn as CitedTurn
     from agent_knowledge.types import Decision as Decision
     from agent_knowledge.types import Example as Example
     from agent_knowledge.types import Knowledge as Knowledge
@@ -58,6 +59,7 @@ _HOMES = {
     "Chat": "models.chat",
     "Citation": "types.answers",
     "CitationVerifier": "citations.verifier",
+    "CitedTurn": "types",
     "ConfigError": "errors",
     "Decision": "types",
     "EntailmentJudge": "citations.opinions",
@@ -92,6 +94,7 @@ __all__ = [
     "Chat",
     "Citation",
     "CitationVerifier",
+    "CitedTurn",
     "ConfigError",
     "Decision",
     "EntailmentJudge",

@@ -12,6 +12,7 @@ import argparse
 
 from agent_knowledge import (
     Answerer,
+    CitedTurn,
     KnowledgeConfig,
     Message,
     Task,
@@ -37,7 +38,8 @@ def main() -> None:
 
 def talk(agents: dict[str, Answerer]) -> None:
     """Read a line, answer it, remember both."""
-    name, history, cited = next(iter(agents)), list[Message](), ()
+    name, history = next(iter(agents)), list[Message]()
+    cited: tuple[CitedTurn, ...] = ()
     while (line := input(f"\n{name}> ").strip()) not in {"", "/quit"}:
         if line.startswith("/agent"):
             wanted = line.removeprefix("/agent").strip()

@@ -22,7 +22,7 @@ from agent_knowledge.cli import (
     screening,
     starting,
 )
-from agent_knowledge.cli.terminal import complain
+from agent_knowledge.cli.terminal import complain, echo_lines
 from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ def version(
 ) -> None:
     """Choose, task by task, what to give an agent's model, and say why."""
     if version:
-        typer.echo(metadata.version(DISTRIBUTION))
+        echo_lines(metadata.version(DISTRIBUTION))
         raise typer.Exit
 
 

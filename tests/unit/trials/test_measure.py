@@ -181,7 +181,7 @@ def test_the_endpoint_is_told_how_to_be_left_out(
 def test_a_judge_decides_and_is_asked_once_an_answer(desk: KnowledgeConfig) -> None:
     def judging(messages: Sequence[BaseMessage]) -> AIMessage:
         passes = "returns" in messages[-1].text.rpartition("<answer")[2]
-        return filled("Judgement", reason="told", verdict="pass" if passes else "fail")
+        return filled("AnswerGrade", reason="told", verdict="pass" if passes else "fail")
 
     judge = Counting(judging)
     settings = {"model": Counting(), "judge": judge, "rungs": ("prompt",), "metric": "judge"}
@@ -195,7 +195,7 @@ def test_a_judge_decides_and_is_asked_once_an_answer(desk: KnowledgeConfig) -> N
 def test_a_judge_that_fails_leaves_no_trial(desk: KnowledgeConfig) -> None:
     def flaky(messages: Sequence[BaseMessage]) -> Any:
         bad = "chair" in messages[-1].text
-        return "no form" if bad else filled("Judgement", reason="told", verdict="pass")
+        return "no form" if bad else filled("AnswerGrade", reason="told", verdict="pass")
 
     with pytest.raises(EndpointError, match="failed on 2 of 8 answers"):
         run(desk, cases(8), model=Counting(), judge=Counting(flaky), rungs=("prompt",))
