@@ -38,20 +38,16 @@ def main() -> None:
 
 def talk(agents: dict[str, Answerer]) -> None:
     """Read a line, answer it, remember both."""
-    name, history = next(iter(agents)), list[Message]()
-    cited: tuple[CitedTurn, ...] = ()
+    name, history, cited = next(iter(agents)), list[Message](), tuple[CitedTurn, ...]()
     while (line := input(f"\n{name}> ").strip()) not in {"", "/quit"}:
         if line.startswith("/agent"):
-            wanted = line.removeprefix("/agent").strip()
-            if wanted in agents:
+            if (wanted := line.removeprefix("/agent").strip()) in agents:
                 name, history, cited = wanted, [], ()
             continue
         answer = agents[name].answer(Task(line, history=tuple(history), cited=cited))
         history += [Message("user", line), Message("assistant", answer.text)]
         cited = (*cited, answer.cited_turn)  # so that "what does [2] say?" can be answered
-        decision = answer.decision
-        print(f"({decision.strategy}: {decision.reasons[0].text})")
-        print(answer.text)
+        print(f"({answer.decision.strategy}: {answer.decision.reasons[0].text})\n{answer.text}")
         for number, passage in sorted({c.number: c.passage for c in answer.citations}.items()):
             print(f"  [{number}] {passage.title} ({passage.uri})")
 
