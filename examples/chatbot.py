@@ -38,15 +38,15 @@ def main() -> None:
 
 def talk(agents: dict[str, Answerer]) -> None:
     """Read a line, answer it, remember both."""
-    name, history, cited = next(iter(agents)), list[Message](), tuple[CitedTurn, ...]()
+    name, history, cited = next(iter(agents)), list[Message](), list[CitedTurn]()
     while (line := input(f"\n{name}> ").strip()) not in {"", "/quit"}:
         if line.startswith("/agent"):
             if (wanted := line.removeprefix("/agent").strip()) in agents:
-                name, history, cited = wanted, [], ()
+                name, history, cited = wanted, [], []
             continue
-        answer = agents[name].answer(Task(line, history=tuple(history), cited=cited))
+        answer = agents[name].answer(Task(line, history=tuple(history), cited=tuple(cited)))
         history += [Message("user", line), Message("assistant", answer.text)]
-        cited = (*cited, answer.cited_turn)  # so that "what does [2] say?" can be answered
+        cited += [answer.cited_turn]  # so that "what does [2] say?" can be answered
         print(f"({answer.decision.strategy}: {answer.decision.reasons[0].text})\n{answer.text}")
         for number, passage in sorted({c.number: c.passage for c in answer.citations}.items()):
             print(f"  [{number}] {passage.title} ({passage.uri})")
