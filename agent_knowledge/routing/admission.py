@@ -25,8 +25,8 @@ _T = TypeVar("_T")
 LOOKED_AT = 4
 """Times `k` passages are looked at, best first, to fill `k` places."""
 _OF_DOCUMENT = 0.6
-"""Share of the places that one document may have: three of five. On docs_rag, whose answers stand
-in one page each, 0.4 costs 0.02 of recall@5, and 0.6 nothing (`tools.bench.retrieval`)."""
+"""Share of the places that one document may have: three of five. A plain limit: more than half, as
+most questions are answered by one document, and never all."""
 _REMEMBERED = 4_096
 """Texts whose verdict is kept: the same few are found again and again."""
 

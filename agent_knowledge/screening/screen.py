@@ -31,7 +31,7 @@ STRONGEST = 3
 ENCODED = "encoded"
 HIDDEN = 3.0
 """Log-odds, 20 to 1, that what reads as language only when it is decoded is meant for no person;
-of 2,900 clean passages 15 hold anything that does, and of 128 encoded attacks 115."""
+of 2,926 clean passages 15 hold anything that does, and of 132 encoded attacks 104."""
 _BRIDGED = 4
 """Tokens between two parts of what is one span to a reader."""
 
