@@ -150,6 +150,7 @@ def test_a_target_that_no_rung_meets_exits_1(desk: CommandLine, server: Server) 
     assert server.calls == 120
 
 
+@pytest.mark.slow
 def test_a_dry_run_prices_what_is_left_and_calls_nothing(desk: CommandLine, server: Server) -> None:
     dry = desk(*RUN, "--dry-run", "--json").json
     assert server.calls == 0

@@ -298,6 +298,7 @@ def test_a_store_that_is_a_file_is_a_fault_of_the_configuration(tmp_path: Path):
         index(rows, rows)
 
 
+@pytest.mark.slow
 def test_a_text_of_50_mb_is_indexed_to_its_end(tmp_path: Path):
     file, store = tmp_path / "big.txt", tmp_path / "store"
     paragraph = "Number {} of the fleet left the harbour in the morning with nets and salt. " * 9

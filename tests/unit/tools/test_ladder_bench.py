@@ -75,6 +75,7 @@ def serving(answer: Callable[[str], str]) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_each_kind_of_task_goes_where_the_trials_say(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
