@@ -1,6 +1,6 @@
 """A small convolutional network that reads, token by token, whether a text speaks to a model.
 
-Each token sees eleven neighbours on either side, and what its window says on average: an
+Each token sees thirteen neighbours on either side, and what its window says on average: an
 instruction may be plain by its words, or by standing where nothing else asks for anything. The
 token vectors are those of MiniLM's first layer, reduced; all of it is fitted by
 `tools.train.screen`. It reads a passage in well under a millisecond, where MiniLM's layers would
