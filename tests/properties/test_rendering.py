@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import unescape
 
 from hypothesis import example, given, settings
@@ -115,6 +116,7 @@ def answers(draw: st.DrawFn) -> Answer:
 
 def cited(text: str) -> list[tuple[str, str]]:
     """What a text cites: the number and the claim, without white space and what escapes add."""
+    text = text.replace("&lt;", "<")  # the escape's letters would make a word, and so a claim
     found = read_sentences(text, find_markers(text, KNOWN)).cited
     plain = [(s, re.sub(r"\\(?=\[\^|[:(])|\s", "", unescape(s.text))) for s in found]
     return [(i, claim) for s, claim in plain for marker in s.markers for i in marker.ids]
@@ -123,9 +125,12 @@ def cited(text: str) -> list[tuple[str, str]]:
 @given(answers())
 @settings(max_examples=300, deadline=None)
 def test_markdown_parses_back_to_the_same_citations(answer: Answer):
-    shown, said = cited(render_markdown(answer)), cited(visible(answer.text))
-    assert [number for number, _ in shown] == [number for number, _ in said]
-    if "<!" not in answer.text:  # a sentence may end at the "!" of what is no tag any more
+    rendered = render_markdown(answer)
+    shown, said = cited(rendered), cited(visible(answer.text))
+    if re.search(r"\]\\[:(]|&#\d", rendered):  # a link or code became plain text, in which what
+        # looks like a marker is one to us, though no footnote
+        assert Counter(n for n, _ in said) <= Counter(n for n, _ in shown)
+    else:
         assert shown == said
 
 
