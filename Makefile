@@ -8,7 +8,7 @@ demo: .venv/package  ## six tasks routed and answered on a sample shop, offline
 	@$(BIN)/agent-knowledge demo
 
 test: .venv/dev  ## the tests but the few marked slow; pytest says how many, and which should be
-	$(BIN)/python -m pytest -m "not slow" --durations=9 --durations-min=5
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile --durations=9 --durations-min=5
 
 test-slow: .venv/dev  ## those: the same behaviours on larger inputs, or through real processes
 	$(BIN)/python -m pytest -m slow
@@ -31,13 +31,13 @@ test-floor:  ## the tests on the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-floor
 	.venv-floor/bin/python tools/floors.py > .venv-floor/floors.txt
 	.venv-floor/bin/pip install --quiet -c .venv-floor/floors.txt -e ".[dev]"
-	.venv-floor/bin/python -m pytest -m "not slow"
+	.venv-floor/bin/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-latest:  ## the tests on the newest versions that it allows; tried.txt says which
 	$(PYTHON) -m venv .venv-latest
 	.venv-latest/bin/pip install --quiet -U --upgrade-strategy eager -e ".[dev]"
 	.venv-latest/bin/pip freeze > .venv-latest/tried.txt
-	.venv-latest/bin/python -m pytest -m "not slow"
+	.venv-latest/bin/python -m pytest -m "not slow" -n auto --dist loadfile
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
