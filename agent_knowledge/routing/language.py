@@ -17,8 +17,8 @@ _FOREIGN_LETTERS = 0.3
 _LEAST_ENGLISH = 0.005
 """Below this probability of English a text is foreign: a little less than the 0.007 that py3langid
 gives where it knows nothing. Of 1,036 tasks of seven agents and 3,000 requests to a bank or an
-assistant it calls 23 foreign, and all are; of 75 sentences in ten languages it finds 74. Halved, three
-of the 23 are missed; doubled, every unknown text is foreign, as "pyenv install 3.13.1"."""
+assistant it calls 23 foreign, and all are; of 75 sentences in ten languages it finds 74. Halved,
+three of the 23 are missed; doubled, every unknown text is foreign, as "pyenv install 3.13.1"."""
 _ENGLISH_WORDS, _ENGLISH_SHARE = 2, 0.25
 """So many stop words, and such a share of them, are English without asking the identifier, which
 takes a second to load: none of 123 sentences in sixteen other languages has them."""

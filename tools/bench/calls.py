@@ -2,9 +2,9 @@
 
     python -m tools.bench.calls [TASK] [--most 40] [--values]
 
-The sample's support agent answers on the packaged model, offline, once to load what it needs and once
-under `sys.setprofile`. A call is a call of a function of the package, its comprehensions and generator
-steps included; `--values` counts its values by the class that was constructed.
+The sample's support agent answers on the packaged model, offline: once to load what it needs, once
+under `sys.setprofile`. A call is that of a function of the package, its comprehensions and steps of
+generators included; `--values` counts the values that were constructed.
 """
 
 from __future__ import annotations
