@@ -4,6 +4,7 @@
     python -m tools.bench.agents --folder tools/train/agents --agents click vetclinic
     python -m tools.bench.agents --folder AGENTS_OF_YOURS --packaged
 
+Of the shared agents, those of the test part are routed, or of `--part`; of another folder, all.
 What ships was fitted to these agents. So each is routed by a text model and fits that were made
 without it, which `tools.train.text --left-out` and `tools.train.decision` leave on the machine.
 Agents of one's own are routed by what ships: `--packaged`.
@@ -45,6 +46,7 @@ from tools.bench.peers import semantic_router_client
 from tools.data.agent_folders import IndexedAgent, indexed
 from tools.data.agents import LabelledAgent, read_agents
 from tools.data.embedding import RememberingMiniLM
+from tools.data.split import Part, add_option, agents_of
 from tools.train.decision_data import VECTORS, left_out_weights, packaged_agents
 from tools.train.folds import FOLDS
 
@@ -77,11 +79,14 @@ def main() -> None:
         "--packaged", action="store_true", help="route by what ships: for agents of your own"
     )
     parser.add_argument("--peers", action="store_true", help="install semantic-router for itself")
+    add_option(parser)
     args = parser.parse_args()
     folder = args.folder or args.data / "agents"
-    agents = {agent.name: agent for agent in read_agents(folder)}
+    part: Part = "all" if args.folder or args.agents else args.part
+    agents = {agent.name: agent for agent in agents_of(read_agents(folder), part)}
     if not agents:
-        print(f"no agents in {str(folder)!r}: pass --data FOLDER or --folder FOLDER")
+        what = f"no agents (part: {part}) in {str(folder)!r}"
+        print(f"{what}: pass --data FOLDER or --folder FOLDER")
         return
     for name in args.agents or ():
         if name not in agents:
@@ -96,7 +101,7 @@ def main() -> None:
         others = peers(RememberingMiniLM(), worker) if general else {}
         chosen = [agents[name] for name in args.agents or agents]
         title, weights_for = choose_weights(chosen, packaged=args.packaged)
-        print_head(title)
+        print_head(f"{title}; part: {part}")
         print_rows(chosen, weights_for, others, general)
         print(f"\n{worker.how if worker else 'without semantic-router'}")
     print(f"{time.perf_counter() - started:.0f} s in all")

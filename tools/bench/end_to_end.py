@@ -6,7 +6,8 @@ One agent has product documentation, another 12,039 FAQ entries of spoken travel
 questions go through `agent-knowledge retrieve` and `route` as JSON lines. Routing baselines: the
 majority, always retrieving, and the text alone: what a task of this form asks of an agent, whatever
 its sources hold. The packaged decision was fitted to these sets, among others: how well it routes
-agents that it has not seen, `tools.train.decision` and `tools.bench.agents` tell.
+agents that it has not seen, `tools.train.decision` and `tools.bench.agents` tell. The dialogues are
+for development as a whole: the test part has none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
 from tools.data.measures import ranking_quality
-from tools.data.rows import read_rows
+from tools.data.split import add_option, read_part
 
 CONFIG = """
 sources:
@@ -43,7 +44,9 @@ def main() -> None:
     """Index, retrieve, route, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    data = parser.parse_args().data.resolve()
+    add_option(parser)
+    args = parser.parse_args()
+    data, part = args.data.resolve(), args.part
     if not (data / "dialogue").is_dir():
         print(f"no data at {str(data)!r}: pass --data FOLDER")
         return
@@ -51,9 +54,10 @@ def main() -> None:
         here = Path(folder)
         (here / "agent-knowledge.yaml").write_text(CONFIG.format(data=data))
         index(here)
-        print(_FITTED)
-        docs(here, read_rows(data / "retrieval/docs_rag/queries.jsonl"))
-        travel(here, read_rows(data / "dialogue/turns.jsonl"))
+        print(f"part: {part}\n{_FITTED}")
+        docs(here, read_part(data, "retrieval/docs_rag/queries.jsonl", part))
+        if turns := read_part(data, "dialogue/turns.jsonl", part):
+            travel(here, turns)
 
 
 def index(here: Path) -> None:

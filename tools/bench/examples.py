@@ -8,6 +8,8 @@ by chance, and test utterances. Every method reads the same MiniLM vectors, embe
 the milliseconds are those of choosing alone, one utterance at a time, on one thread. LangChain's
 selectors search Chroma in memory, faster at these sizes than its own InMemoryVectorStore; MMR
 chooses from the nearest 20, its default. Of clinc150, ten a label are all that there are: one draw.
+The utterances are of the sets' own test parts; choices are made by `tools.ablate --bench examples`,
+which asks for training rows that are not in the pool.
 
 With an endpoint, a model is shown what each method chose of ten a label, and its answer counts as
 right when its first line is the label and nothing else.

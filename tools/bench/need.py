@@ -28,7 +28,7 @@ from agent_knowledge.models.minilm import MiniLM
 from agent_knowledge.routing.text_heads import TextHeads, TextReading
 from agent_knowledge.trials.decision_scores import Truth, calibration_error, codes
 from agent_knowledge.types import NEEDS, STRATEGIES
-from tools.data.rows import read_rows
+from tools.data.split import Part, add_option, read_part
 from tools.train.prompts_data import TASKS, Row, family_of, read_shared
 
 FRESHQA = "freshness/freshqa.jsonl"
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--families", action="store_true", help="tune nets, and judge needs")
     parser.add_argument("--minilm", type=Path, help="all-MiniLM-L6-v2's model.safetensors")
+    add_option(parser)
     args = parser.parse_args()
     if args.families and args.minilm is None:
         parser.error("--families goes with --minilm FILE, the weights that the nets start from")
@@ -73,21 +74,22 @@ def main() -> None:
     if absent := [file for file in needed if not (args.data / file).is_file()]:
         print(f"no {absent[0]} in {str(args.data)!r}: pass --data FOLDER")
     elif args.families:
-        _print_families(args.data, args.minilm)
+        _print_families(args.data, args.minilm, args.part)
     else:
-        print("AUC of the packaged heads on questions that the text model was not tuned on")
-        for name, value in fresh_and_hops(args.data):
+        what = "AUC of the packaged heads on questions that the text model was not tuned on"
+        print(f"{what}; part: {args.part}")
+        for name, value in fresh_and_hops(args.data, args.part):
             print(f"{name:48} {value:.3f}", flush=True)
 
 
-def fresh_and_hops(data: Path) -> Iterator[tuple[str, float]]:
+def fresh_and_hops(data: Path, part: Part = "all") -> Iterator[tuple[str, float]]:
     """What is told apart, in words, and the area under the ROC curve, 0..1."""
     heads, model = TextHeads.load(), MiniLM()
 
     def read(texts: Sequence[str]) -> Sequence[TextReading]:
         return heads.read(model.read(texts).states)
 
-    rows = read_rows(data / FRESHQA)
+    rows = read_part(data, FRESHQA, part)
     readings = read([row["task"] for row in rows])
     fresh = np.array([reading.fresh for reading in readings])
     changes = np.array([row["change"] != "never" for row in rows])
@@ -96,8 +98,8 @@ def fresh_and_hops(data: Path) -> Iterator[tuple[str, float]]:
     yield "fresh: the same without false premises", _auc(changes[sound], fresh[sound])
     many = np.array([row["hops"] == "multi" for row in rows])
     yield "multi-hop: freshqa's hops", _auc(many, np.array([r.multi_hop for r in readings]))
-    twice = [row["query"] for file in TWICE for row in read_rows(data / file)]
-    once = [row["query"] for row in read_rows(data / ONCE)]
+    twice = [row["query"] for file in TWICE for row in read_part(data, file, part)]
+    once = [row["query"] for row in read_part(data, ONCE, part)]
     hops = np.array([reading.multi_hop for reading in read([*twice, *once])])
     name = "multi-hop: hotpot and musique against docs_rag"
     yield name, _auc(np.arange(len(hops)) < len(twice), hops)
@@ -122,16 +124,18 @@ def figures(prompts: Sequence[Row], likely: Likely) -> Figures:
     )
 
 
-def _print_families(data: Path, minilm: Path) -> None:
+def _print_families(data: Path, minilm: Path, part: Part) -> None:
     if lacking := [name for name in _TRAINED_WITH if find_spec(name) is None]:
         install = "pip install 'langchain-agent-knowledge[bench,train]'"
         print(f"--families tunes nets, and has no {', '.join(lacking)}: {install}")
         return
     from tools.bench.need_families import judge_families  # noqa: PLC0415 - imports torch
 
-    prompts = read_shared(data)
-    of = {name: figures(prompts, likely) for name, likely in judge_families(data, minilm).items()}
-    print(f"needs of {len(prompts)} prompts, by what saw no prompt of their families")
+    prompts = read_shared(data, part)
+    judged = judge_families(data, minilm, part)
+    of = {name: figures(prompts, likely) for name, likely in judged.items()}
+    what = "by what saw no prompt of their families"
+    print(f"needs of {len(prompts)} prompts, {what}; part: {part}")
     print(f"{'':{_NAME_WIDTH}} accuracy  +second  macro-F1    ECE")
     for name, f in of.items():
         cells = f"{f.accuracy:8.3f}  {f.with_second:7.3f}  {f.macro_f1:8.3f}  {f.ece:5.3f}"

@@ -19,6 +19,7 @@ from agent_knowledge.types import NEEDS
 from tools.bench.need import Likely
 from tools.bench.peers.classifiers import Fit, vectors_logistic, words_svm
 from tools.data.embedding import RememberingMiniLM
+from tools.data.split import Part
 from tools.train import text, text_data, text_fit
 from tools.train.prompts_data import Row, family_of, read_shared, read_trainable
 
@@ -32,25 +33,26 @@ GROUPS = (
 _NET = "text model"
 
 
-def judge_families(data: Path, minilm: Path) -> dict[str, Likely]:
+def judge_families(data: Path, minilm: Path, part: Part) -> dict[str, Likely]:
     """Tune a net for each group and have it judge the group's prompts, as the classifiers do.
 
     Args:
         data: The data folder.
         minilm: MiniLM's own weights, where the nets start.
+        part: The shared prompts that are judged; the nets see those for development.
 
     Returns:
-        By who judged: probabilities for each of the shared prompts.
+        By who judged: probabilities for each of the shared prompts of the part.
 
     Raises:
         InputError: A family is in no group.
     """
     text.check_weights(minilm)
-    shared, trainable = read_shared(data), read_trainable(data)
+    shared, trainable = read_shared(data, part), read_trainable(data, "development")
     if strange := set(map(family_of, shared)).difference(chain(*GROUPS)):
         msg = f"families of prompts that no group leaves out: {sorted(strange)}; add to GROUPS"
         raise InputError(msg)
-    material = text.read_material(data, agents=(), seen=())
+    material = text.read_material(data, agents=(), seen=(), part="development")
     embedder = RememberingMiniLM()
     fits: dict[str, Fit] = {
         "TF-IDF, linear SVM": words_svm,

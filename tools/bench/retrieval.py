@@ -14,7 +14,8 @@ import argparse
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from agent_knowledge.types.search import Hit, Hits, Query, SearchResult
 from tools.data.embedding import RememberingMiniLM
 from tools.data.measures import ranking_quality
 from tools.data.retrieval import SETS, RetrievalSet, read_retrieval_sets
+from tools.data.split import Part, add_option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,32 +59,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sets", nargs="*", default=SETS)
+    add_option(parser)
     args = parser.parse_args()
-    sets = read_retrieval_sets(args.data, args.sets)
+    sets = read_retrieval_sets(args.data, args.sets, args.part)
     if not sets:
         print(f"no data at {args.data / 'retrieval'}: pass --data FOLDER")
     for one in sets:
-        _measure(one)
+        _measure(one, args.part)
 
 
-def _measure(one: RetrievalSet) -> None:
+def _measure(one: RetrievalSet, part: Part) -> None:
     embedder = RememberingMiniLM()
+    with opened(one.name, one.corpus, embedder) as (store, index):
+        print(f"{one.name}: {len(one.questions)} questions, part: {part}")
+        for name, ranking in _rankings(one.name, store, index, embedder):
+            score = _score(ranking, one, embedder)
+            print(
+                f"  {name:24} nDCG@10 {score.ndcg_at_10:.3f}  recall@5 "
+                f"{score.recall_at_5:.3f}  {score.ms:6.2f} ms",
+                flush=True,
+            )
+
+
+@contextmanager
+def opened(
+    source: str, corpus: Path, embedder: RememberingMiniLM
+) -> Generator[tuple[Path, SourceIndex]]:
+    """Index a corpus in a temporary folder; gives the folder and what searches it."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         with Indexer(store, embedder) as indexer:
-            report = indexer.index(one.name, one.corpus)
+            report = indexer.index(source, corpus)
         print(
-            f"{one.name}: {report.added} documents, {report.passages} passages, "
-            f"indexed in {report.elapsed_s:.0f} s; {len(one.questions)} questions"
+            f"{source}: {report.added} documents, {report.passages} passages, "
+            f"indexed in {report.elapsed_s:.0f} s"
         )
         with SourceIndex(store, embedder.name) as index:
-            for name, ranking in _rankings(one.name, store, index, embedder):
-                score = _score(ranking, one, embedder)
-                print(
-                    f"  {name:24} nDCG@10 {score.ndcg_at_10:.3f}  recall@5 "
-                    f"{score.recall_at_5:.3f}  {score.ms:6.2f} ms",
-                    flush=True,
-                )
+            yield store, index
+
+
+def router_over(source: str, index: SourceIndex, embedder: RememberingMiniLM) -> KnowledgeRouter:
+    """The router of an agent that has one source."""
+    agent = AgentProfile(sources={source: SourceConfig(path="already-indexed")})
+    return KnowledgeRouter(agent, embedder=embedder, index=index)
 
 
 def _score(ranking: Ranking, one: RetrievalSet, embedder: RememberingMiniLM) -> Score:
@@ -119,11 +138,7 @@ def _rankings(
     def fused(query: Query) -> Sequence[str]:
         return documents(fuse([search(query)]))
 
-    router = KnowledgeRouter(
-        AgentProfile(sources={source: SourceConfig(path="already-indexed")}),
-        embedder=embedder,
-        index=index,
-    )
+    router = router_over(source, index, embedder)
 
     def retrieved(query: Query) -> Sequence[str]:
         return [passage.document for passage in router.retrieve(query.text, _RANKED)]

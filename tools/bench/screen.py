@@ -4,7 +4,9 @@
 
 Judges the weights of `tools.train.screen --left-out` (in `.cache`), beside word lists, which are
 what most people start with. Without them it judges the packaged weights, and says that those were
-fitted to all of it.
+fitted to all of it. The kinds and sources that are left out are those of
+`tools.train.screen_data`; of each set, every other text is for development: the threshold was
+found on these.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import numpy as np
 from agent_knowledge.screening.network import FACTS, WEIGHTS, Network
 from agent_knowledge.screening.screen import InjectionScreen
 from tools.data.rows import read_rows
+from tools.data.split import add_option
 from tools.train.folds import CACHE
 from tools.train.screen_data import CARRIERS, SEED, Material, place, read_material
 
@@ -39,12 +42,15 @@ def main() -> None:
     """Judge and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_option(parser)
     args = parser.parse_args()
     if not args.data.is_dir():
         print(f"{args.data} is not there: give the shared data with --data")
         return
     _, unseen = read_material(args.data)
-    sets = judged(unseen, args.data, random.Random(SEED))
+    chosen = {"development": slice(0, None, 2), "test": slice(1, None, 2), "all": slice(None)}
+    drawn = judged(unseen, args.data, random.Random(SEED))
+    sets = {name: texts[chosen[args.part]] for name, texts in drawn.items()}
     if (CACHE / FACTS).is_file():
         facts = json.loads((CACHE / FACTS).read_text())
         screen = InjectionScreen(Network.of((CACHE / WEIGHTS).read_bytes(), facts))
@@ -52,7 +58,7 @@ def main() -> None:
         print("no weights of tools.train.screen --left-out: the packaged ones saw all of this")
         screen = InjectionScreen()
     ours = table(screen, sets)
-    print(f"{'texts flagged':36s} {'screen':>8s} {'words':>8s}")
+    print(f"{'texts flagged':36s} {'screen':>8s} {'words':>8s}   part: {args.part}")
     for name, texts in sets.items():
         words = sum(bool(_TRIGGERS.search(text)) for text in texts) / len(texts)
         print(f"{name:36s} {ours[name]:8.3f} {words:8.3f}")

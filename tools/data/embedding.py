@@ -24,16 +24,20 @@ class RememberingMiniLM:
 
         Args:
             layers: Other tuned layers than the packaged ones.
-            kept: A file that vectors are kept in from one process to the next.
+            kept: A file that vectors and states are kept in from one process to the next; one file
+                for each net.
         """
         self._embedder = MiniLM()  # without the tuned layers, which documents don't need
         self._encoder = MiniLM(layers=layers)
         self._known: dict[str, Any] = {}
-        self._read: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._read: dict[str, tuple[Any, Any]] = {}
         self._kept = kept
         if kept and kept.is_file():
             with np.load(kept, allow_pickle=False) as data:
                 self._known = dict(zip(data["keys"].tolist(), data["vectors"], strict=True))
+                if "read" in data:
+                    rows = zip(data["read_vectors"], data["read_states"], strict=True)
+                    self._read = dict(zip(data["read"].tolist(), rows, strict=True))
 
     @property
     def version(self) -> str:
@@ -51,12 +55,13 @@ class RememberingMiniLM:
     def read(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> TextStates:
         """Read texts; see `ports.TextEncoder`."""
         pairs = list(zip(texts, contexts or [""] * len(texts), strict=True))
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in self._read]
+        keys = [_key(f"{context}\0{text}") for text, context in pairs]
+        new = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._read}
         if new:
-            made = self._encoder.read([text for text, _ in new], [context for _, context in new])
+            made = self._encoder.read(*map(list, zip(*new.values(), strict=True)))
             rows = zip(made.vectors, made.states, strict=True)
             self._read.update(zip(new, rows, strict=True))
-        found = [self._read[pair] for pair in pairs]
+        found = [self._read[key] for key in keys]
         vectors, states = (
             np.array([row[i] for row in found], np.float32).reshape(len(texts), DIMENSIONS)
             for i in (0, 1)
@@ -64,10 +69,17 @@ class RememberingMiniLM:
         return TextStates(vectors=vectors, states=states)
 
     def keep(self) -> None:
-        """Write the vectors into the file that was given."""
+        """Write everything into the file that was given."""
         if self._kept and self._known:
             self._kept.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(self._kept, keys=np.array(list(self._known)), vectors=[*self._known.values()])
+            np.savez(
+                self._kept,
+                keys=np.array(list(self._known)),
+                vectors=[*self._known.values()],
+                read=np.array(list(self._read), dtype=np.str_),
+                read_vectors=[vector for vector, _ in self._read.values()],
+                read_states=[states for _, states in self._read.values()],
+            )
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's name for it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.data.rows import read_rows
+from tools.data.split import Part, read_part
 
 SETS = ("docs_rag", "hotpot", "musique")
 
@@ -29,15 +29,17 @@ class RetrievalSet:
     questions: tuple[Question, ...]
 
 
-def read_retrieval_sets(data: Path, names: Sequence[str] = SETS) -> list[RetrievalSet]:
-    """Read sets of `retrieval/`; those that are absent are left out."""
+def read_retrieval_sets(
+    data: Path, names: Sequence[str] = SETS, part: Part = "all"
+) -> list[RetrievalSet]:
+    """Read sets of `retrieval/`, with the questions of a part; absent sets are left out."""
     found: list[RetrievalSet] = []
     for name in names:
-        folder = data / "retrieval" / name
-        if (folder / "queries.jsonl").is_file():
+        folder, file = data / "retrieval" / name, f"retrieval/{name}/queries.jsonl"
+        if (data / file).is_file():
             questions = tuple(
                 Question(id=row["id"], text=row["query"], relevant=frozenset(row["relevant"]))
-                for row in read_rows(folder / "queries.jsonl")
+                for row in read_part(data, file, part)
             )
             corpus = folder / "corpus.jsonl"
             found.append(RetrievalSet(name=name, corpus=corpus, questions=questions))

@@ -4,6 +4,8 @@
 
 First `tools.train.text --left-out FOLD` for every fold: each agent is read by a text model that has
 not seen it. The figures that are printed, and recorded in the file, are of agents left out of both.
+Of the published sets the development part is fitted to, and agents of the test part are judged by
+that. With `--part all`, as for the packaged fit of 2026-11-26, all is fitted to.
 The table of thresholds is where `policy.thresholds.confidence` and `.coverage` have their defaults
 from.
 """
@@ -14,7 +16,7 @@ import argparse
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from agent_knowledge.trials.decision_scores import calibration_error, codes
 from agent_knowledge.types import NEEDS, Need, Signals
 from tools.data.agents import KINDS, LabelledAgent, LabelledTask, truth_of
 from tools.data.embedding import RememberingMiniLM
+from tools.data.split import Part, add_option
 from tools.train import decision_data, decision_fit
 from tools.train.decision_data import MeasuredTask
 from tools.train.folds import CACHE, PACKAGE, all_agents
@@ -54,18 +57,20 @@ def main() -> None:
     """Measure, fit, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_option(parser, "development")
     args = parser.parse_args()
     background = read_background(args.data)
-    made = made_agents(args.data, CACHE / "made-agents")
+    made = made_agents(args.data, CACHE / "made-agents", args.part)
     tasks = measure_all([*all_agents(args.data), *made], background)
-    left_out = dict(judge_left_out(tasks, background))
+    known = {agent.name for agent in (*all_agents(args.data, args.part), *made)}
+    left_out = dict(judge_left_out(tasks, background, known))
     figures = {name: figures_of(judged) for name, judged in by_agent(tasks, left_out).items()}
     print_figures(figures)
     print_thresholds(tasks, left_out)
     print_gaps(tasks, left_out)
     print_leanings(tasks, left_out)
-    fitted = decision_fit.fit_all(tasks, background)
-    write(fitted, PACKAGE / FILE, provenance(args.data, tasks, figures))
+    fitted = decision_fit.fit_all([t for t in tasks if t.agent in known], background)
+    write(fitted, PACKAGE / FILE, provenance(args.data, args.part, tasks, known, figures))
 
 
 def write(fitted: decision_fit.Fitted, file: Path, about: Mapping[str, Any]) -> None:
@@ -116,14 +121,20 @@ def measure_all(
 
 
 def judge_left_out(
-    tasks: Sequence[MeasuredTask], background: Mapping[str, float]
+    tasks: Sequence[MeasuredTask], background: Mapping[str, float], known: Collection[str]
 ) -> Iterable[tuple[str, Signals]]:
     """The signals of every task, weighed by fits that have not seen its agent; by task id.
 
     The fits are kept, for the benches to decide by.
+
+    Args:
+        tasks: Tasks of all agents.
+        background: See `read_background`.
+        known: Names of the agents that may be fitted to.
     """
     for name in sorted({task.agent for task in tasks}):
-        fitted = decision_fit.fit_all([t for t in tasks if t.agent != name], background)
+        seen = [task for task in tasks if task.agent in known and task.agent != name]
+        fitted = decision_fit.fit_all(seen, background)
         write(fitted, decision_data.left_out_fits(name), {"left out": name})
         for task in tasks:
             if task.agent == name and not task.added:
@@ -161,7 +172,8 @@ def figures_of(judged: Judged, threshold: float = 0.0) -> dict[str, float]:
     }
     for kind in KINDS:
         of_kind = np.array([one.kind == kind for one in labelled])
-        found[kind] = float(right[of_kind].mean()) if of_kind.any() else float("nan")
+        if of_kind.any():
+            found[kind] = float(right[of_kind].mean())
     return {name: round(value, 3) for name, value in found.items()}
 
 
@@ -170,7 +182,8 @@ def print_figures(figures: Mapping[str, Mapping[str, float]]) -> None:
     print("\nleft out: text model and fits have not seen the agent")
     print(f"{'':12}" + "".join(f"{name:>15}" for name in figures["all"]))
     for agent, row in figures.items():
-        print(f"{agent:12}" + "".join(f"{value:15.3f}" for value in row.values()))
+        cells = (f"{row[name]:15.3f}" if name in row else f"{'-':>15}" for name in figures["all"])
+        print(f"{agent:12}" + "".join(cells))
 
 
 def print_thresholds(tasks: Sequence[MeasuredTask], signals: Mapping[str, Signals]) -> None:
@@ -247,16 +260,21 @@ def _row(fit: LogisticFit) -> dict[str, Any]:
 
 
 def provenance(
-    data: Path, tasks: Sequence[MeasuredTask], figures: Mapping[str, Mapping[str, float]]
+    data: Path,
+    part: Part,
+    tasks: Sequence[MeasuredTask],
+    known: Collection[str],
+    figures: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     """What it was fitted to, and how well it does on what it was not fitted to."""
-    agents = sorted({task.agent for task in tasks})
+    agents = sorted(known)
     shared = {folder.name for folder in (data / "agents").iterdir()}
     digest = hashlib.sha256()
-    for agent in all_agents(data):
+    for agent in all_agents(data, part):
         digest.update((agent.folder / "tasks.jsonl").read_bytes())
     return {
-        "command": "python -m tools.train.decision --data DATA",
+        "command": f"python -m tools.train.decision --data DATA --part {part}",
+        "part": part,
         "date": date.today().isoformat(),
         "scikit-learn": sklearn.__version__,
         "agents": {
@@ -264,8 +282,8 @@ def provenance(
             "own": [name for name in agents if name not in shared and name not in SETS],
             "of shared sets": [name for name in agents if name in SETS],
         },
-        "tasks": sum(not task.added for task in tasks),
-        "courtesies": sum(task.added for task in tasks),
+        "tasks": sum(not task.added for task in tasks if task.agent in known),
+        "courtesies": sum(task.added for task in tasks if task.agent in known),
         "tasks_sha256": digest.hexdigest(),
         "settings": {"C": decision_fit.STRENGTH, "inner_parts": decision_fit.INNER},
         "left_out": {name: dict(row) for name, row in figures.items()},

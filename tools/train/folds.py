@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from tools.data.agents import LabelledAgent, read_agents
+from tools.data.split import Part, agents_of
 
 PACKAGE = Path(__file__).parents[2] / "agent_knowledge" / "data"
 OWN_AGENTS = Path(__file__).parent / "agents"
@@ -14,9 +15,9 @@ FOLDS = 3
 """Text models that are tuned without a part of the agents each: ten minutes each on two cores."""
 
 
-def all_agents(data: Path) -> tuple[LabelledAgent, ...]:
-    """The shared agents and our own, sorted by name."""
-    found = (*read_agents(data / "agents"), *read_agents(OWN_AGENTS))
+def all_agents(data: Path, part: Part = "all") -> tuple[LabelledAgent, ...]:
+    """The shared agents of a part and our own, sorted by name."""
+    found = (*agents_of(read_agents(data / "agents"), part), *read_agents(OWN_AGENTS))
     return tuple(sorted(found, key=lambda agent: agent.name))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from agent_knowledge.types import Message, Task
 from tools.data.agents import TASKS, LabelledAgent, LabelledTask
 from tools.data.rows import read_rows
+from tools.data.split import Part, read_part
 from tools.train.prompts_data import read_trainable
 
 QUESTIONS = {
@@ -39,27 +40,35 @@ agents:
 Row = dict[str, Any]
 
 
-def made_agents(data: Path, folder: Path) -> tuple[LabelledAgent, ...]:
+def made_agents(data: Path, folder: Path, part: Part) -> tuple[LabelledAgent, ...]:
     """Lay the agents out in a folder.
 
     Args:
         data: The benchmark data folder.
         folder: Where they are laid out; made anew.
+        part: The rows of the sets that their tasks are made of.
     """
     plain = [
         str(row["task"])
-        for row in read_trainable(data)
+        for row in read_trainable(data, part)
         if row["need"] == "direct" and not row["second"] and "id" in row
     ]
     asking = [
-        _of_questions(data, folder, name, plain[place :: len(QUESTIONS)][:_GENERAL])
+        _of_questions(
+            data,
+            folder,
+            name,
+            read_part(data, f"retrieval/{name}/queries.jsonl", part)[:_ASKED],
+            plain[place :: len(QUESTIONS)][:_GENERAL],
+        )
         for place, name in enumerate(QUESTIONS)
     ]
     return (*asking, _of_dialogue(data, folder))
 
 
-def _of_questions(data: Path, folder: Path, name: str, plain: Sequence[str]) -> LabelledAgent:
-    asked = read_rows(data / "retrieval" / name / "queries.jsonl")[:_ASKED]
+def _of_questions(
+    data: Path, folder: Path, name: str, asked: Sequence[Row], plain: Sequence[str]
+) -> LabelledAgent:
     rows = read_rows(data / "retrieval" / name / "corpus.jsonl")
     home = _lay_out(folder / name, rows, asked, _DOCUMENTS, QUESTIONS[name])
     covered = [_covered(f"{name}-c{n}", row, str(row["query"])) for n, row in enumerate(asked)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.data.rows import read_rows
+from tools.data.split import Part, read_part
 
 PROMPTS = Path(__file__).parent / "prompts"
 """Prompts of our own, labelled under the data's code book; Apache-2.0 like the rest. Those in
@@ -32,15 +33,16 @@ def read_own() -> list[Row]:
     return [row for file in own_files() for row in read_rows(file)]
 
 
-def read_shared(data: Path) -> list[Row]:
-    """The shared prompts."""
-    return read_rows(data / TASKS)
+def read_shared(data: Path, part: Part = "all") -> list[Row]:
+    """The shared prompts of a part."""
+    return read_part(data, TASKS, part)
 
 
-def read_trainable(data: Path) -> list[Row]:
-    """The shared prompts whose licence allows training, and our own."""
-    shared = [row for row in read_shared(data) if str(row["licence"]).startswith(_OPEN_LICENCES)]
-    return [*shared, *read_own()]
+def read_trainable(data: Path, part: Part) -> list[Row]:
+    """The shared prompts of a part whose licence allows training, and our own."""
+    shared = read_shared(data, part)
+    licensed = [row for row in shared if str(row["licence"]).startswith(_OPEN_LICENCES)]
+    return [*licensed, *read_own()]
 
 
 def family_of(row: Row) -> str:

@@ -6,7 +6,8 @@
 The first form fits to some kinds of attacks and some sources of clean text, finds the threshold,
 and is judged on the others: its figures are the published ones, kept in `.cache/screen.json`. The
 second form fits to all of them, takes threshold and figures from the first, and writes what the
-package ships. Twenty minutes each on one core.
+package ships. Twenty minutes each on one core. Of the published attacks, the first form sees those
+for development (`tools/data/split.py`).
 
 Needs the `train` extra. MiniLM's word vectors are those of sentence-transformers/all-MiniLM-L6-v2,
 `model.safetensors`.

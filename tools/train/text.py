@@ -3,9 +3,10 @@
     python -m tools.train.text --data ../shared/data --minilm model.safetensors
     python -m tools.train.text --data ../shared/data --minilm model.safetensors --left-out 0
 
-The first form is what the package ships, tuned on every agent. The second tunes one of `FOLDS`
-nets that have not seen some of the agents, into the cache: the decision is fitted, and every
-left-out figure measured, on what such nets say of the agents that they have not seen.
+The first form is what the package ships. The second tunes one of `FOLDS` nets that have not seen
+some of the agents, into the cache: the decision is fitted, and every left-out figure measured, on
+what such nets say of the agents that they have not seen. Of the published sets both read the
+development part; with `--part all`, as the packaged net of 2026-11-26, all.
 
 Needs the `train` extra (torch, transformers). MiniLM's own weights are those of
 sentence-transformers/all-MiniLM-L6-v2, `model.safetensors`.
@@ -28,6 +29,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from agent_knowledge.models.minilm import TUNED_LAYERS, TUNED_OUTPUT, WEIGHTS_SHA256, MiniLM
 from agent_knowledge.routing.text_heads import FILE, OUTPUTS
 from tools.data.agents import LabelledAgent
+from tools.data.split import Part, add_option
 from tools.train import text_data, text_fit, text_net
 from tools.train.folds import CACHE, FOLDS, PACKAGE, all_agents, fold_folder, fold_of
 from tools.train.prompts_data import PROMPTS, TASKS, TURNS, own_files, read_trainable
@@ -45,24 +47,25 @@ def main() -> None:
     parser.add_argument("--minilm", type=Path, required=True, help="its model.safetensors")
     parser.add_argument("--left-out", type=int, choices=range(FOLDS), help="a fold")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    add_option(parser, "development")
     args = parser.parse_args()
     check_weights(args.minilm)
     torch.set_num_threads(args.threads)
-    agents = all_agents(args.data)
+    agents = all_agents(args.data, args.part)
     seen = [agent for agent in agents if fold_of(agent.name) != args.left_out]
-    material = read_material(args.data, agents, seen)
+    material = read_material(args.data, agents, seen, args.part)
     print(f"{len(seen)} of {len(agents)} agents, {len(material.prompts.places)} prompts")
     net = text_fit.tune(material, args.minilm, SEED)
     output = PACKAGE if args.left_out is None else fold_folder(args.left_out)
-    write(net, output, _provenance(args.data, seen, material))
+    write(net, output, {"part": args.part, **_provenance(args.data, seen, material)})
 
 
 def read_material(
-    data: Path, agents: Sequence[LabelledAgent], seen: Sequence[LabelledAgent]
+    data: Path, agents: Sequence[LabelledAgent], seen: Sequence[LabelledAgent], part: Part
 ) -> text_fit.Material:
     """Read everything; the states of all agents' texts are kept, whichever are left out."""
     states = States()
-    prompts = text_data.read_prompts(read_trainable(data), states)
+    prompts = text_data.read_prompts(read_trainable(data, part), states)
     turns = text_data.read_turns(states)
     texts = {agent.name: text_data.read_agent(agent, states) for agent in agents}
     intents = text_data.read_intents(data, states, np.random.default_rng(SEED))

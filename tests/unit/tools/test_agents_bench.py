@@ -20,6 +20,7 @@ from tools.bench.agents_table import Judged, figures
 from tools.data.agent_folders import indexed
 from tools.data.agents import Kind, LabelledTask, read_agents
 from tools.data.embedding import RememberingMiniLM
+from tools.data.split import part_of
 from tools.train import folds
 from tools.train.decision_data import left_out_fits
 
@@ -237,7 +238,9 @@ def test_what_is_absent_is_said_and_is_no_failure(
     without_peers = run("--data", str(data), "--agents", NAME)
     no_peers, title, _, head, ours, *_ = without_peers.splitlines()
     assert "so no peers: pass --data FOLDER" in no_peers
-    assert title == bench.UNSEEN
+    assert title == f"{bench.UNSEEN}; part: all"
+    other = "development" if part_of(NAME) == "test" else "test"
+    assert f"no agents (part: {other}) in " in run("--data", str(data), "--part", other)
     assert cells(head)[:2] == ["tasks", "covered"]
     assert ours.startswith(NAME)
     assert "nearest neighbours" not in without_peers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +94,7 @@ def weighed(expected: Need, likely: tuple[float, float, float], *also: Strategy)
 def test_agents_that_no_fit_has_seen_are_judged_by_what_the_others_showed(
     tasks: list[MeasuredTask], cache: Path
 ):
-    signals = dict(decision.judge_left_out(tasks, {}))
+    signals = dict(decision.judge_left_out(tasks, {}, AGENTS))
     of = {
         name: decision.figures_of(rows) for name, rows in decision.by_agent(tasks, signals).items()
     }
@@ -106,10 +105,20 @@ def test_agents_that_no_fit_has_seen_are_judged_by_what_the_others_showed(
     assert of["all"]["cost"] < 0.2
 
 
+def test_agents_for_testing_are_judged_by_the_others_and_fitted_to_by_none(
+    tasks: list[MeasuredTask], cache: Path
+):
+    held, known = AGENTS[0], AGENTS[1:]
+    with_it = dict(decision.judge_left_out(tasks, {}, known))
+    without = dict(decision.judge_left_out([t for t in tasks if t.agent != held], {}, known))
+    assert without.items() < with_it.items()
+    assert len(with_it) == len(tasks)
+
+
 def test_what_was_fitted_without_an_agent_is_kept_for_the_benches(
     tasks: list[MeasuredTask], cache: Path
 ):
-    signals = dict(decision.judge_left_out(tasks, {"asks True": 0.25}))
+    signals = dict(decision.judge_left_out(tasks, {"asks True": 0.25}, AGENTS))
     for agent in AGENTS:
         fits = load_fits("minilm", left_out_fits(agent))
         assert fits.background == {"asks True": 0.25}
@@ -142,7 +151,7 @@ def test_a_label_that_is_accepted_as_well_is_right_and_costs_nothing():
     assert (figures["accuracy"], figures["macro_f1"], figures["cost"]) == (1.0, 1.0, 0.0)
     assert figures["ece"] == pytest.approx((0.3 + 0.4 + 0.0) / 3, abs=1e-3)
     assert (figures["covered"], figures["general"]) == (1.0, 1.0)
-    assert math.isnan(figures["gap"])
+    assert "gap" not in figures  # none was judged
 
 
 @pytest.mark.parametrize(
