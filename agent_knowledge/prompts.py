@@ -106,8 +106,6 @@ _ALONE = (ASK_RULE, NOTHING_RULE, GAP_RULE, LOOK_UP_GAP_RULE, NO_SOURCE_RULE)
 _FENCE = re.compile("[0-9a-f]{16}")
 _HEADER = re.compile(r"^(?:Sources|Examples|Samples)\. Fence ([0-9a-f]{16}):\n", re.MULTILINE)
 _OPENING = re.compile(r' n="(\d+)" title="([^"\n]*)" uri="([^"\n]*)"(?: caution="[^"\n]*")?>\n')
-
-
 _CAUTION = "speaks to a model"
 
 
@@ -248,9 +246,8 @@ def passage_rules(plan: Plan, passages: Iterable[Passage]) -> tuple[RuleName, ..
     shown = tuple(passages)
     if not shown:
         return ()
-    cite: RuleName = "no_cite" if plan.citations == "never" else "cite"
-    doubtful = any(passage.suspicious for passage in shown)
-    return ("passages", cite, "suspicious") if doubtful else ("passages", cite)
+    rules: tuple[RuleName, ...] = ("passages", _cite_rule(plan))
+    return (*rules, "suspicious") if any(p.suspicious for p in shown) else rules
 
 
 def render_knowledge(knowledge: Knowledge, first: int = 1) -> str:
@@ -398,5 +395,6 @@ def _occurs(fence: str, passages: Sequence[Passage]) -> bool:
 
 def one_line(text: str) -> str:
     """Put a title or uri on one line, without quotes and control or direction characters."""
-    shown = "".join(c if c.isprintable() else " " for c in text.replace('"', "'"))
-    return " ".join(shown.split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.replace('"', "'").split())
