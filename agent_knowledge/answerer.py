@@ -199,7 +199,7 @@ class Answerer:
             return Failed(error=error)
 
     def _chat(self, step: CallModel) -> Chat:
-        """Who is asked.
+        """The model to call.
 
         Raises:
             EndpointError: The endpoint cannot be opened, as when a variable is not set.
@@ -220,7 +220,7 @@ class Answerer:
 
 
 class _Pieces:
-    """An answer as it comes: what is told of it, and what may be shown."""
+    """An answer as it comes: its text so far, and what may be shown."""
 
     def __init__(self) -> None:
         self.text = ""

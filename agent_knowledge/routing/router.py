@@ -91,7 +91,7 @@ class KnowledgeRouter:
             writer: Who writes what a turn of a conversation asks; needed where the policy has
                 `query_rewrite: model`, and asked nowhere else.
             evidence: What is on record about the agent's fine-tuned endpoint; default: nothing.
-            screen: Who tells what of the knowledge speaks to a model; default: nobody, whatever the
+            screen: Finds what of the knowledge speaks to a model; default: nobody, whatever the
                 sources' `screen` says.
 
         Raises:
@@ -343,8 +343,8 @@ class KnowledgeRouter:
             for place, (reading, made) in enumerate(zip(readings, decisions, strict=True))
             if may_ask_model(reading.task, made, self.agent)
         ]
-        said = verdicts(self._judge, [readings[place].task for place in weak])
-        for place, verdict in zip(weak, said, strict=True):
+        judged = verdicts(self._judge, [readings[place].task for place in weak])
+        for place, verdict in zip(weak, judged, strict=True):
             signals = with_verdict(readings[place].signals, verdict)
             decisions[place] = decided(replace(readings[place], signals=signals))
         return decisions

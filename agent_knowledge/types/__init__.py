@@ -67,11 +67,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedVerdict:
-    """What a chat model said when it was asked what a task needs.
+    """A chat model's verdict on what a task needs.
 
     Attributes:
         model: Which one was asked.
-        need: What it said; None when it gave nothing that can be used.
+        need: Its verdict; None when it gave nothing that can be used.
         reason: Why, in a line of its own words; without a need, what went wrong.
     """
 
@@ -119,7 +119,7 @@ class Signals:
 
     Attributes:
         need: Per need, summing to 1, from the text alone, as of a task to a model with nothing at
-            hand; where a model was asked, with what it said.
+            hand; pooled with the verdict of a model where one judged.
         fresh: The right answer changes with time; of a turn of a conversation, and it asks for one.
         multi_hop: Answering takes two or more separate look-ups.
         asks_sources: The text itself asks where an answer comes from.
@@ -129,7 +129,7 @@ class Signals:
         nearest: Per source, the title of the passage nearest to the task, where it has one.
         dates: Per source, the ISO date of that passage's document, where one is known.
         foreign: The task asks in a language that the text model was not trained on.
-        asked: What a chat model said of the need, where the policy had one asked.
+        asked: A chat model's verdict on the need, where the policy had one judge.
         agent_need: The same from the text as of a task to an agent: whatever any assistant knows
             counts as direct.
         turn: It is a turn of a conversation.
@@ -179,7 +179,7 @@ class Plan:
 
     Attributes:
         sources: Sources to retrieve from, best covered first; empty when nothing is retrieved.
-        query: What they are asked, as it reads without the conversation.
+        query: What they are searched for, as it reads without the conversation.
         rewritten_by: The chat model that wrote what is searched and matched, in place of the turn
             and its history; None when none did.
         sub_queries: The parts of a question of several look-ups, asked beside it.
@@ -250,7 +250,7 @@ class Knowledge:
         passages: Numbered from 1 in this order wherever they are cited.
         examples: Worked examples, best first.
         instructions: The agent's own system prompt.
-        rules: The rules for using what follows, in the order in which they are told.
+        rules: The rules for using what follows, in the order in which they are written.
         named: Numbers of an earlier answer that the task names, with what each means among these
             passages.
         system: The system prompt with the rules, as text: see `prompts.written`.

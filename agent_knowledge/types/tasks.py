@@ -196,7 +196,7 @@ class Passage:
 
     @property
     def id(self) -> str:
-        """What tells it from every other passage of the store."""
+        """What distinguishes it from every other passage of the store."""
         return f"{self.source}:{self.document}:{self.start}-{self.end}"
 
 
