@@ -30,8 +30,8 @@ from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.config import Policy
 from agent_knowledge.config.json_schema import Checked, check_answer
 from agent_knowledge.errors import AgentKnowledgeError, BrokenStreamError, EndpointError
-from agent_knowledge.models.messages import not_in_form, repair_turns, to_messages
-from agent_knowledge.routing.step_down import after_failure
+from agent_knowledge.models.chat import not_in_form, repair_turns, to_messages
+from agent_knowledge.routing.ladder import after_failure
 from agent_knowledge.types import Knowledge, Message, Passage
 from agent_knowledge.types.answers import Answer
 

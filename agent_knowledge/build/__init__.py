@@ -217,7 +217,7 @@ def load_set_states(
     models: tuple[Embedder, TextEncoder],
 ) -> dict[str, SetStates]:
     """What the text model makes of example sets; what the store lacks is read now."""
-    from agent_knowledge.retrieval.states import load_states
+    from agent_knowledge.retrieval.examples import load_states
 
     return {
         name: load_states(
@@ -348,7 +348,7 @@ def _load_claim_judge(
             "model, or an object with 'name' and 'judge'"
         )
         raise ConfigError(msg)
-    from agent_knowledge.models.judging import ModelClaimJudge
+    from agent_knowledge.models.asked import ModelClaimJudge
 
     return ModelClaimJudge(chat=_open(cast("str | BaseChatModel", judge), "judge", limits))
 

@@ -7,7 +7,7 @@ from rich.text import Text
 from agent_knowledge.cli import show
 from agent_knowledge.config import Leaning
 from agent_knowledge.routing.boundary import Boundary
-from agent_knowledge.routing.evidence import leaned, likely_of
+from agent_knowledge.routing.standing import leaned, likely_of
 from agent_knowledge.types import Contribution, Decision
 
 _WIDTH = 24

@@ -1,7 +1,6 @@
 """Faces for LangChain: tool, middleware, retriever. They translate and decide nothing."""
 
-from agent_knowledge.langchain.cite import cite_sources
-from agent_knowledge.langchain.citing import CitedFields, cite_fields
+from agent_knowledge.langchain.citing import CitedFields, cite_fields, cite_sources
 from agent_knowledge.langchain.convert import without_citations
 from agent_knowledge.langchain.middleware import KnowledgeMiddleware
 from agent_knowledge.langchain.responses import SOURCES_EVENT

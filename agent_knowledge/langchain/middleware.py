@@ -49,8 +49,7 @@ from agent_knowledge.langchain.state import (
     remembered,
 )
 from agent_knowledge.langchain.state import told as told_decision
-from agent_knowledge.models.chat import explained
-from agent_knowledge.models.messages import example_messages
+from agent_knowledge.models.chat import example_messages, explained
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Draft, Failed, Said, Turn, Verifying

@@ -1,4 +1,7 @@
-"""What is called, and what is said when it fails: kinds, status codes and keys to look at."""
+"""What is called, for how long, what a piece of its answer holds, and what is said of a failure.
+
+How much is taken from a model is in `agent_knowledge.limits`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,60 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
+
 from agent_knowledge.models.breaker import BreakerOpenError
 from agent_knowledge.models.faults import CallFailure
-from agent_knowledge.models.limits import Limits
+
+GRACE_S = 1.0
+"""Seconds after a budget when a taker gives up on work that cannot be stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a task may take.
+
+    Attributes:
+        timeout_s: Seconds for one call, its whole answer included.
+        budget_s: Seconds for all calls together, waiting between them included.
+        retries: Calls after the first.
+    """
+
+    timeout_s: float
+    budget_s: float
+    retries: int
+
+
+def tells(message: BaseMessage) -> bool:
+    """Whether a message or a piece of one holds text or the call of a tool."""
+    calls = isinstance(message, AIMessage) and (
+        message.tool_calls or (isinstance(message, AIMessageChunk) and message.tool_call_chunks)
+    )
+    return bool(calls) or bool(message.text.strip())
+
+
+def finishes(piece: ChatGenerationChunk) -> bool:
+    """Whether a piece says that the answer is whole, by either of OpenAI's protocols."""
+    told = {**piece.message.response_metadata, **(piece.generation_info or {})}
+    return bool(told.get("finish_reason") or told.get("status"))
+
+
+def is_bare(piece: ChatGenerationChunk) -> bool:
+    """Whether a piece holds nothing at all, as servers send them while a model thinks."""
+    message = piece.message
+    usage = isinstance(message, AIMessage) and message.usage_metadata
+    return not (message.content or message.additional_kwargs or usage or finishes(piece))
+
+
+def length(message: BaseMessage) -> int:
+    """Characters of the text, and of what is given to tools."""
+    characters = len(message.text)
+    if isinstance(message, AIMessageChunk):
+        return characters + sum(len(call["args"] or "") for call in message.tool_call_chunks)
+    if isinstance(message, AIMessage):
+        return characters + sum(len(str(call["args"])) for call in message.tool_calls)
+    return characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

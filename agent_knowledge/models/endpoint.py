@@ -16,9 +16,8 @@ from agent_knowledge.config import EndpointConfig, ModelsConfig, expand, missing
 from agent_knowledge.errors import ConfigError, MissingExtraError
 from agent_knowledge.models import background
 from agent_knowledge.models.breaker import Breaker, shared_breaker
-from agent_knowledge.models.called import Called
+from agent_knowledge.models.called import Called, Limits
 from agent_knowledge.models.client import bounded_client, parse_address
-from agent_knowledge.models.limits import Limits
 from agent_knowledge.models.resilient import ResilientChatModel
 
 _ACCEPTED = "use 'provider:model', as 'openai:NAME', and set the provider's key"

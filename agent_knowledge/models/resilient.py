@@ -35,10 +35,8 @@ from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.limits import ANSWER_CHARACTERS, HELD_PIECES
 from agent_knowledge.models import background
 from agent_knowledge.models.breaker import Breaker, BreakerOpenError
-from agent_knowledge.models.called import Called
+from agent_knowledge.models.called import GRACE_S, Called, Limits, finishes, is_bare, length, tells
 from agent_knowledge.models.faults import BrokenAnswerError, fault_of
-from agent_knowledge.models.limits import GRACE_S, Limits
-from agent_knowledge.models.pieces import finishes, is_bare, length, tells
 
 T = TypeVar("T")
 

@@ -1,22 +1,68 @@
-"""Example sets: JSON lines of {"input", "output"}, and one vector per input.
+"""Example sets: JSON lines of {"input", "output"}, a vector per input, and their states.
 
-A set is small enough to live in memory as one matrix. Its vectors are kept in the store under the
-hash of what they were made from, so a set is embedded again only when it or the embedding changed.
+A set is small enough to live in memory as one matrix. Its vectors, and the states that the text
+model gives of it, are kept in the store under the hash of what they were made from, so a set is
+embedded again only when it or a model changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError, read_object, read_text, reason_of
 from agent_knowledge.errors import InputError
-from agent_knowledge.ports import Embedder
+from agent_knowledge.ports import Embedder, TextEncoder
 from agent_knowledge.retrieval import arrays
 from agent_knowledge.types import Example, Matrix, without_surrogates
+from agent_knowledge.types.measured import SetStates
+
+_NAMES = ("states", "description", "described")
+
+
+def load_states(
+    name: str,
+    inputs: Sequence[str],
+    description: str,
+    models: tuple[Embedder, TextEncoder],
+    store: Path,
+) -> SetStates:
+    """Read a set by the text model; what the store has is taken where it still fits.
+
+    Args:
+        name: The set's name.
+        inputs: Its inputs.
+        description: What the configuration says of it.
+        models: What the index is built with, and the text model.
+        store: The store's folder; states are kept in its folder `examples`.
+    """
+    embedder, encoder = models
+    text = "\0".join((embedder.name, encoder.version, description, *inputs))
+    stamp = hashlib.sha256(text.encode()).hexdigest()
+    file = store / "examples" / f"{name}.states.npz"
+    kept = arrays.read(file, stamp, _NAMES)
+    if kept:
+        return SetStates(**{key: kept[key] for key in _NAMES})
+    made = read_states(name, inputs, description, models)
+    found = {"states": made.states, "description": made.description, "described": made.described}
+    arrays.write(file, stamp, found)
+    return made
+
+
+def read_states(
+    name: str, inputs: Sequence[str], description: str, models: tuple[Embedder, TextEncoder]
+) -> SetStates:
+    """Read a set by the text model; its name stands in for an empty description."""
+    embedder, encoder = models
+    described = description or name
+    states = encoder.read([*inputs, described]).states
+    vector = embedder.embed([described])[0]
+    return SetStates(states=states[:-1], description=vector, described=states[-1])
+
 
 _SHOWN_FAULTS = 10
 

@@ -28,12 +28,11 @@ from agent_knowledge.retrieval import snapshot
 from agent_knowledge.retrieval.chunks import split
 from agent_knowledge.retrieval.documents import Document, Failure
 from agent_knowledge.retrieval.loading import read_source
-from agent_knowledge.retrieval.lock import writing
 from agent_knowledge.retrieval.manifest import UnsoundError
 from agent_knowledge.retrieval.reports import IndexReport, Tally
 from agent_knowledge.retrieval.screening import Screening
 from agent_knowledge.retrieval.store import PassageStore, StoredDocument, StoredSource
-from agent_knowledge.retrieval.store_folder import check_embedding, clear_searches
+from agent_knowledge.retrieval.store_folder import check_embedding, clear_searches, writing
 from agent_knowledge.retrieval.vectors import (
     VectorsLostError,
     VectorStore,

@@ -18,10 +18,9 @@ from typing import Any
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.retrieval import database
-from agent_knowledge.retrieval.chunks import Span
+from agent_knowledge.retrieval.chunks import Searched, Span
+from agent_knowledge.retrieval.database import StoredWhole
 from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.sealed import StoredWhole
-from agent_knowledge.retrieval.searched import Searched
 from agent_knowledge.types import Passage
 
 SCHEMA_VERSION = 2

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
-from agent_knowledge.routing.evidence import compared
 from agent_knowledge.routing.policy import decide
+from agent_knowledge.routing.standing import compared
 from agent_knowledge.types import Decision, Strategy, Task
 
 

@@ -1,7 +1,7 @@
 """Few-shot: which worked examples to show for a task.
 
 Where a set's outputs are labels, each label is scored by its nearest example and its centroid
-together (`examples.labels`), and the nearest example of each of the k best labels is shown: with
+together (`retrieval.labels`), and the nearest example of each of the k best labels is shown: with
 ten examples a label, the right one is then among five more often (0.97 of 77 labels, 0.99 of 150)
 than among the nearest five examples (0.92, 0.95). A small model may need to see a label more than
 once before it trusts it: `selection: weighted` gives the likeliest label half of the places

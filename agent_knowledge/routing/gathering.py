@@ -1,12 +1,12 @@
-"""From a decision to the knowledge that a model is given."""
+"""From a decision to the knowledge that a model is given, within the policy's `context_tokens`."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.prompts import passage_rules, written
-from agent_knowledge.routing.budget import FENCE_TOKENS, fit
 from agent_knowledge.routing.few_shot import nearest_view
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
@@ -14,6 +14,83 @@ from agent_knowledge.text import count_tokens
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, RuleName
 from agent_knowledge.types.forms import Form
 from agent_knowledge.types.search import MeasuredTask
+
+_EXAMPLES_SHARE = 1 / 3
+"""What examples may take of the budget when passages want it too."""
+FENCE_TOKENS = 24
+"""The fence around a passage, with its number, or around a sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What fits, and what was left out, a line each."""
+
+    passages: tuple[Passage, ...]
+    examples: tuple[Example, ...]
+    left_out: tuple[str, ...]
+
+
+def fit(
+    passages: Sequence[Passage],
+    examples: Sequence[Example],
+    tokens: int,
+    frame_tokens: int = 0,
+    *,
+    all_passages: bool = False,
+) -> Fitted:
+    """Keep the best passages and examples that fit, in their order.
+
+    The first passage is always kept, cut to its beginning if it must be: an answer on the best
+    passage's start beats one on none.
+
+    Args:
+        passages: Best first.
+        examples: Best first.
+        tokens: The budget for both together.
+        frame_tokens: What stands around each example where it is shown.
+        all_passages: Keep every passage, whole, whatever the budget; examples keep to theirs.
+    """
+    share = int(tokens * _EXAMPLES_SHARE) if passages else tokens
+    kept_examples: list[Example] = []
+    for example in examples:
+        cost = count_tokens(example.input) + count_tokens(example.output) + frame_tokens
+        if cost > share:
+            break
+        kept_examples.append(example)
+        share -= cost
+        tokens -= cost
+    kept: list[Passage] = list(passages) if all_passages else []
+    for passage in () if all_passages else passages:
+        around = FENCE_TOKENS + count_tokens(passage.title) + count_tokens(passage.uri)
+        if around + count_tokens(passage.text) > tokens:
+            if not kept:
+                kept.append(_cut(passage, max(tokens - around, 1)))
+            break
+        kept.append(passage)
+        tokens -= around + count_tokens(passage.text)
+    left_out = [
+        *_say("passage", len(passages) - len(kept)),
+        *_say("example", len(examples) - len(kept_examples)),
+    ]
+    if kept and kept[0].end < passages[0].end:
+        left_out.insert(0, "the end of the first passage did not fit context_tokens")
+    return Fitted(passages=tuple(kept), examples=tuple(kept_examples), left_out=tuple(left_out))
+
+
+def _cut(passage: Passage, tokens: int) -> Passage:
+    """The beginning of a passage, which is still a span of its document."""
+    size = len(passage.text)
+    while size > 1 and count_tokens(passage.text[:size]) > tokens:
+        size = size * tokens // max(count_tokens(passage.text[:size]), 1) or 1
+    word_end = passage.text.rfind(" ", 0, size)
+    size = word_end if word_end > size // 2 else size
+    return replace(passage, text=passage.text[:size], end=passage.start + size)
+
+
+def _say(what: str, count: int) -> tuple[str, ...]:
+    if count <= 0:
+        return ()
+    return (f"{count} {what}{'s' if count > 1 else ''} did not fit context_tokens",)
 
 
 def gather(

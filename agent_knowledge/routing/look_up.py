@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.routing.parts import sub_queries
 from agent_knowledge.routing.policy import say_gap
+from agent_knowledge.routing.queries import sub_queries
 from agent_knowledge.routing.rules import ORDER
 from agent_knowledge.routing.standing import PolicyCase
 from agent_knowledge.types import STRATEGIES, Decision, Need, Plan, Reason, Rejection, Strategy

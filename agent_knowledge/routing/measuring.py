@@ -16,11 +16,16 @@ from agent_knowledge.ports import Embedder, PassageIndex, TextEncoder
 from agent_knowledge.routing.coverage import measure as measure_coverage
 from agent_knowledge.routing.language import is_foreign, is_other_script
 from agent_knowledge.routing.match import PatternMatcher, View
-from agent_knowledge.routing.need import Fits
-from agent_knowledge.routing.payload import payload
-from agent_knowledge.routing.queries import meant, own_query, standalone_query, tail, turn_query
+from agent_knowledge.routing.need import Fits, evidence_of, unread
+from agent_knowledge.routing.queries import (
+    meant,
+    own_query,
+    payload,
+    standalone_query,
+    tail,
+    turn_query,
+)
 from agent_knowledge.routing.text_heads import TextHeads, TextReading, context_of
-from agent_knowledge.routing.weighing import evidence_of, unread
 from agent_knowledge.routing.wishes import asks_for_sources
 from agent_knowledge.types import Rewriting, Signals, Task, Vector
 from agent_knowledge.types.search import CANDIDATES, MeasuredTask, Query, SearchResult

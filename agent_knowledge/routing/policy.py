@@ -21,10 +21,9 @@ from dataclasses import dataclass, replace
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
-from agent_knowledge.routing.evidence import likely_of
-from agent_knowledge.routing.parts import sub_queries
+from agent_knowledge.routing.queries import sub_queries
 from agent_knowledge.routing.rejections import explain_rejections
-from agent_knowledge.routing.standing import PolicyCase
+from agent_knowledge.routing.standing import PolicyCase, likely_of
 from agent_knowledge.types import Decision, Plan, Reason, Rewriting, Signals, Strategy, Task
 
 

@@ -1,4 +1,8 @@
-"""What a source is asked: the turn's own meaning, with the words of the conversation it is in."""
+"""What a source is asked: the turn's own meaning, with the words of the conversation it is in.
+
+Besides the whole, a task has parts: the text that it was given to work on, which an example set is
+compared with, and the questions that one of several look-ups is made of.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,83 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent_knowledge.routing.speech import without_fillers
 from agent_knowledge.text import content_words
 from agent_knowledge.types import Rewriting, Task
+
+_SOUNDS = re.compile(
+    r"\b(?:u+h+|u+m+|h+m+|hh|er+m*|oh|ah|ok|okay|yeah|well|so|great|awesome|perfect|excellent"
+    r"|al ?right|right|cool|got it|(?:that )?sounds (?:really |good|great|perfect|interesting)+"
+    r"|thanks(?: so much)?|thank you(?: so much)?|please|i mean|by the way"
+    r"|(?:one )?last question)\b[ ,.!]*",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"^(?:and|but)\s+", re.IGNORECASE)
+
+
+def without_fillers(turn: str) -> str:
+    """Take fillers and courtesies out of a turn.
+
+    "ok great umm do you know if they have parking" asks what "do you know if they have parking"
+    asks. In written prose the same words carry meaning, so this is for turns only.
+
+    Returns:
+        What is left; the turn as it is when nothing would be.
+    """
+    left = _JOINT.sub("", " ".join(_SOUNDS.sub(" ", turn).split()))
+    return left or turn
+
+
+_LOOKED_AT_CHARACTERS = 4000
+_FEWEST_WORDS = 3
+_QUOTED = re.compile(
+    r"\"([^\"]{1,2000})\"|“([^“”]{1,2000})”|«([^«»]{1,2000})»|„([^„“”]{1,2000})[“”]"
+)
+_BLANK_LINES = re.compile(r"\n\s*\n")
+_AFTER_COLON = re.compile(r":\s+(?=\S)")
+
+
+def payload(text: str) -> str | None:
+    """Find what a task works on.
+
+    Args:
+        text: A task; of a very long one, the beginning is looked at.
+
+    Returns:
+        The longest quotation; else the longest paragraph after the first; else what follows the
+        first colon. None when there is none of three words or more.
+    """
+    text = text[:_LOOKED_AT_CHARACTERS].strip()
+    quoted = [next(filter(None, match.groups())) for match in _QUOTED.finditer(text)]
+    paragraphs = _BLANK_LINES.split(text)[1:]
+    after_colon = _AFTER_COLON.split(text, maxsplit=1)[1:]
+    for found in (quoted, paragraphs, after_colon):
+        longest = max(found, key=len, default="").strip().strip('"“”«»')
+        if len(longest.split()) >= _FEWEST_WORDS:
+            return longest
+    return None
+
+
+_MOST = 4
+_LEAST_WORDS = 2
+_SEAM = re.compile(
+    r"(?:(?<!\s)\s++)?+[,;]\s++|(?<!\s)\s++(?=(?:that|which|who|whom|whose|where|when|and|or|than|while|during|after"
+    r"|before|(?:in|for|of|by|to|from|with) (?:which|whom|whose|the)|in what|both|between)\b)",
+    re.IGNORECASE,
+)
+_PARTS_JOINT = re.compile(r"^(?:and|or|than|both|between|while|that|which)\s+", re.IGNORECASE)
+
+
+def sub_queries(question: str) -> tuple[str, ...]:
+    """Cut a question at its seams.
+
+    Returns:
+        Up to four parts, in their order; empty when the form shows no seam.
+    """
+    first, *rest = (piece.strip(" ?.,;!") for piece in _SEAM.split(question))
+    pieces = [first, *(_PARTS_JOINT.sub("", piece) for piece in rest)]
+    parts = [piece for piece in pieces if len(content_words(piece)) >= _LEAST_WORDS]
+    return tuple(dict.fromkeys(parts))[:_MOST] if len(parts) > 1 else ()
+
 
 _CONVERSATION_CHARACTERS = 600
 """As much as a conversation's topic takes, the turn included; more dilutes the question."""

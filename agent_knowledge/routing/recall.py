@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agent_knowledge.citations.markers import find_markers
 from agent_knowledge.prompts import written
-from agent_knowledge.routing.budget import Fitted, fit
+from agent_knowledge.routing.gathering import Fitted, fit
 from agent_knowledge.routing.queries import own_query, points_back, turn_query
 from agent_knowledge.types import CitedTurn, Knowledge, Passage, Reason, RuleName, Task
 

@@ -1,14 +1,70 @@
-"""Where the strategies take knowledge from."""
+"""Where the strategies take knowledge from, and the forms that its example sets put tasks in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent_knowledge.ports import Embedder, PassageIndex, Retriever
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.config.templates import fill, fill_around, placeholders
+from agent_knowledge.errors import ConfigError
+from agent_knowledge.ports import Embedder, ExampleSet, PassageIndex, Retriever
+from agent_knowledge.retrieval.labels import has_labels
 from agent_knowledge.routing.admission import Screener
 from agent_knowledge.routing.few_shot import ExampleChooser
 from agent_knowledge.types.forms import Form
+
+_LABELS = "labels"
+
+
+def forms_of(agent: AgentProfile, sets: Mapping[str, ExampleSet]) -> dict[str, Form]:
+    """Make the form of each example set of an agent.
+
+    Args:
+        agent: The agent.
+        sets: Its example sets, by name.
+
+    Raises:
+        ConfigError: A template names the labels of a set whose outputs are none.
+    """
+    return {name: form_of(agent, name, sets[name]) for name in agent.examples}
+
+
+def form_of(agent: AgentProfile, name: str, examples: ExampleSet) -> Form:
+    """Make the form of one example set; see `forms_of`."""
+    spec, template = agent.examples[name], agent.templates.get(name)
+    schema = agent.schemas.get(name, "")
+    if template is None:
+        return Form(kind=spec.kind, order=spec.order, schema=schema)
+    values = {
+        "agent": agent.name,
+        "description": spec.description,
+        "schema": schema,
+        **agent.variables,
+    }
+    used = (placeholders(part) for part in (template.instructions, template.turn))
+    if any(placeholder == _LABELS for part in used for _, placeholder in part):
+        values[_LABELS] = _labels(name, examples)
+    before, after = fill_around(template.turn, values)
+    return Form(
+        kind=spec.kind,
+        order=spec.order,
+        instructions=fill(template.instructions, values),
+        before=before,
+        after=after,
+        schema=schema,
+    )
+
+
+def _labels(name: str, examples: ExampleSet) -> str:
+    """The labels of a set, sorted, one a line, since a label may hold a comma."""
+    if not has_labels(examples):
+        msg = (
+            f"examples.{name}.template: {{{{labels}}}} needs outputs that are labels, short and"
+            " each given at least twice; write the outputs out, or leave it away"
+        )
+        raise ConfigError(msg)
+    return "\n".join(sorted({example.output for example in examples.examples}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

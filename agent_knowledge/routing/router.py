@@ -18,7 +18,7 @@ from typing import Self
 
 from agent_knowledge.config import AgentProfile, ScreenPolicy
 from agent_knowledge.errors import ConfigError, InputError, nearest
-from agent_knowledge.judges.consult import rewritings, verdicts
+from agent_knowledge.judges import rewritings, verdicts
 from agent_knowledge.ledger import NOTHING_ON_RECORD, EndpointRecord, TrackRecord
 from agent_knowledge.ports import (
     Closes,
@@ -32,23 +32,20 @@ from agent_knowledge.ports import (
     StoredDocuments,
     TextEncoder,
 )
-from agent_knowledge.retrieval.states import read_states
+from agent_knowledge.retrieval.examples import read_states
 from agent_knowledge.routing.admission import Screener
-from agent_knowledge.routing.evidence import with_verdict
 from agent_knowledge.routing.few_shot import ExampleChooser, nearest_view
-from agent_knowledge.routing.form import SetForm
-from agent_knowledge.routing.forms import forms_of
 from agent_knowledge.routing.gathering import gather
-from agent_knowledge.routing.ladder import at_rung
+from agent_knowledge.routing.ladder import after_failure, at_rung, next_rung
 from agent_knowledge.routing.look_up import found_nothing, look_up, search_plan
-from agent_knowledge.routing.match import PatternMatcher
+from agent_knowledge.routing.match import PatternMatcher, SetForm
 from agent_knowledge.routing.measuring import SignalReader
 from agent_knowledge.routing.need import Weights, load_weights
 from agent_knowledge.routing.policy import decide, may_ask_model
 from agent_knowledge.routing.recall import recall
-from agent_knowledge.routing.resources import Shelf
+from agent_knowledge.routing.resources import Shelf, forms_of
 from agent_knowledge.routing.retrieving import retrieve
-from agent_knowledge.routing.step_down import after_failure, next_rung
+from agent_knowledge.routing.standing import with_verdict
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
 from agent_knowledge.types.measured import SetStates
 from agent_knowledge.types.search import MeasuredTask

@@ -19,8 +19,7 @@ from agent_knowledge.citations.finish import Finished
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import EndpointError, RunError
 from agent_knowledge.ledger.history import now
-from agent_knowledge.models.chat import Chat, Completion
-from agent_knowledge.models.messages import to_messages
+from agent_knowledge.models.chat import Chat, Completion, to_messages
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.text import count_tokens
 from agent_knowledge.trials.cases import TrialCase

@@ -26,14 +26,13 @@ from agent_knowledge.build import (
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
 from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, nearest
 from agent_knowledge.ledger.history import now
-from agent_knowledge.models.messages import to_messages
+from agent_knowledge.models.chat import to_messages
 from agent_knowledge.retrieval.examples import StoredExamples, load_examples
 from agent_knowledge.retrieval.labels import has_labels
 from agent_knowledge.routing.few_shot import ExampleChooser
-from agent_knowledge.routing.forms import form_of
 from agent_knowledge.routing.gathering import gather
 from agent_knowledge.routing.ladder import at_rung
-from agent_knowledge.routing.resources import Shelf
+from agent_knowledge.routing.resources import Shelf, form_of
 from agent_knowledge.routing.rules import OVERFIT_EXAMPLES
 from agent_knowledge.text import count_tokens
 from agent_knowledge.trials.data_card import (

@@ -26,9 +26,8 @@ from agent_knowledge.config import AgentProfile, Leaning
 from agent_knowledge.config.sections import LEANING_MOST
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import NOTHING_ON_RECORD, TrackRecord
-from agent_knowledge.routing.evidence import likely_of
 from agent_knowledge.routing.policy import decide
-from agent_knowledge.routing.standing import PolicyCase
+from agent_knowledge.routing.standing import PolicyCase, likely_of
 from agent_knowledge.trials.decision_scores import Codes, Labelled, Score, Truth, codes
 from agent_knowledge.types import NEEDS, Decision, Strategy
 

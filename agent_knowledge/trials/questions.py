@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
 from agent_knowledge.ledger import MARGIN, MIN_CASES, Trial
+from agent_knowledge.routing.gate import shortfall
 from agent_knowledge.routing.ladder import rungs_of
-from agent_knowledge.routing.proof import shortfall
 from agent_knowledge.routing.rules import MIN_TRAINING_EXAMPLES, OVERFIT_EXAMPLES
 from agent_knowledge.trials.ground import Ground, rung_below, times
 from agent_knowledge.trials.open_gate import percent

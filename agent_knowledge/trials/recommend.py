@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.ledger import MIN_CASES, RungComparison, RungResult, Trial
+from agent_knowledge.routing.gate import shortfall
 from agent_knowledge.routing.ladder import RUNG_RULES
-from agent_knowledge.routing.proof import shortfall
 from agent_knowledge.types import Rung
 
 CasesNeeded = Mapping[tuple[Rung, Rung], int | None]

@@ -27,7 +27,7 @@ Matrix: TypeAlias = "NDArray[np.float32]"
 """Shape (texts, dimensions), each row of length 1."""
 
 Strategy = Literal["direct", "retrieval", "few_shot", "fine_tuned"]
-"""What a model is given; see GUIDE rules in `decision.rules`."""
+"""What a model is given; see GUIDE rules in `routing.rules`."""
 Need = Literal["direct", "retrieval", "few_shot"]
 """What a task lacks: nothing, facts from outside, or a pattern or style to follow."""
 Rung = Literal["prompt", "few_shot", "retrieval", "retrieval+few_shot", "fine_tuned"]

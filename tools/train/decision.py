@@ -25,7 +25,7 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from agent_knowledge.routing.form import count_marks
+from agent_knowledge.routing.match import count_marks
 from agent_knowledge.routing.measuring import signals_of
 from agent_knowledge.routing.need import FILE, LogisticFit
 from agent_knowledge.trials.decision_scores import calibration_error, codes

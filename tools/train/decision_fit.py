@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from agent_knowledge.routing import weighing
+from agent_knowledge.routing import need as weighing
 from agent_knowledge.routing.measuring import signals_of
 from agent_knowledge.routing.need import DecisionFit, Fits, LogisticFit
 from agent_knowledge.types import NEEDS, Signals

@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from agent_knowledge.routing.payload import payload
+from agent_knowledge.routing.queries import payload
 from agent_knowledge.routing.text_heads import context_of
 from agent_knowledge.types import NEEDS
 from tools.data.agents import LabelledAgent

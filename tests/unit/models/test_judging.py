@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from agent_knowledge.errors import EndpointError
+from agent_knowledge.models.asked import CHARACTERS, ModelClaimJudge
 from agent_knowledge.models.chat import Chat
-from agent_knowledge.models.judging import CHARACTERS, ModelClaimJudge
 from agent_knowledge.types.answers import Opinion
 from tests.scripted import ScriptedModel, filled
 

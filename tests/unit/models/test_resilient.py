@@ -23,9 +23,8 @@ from agent_knowledge.config import EndpointConfig
 from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.limits import ANSWER_CHARACTERS, HELD_PIECES
 from agent_knowledge.models.breaker import Breaker
-from agent_knowledge.models.called import Called
+from agent_knowledge.models.called import Called, Limits
 from agent_knowledge.models.endpoint import open_endpoint
-from agent_knowledge.models.limits import Limits
 from agent_knowledge.models.resilient import ResilientChatModel
 from tests.loopback import DONE, STREAM, Loopback, failing, head, loopback, piece, streamed, whole
 from tests.scripted import ScriptedModel

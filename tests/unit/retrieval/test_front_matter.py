@@ -6,7 +6,7 @@ import pytest
 
 from agent_knowledge.retrieval.chunks import split
 from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.front_matter import read_front_matter
+from agent_knowledge.retrieval.files import read_front_matter
 from agent_knowledge.retrieval.loading import read_source
 
 PAGE = """---

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_knowledge.prompts import fence_for, render_passages
-from agent_knowledge.routing.budget import fit
+from agent_knowledge.routing.gathering import fit
 from agent_knowledge.text import count_tokens
 from agent_knowledge.types import Example, Passage
 from tests.unit.fakes import passage

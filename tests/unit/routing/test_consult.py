@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_knowledge.errors import EndpointError
-from agent_knowledge.judges.consult import QUERY_CHARACTERS, rewritings, verdicts
+from agent_knowledge.judges import QUERY_CHARACTERS, rewritings, verdicts
 from agent_knowledge.types import Message, NeedVerdict, Task
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent_knowledge.routing import coverage, weighing
-from agent_knowledge.routing.form import SetForm
-from agent_knowledge.routing.match import PatternMatcher, View
+from agent_knowledge.routing import coverage
+from agent_knowledge.routing import need as weighing
+from agent_knowledge.routing.match import PatternMatcher, SetForm, View
 from agent_knowledge.routing.need import LogisticFit, load_fits
 from agent_knowledge.types import Signals
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.routing.form import SetForm, marks
+from agent_knowledge.routing.match import SetForm, marks
 from agent_knowledge.routing.need import load_fits
 
 BACKGROUND = load_fits("minilm").background

@@ -6,7 +6,7 @@ from agent_knowledge.config import AgentProfile, ExampleSetConfig
 from agent_knowledge.config.templates import Template
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.prompts import GAP_RULE, JSON_RULE, written
-from agent_knowledge.routing.forms import forms_of
+from agent_knowledge.routing.resources import forms_of
 from agent_knowledge.types import Decision, Knowledge, Plan, RuleName, Signals
 from agent_knowledge.types.forms import Form, user_turn
 from tests.unit.fakes import Examples, unit

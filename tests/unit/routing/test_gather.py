@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from agent_knowledge.config import AgentProfile, ExampleSetConfig, Policy
 from agent_knowledge.config.templates import Template
-from agent_knowledge.models.messages import to_messages
+from agent_knowledge.models.chat import to_messages
 from agent_knowledge.prompts import (
     CITE_RULE,
     EXAMPLE_ASSISTANT,
@@ -23,9 +23,8 @@ from agent_knowledge.prompts import (
     split_prompt,
 )
 from agent_knowledge.routing.few_shot import ExampleChooser
-from agent_knowledge.routing.forms import forms_of
 from agent_knowledge.routing.gathering import gather
-from agent_knowledge.routing.resources import Shelf
+from agent_knowledge.routing.resources import Shelf, forms_of
 from agent_knowledge.types import (
     Decision,
     Knowledge,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_knowledge.config import AgentProfile, ExampleSetConfig, Leaning, Policy, SourceConfig
-from agent_knowledge.routing.evidence import leaned
 from agent_knowledge.routing.policy import decide
+from agent_knowledge.routing.standing import leaned
 from agent_knowledge.types import NEEDS, Decision, Need, Signals, Task
 
 OFFSET = st.floats(-5, 5)

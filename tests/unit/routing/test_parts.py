@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.routing.parts import sub_queries
+from agent_knowledge.routing.queries import sub_queries
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_knowledge import Message, Task
-from agent_knowledge.routing.payload import payload
-from agent_knowledge.routing.queries import standalone_query, tail, turn_query
+from agent_knowledge.routing.queries import payload, standalone_query, tail, turn_query
 
 HISTORY = (
     Message("user", "Do you repair lamps that are out of warranty?"),

@@ -23,7 +23,7 @@ from agent_knowledge import (
 from agent_knowledge.build import load_model, packaged_embedder
 from agent_knowledge.config import AgentProfile, Policy
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.routing.evidence import likely_of
+from agent_knowledge.routing.standing import likely_of
 from agent_knowledge.types import to_dict
 from tests.loopback import loopback
 from tests.scripted import ScriptedModel, filled

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from agent_knowledge.config import AgentProfile, ExampleSetConfig
-from agent_knowledge.routing.evidence import likely_of, with_verdict
+from agent_knowledge.routing.ladder import after_failure, next_rung
 from agent_knowledge.routing.rules import ORDER, RULES
-from agent_knowledge.routing.step_down import after_failure, next_rung
+from agent_knowledge.routing.standing import likely_of, with_verdict
 from agent_knowledge.types import Decision, Knowledge, NeedVerdict, Plan, Reason, Rejection, Signals
 
 

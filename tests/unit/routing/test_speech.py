@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_knowledge import Message, Task
-from agent_knowledge.routing.queries import own_query
-from agent_knowledge.routing.speech import without_fillers
+from agent_knowledge.routing.queries import own_query, without_fillers
 
 
 @pytest.mark.parametrize(

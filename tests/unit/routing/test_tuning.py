@@ -16,8 +16,8 @@ from agent_knowledge.config import (
     SourceConfig,
 )
 from agent_knowledge.errors import InputError
-from agent_knowledge.routing.evidence import leaned
 from agent_knowledge.routing.policy import decide
+from agent_knowledge.routing.standing import leaned
 from agent_knowledge.trials.decision_scores import Labelled, Score, Truth
 from agent_knowledge.trials.leaning import Tuning, fit_leaning, require_enough, tune
 from agent_knowledge.types import NEEDS, Need, Signals, Strategy, Task

@@ -17,7 +17,8 @@ from typing import Generic, TypeVar
 from unicodedata import category
 
 from agent_knowledge.errors import AgentKnowledgeError
-from agent_knowledge.types import without_surrogates
+from agent_knowledge.ports import NeedJudge, QueryWriter
+from agent_knowledge.types import NEEDS, NeedVerdict, Rewriting, Task, without_surrogates
 
 WAIT_S = 10.0
 """Seconds that an answer is waited for."""
@@ -79,3 +80,59 @@ def _attempt(question: Callable[[], T]) -> Outcome[T]:
         return Outcome(failure=str(error))
     except Exception as error:  # noqa: BLE001 - a host's own judge may raise anything
         return Outcome(failure=f"it failed ({type(error).__name__})")
+
+
+QUERY_CHARACTERS = 500
+
+
+def verdicts(
+    judge: NeedJudge, tasks: Sequence[Task], wait_s: float = WAIT_S
+) -> tuple[NeedVerdict, ...]:
+    """Ask what tasks need.
+
+    Args:
+        judge: Who is asked.
+        tasks: About which tasks.
+        wait_s: Seconds that each answer is waited for.
+
+    Returns:
+        One verdict per task, in their order; one without a need where the judge failed.
+    """
+    outcomes = ask([partial(judge.judge, task) for task in tasks], wait_s)
+    return tuple(_verdict(judge.name, outcome) for outcome in outcomes)
+
+
+def rewritings(
+    writer: QueryWriter, tasks: Sequence[Task], wait_s: float = WAIT_S
+) -> tuple[Rewriting | None, ...]:
+    """Ask for what tasks search for; only about those that have a history.
+
+    Args:
+        writer: Who is asked.
+        tasks: About which tasks.
+        wait_s: Seconds that each answer is waited for.
+
+    Returns:
+        One per task, in their order: None without a history, one without a query where the writer
+        failed.
+    """
+    turns = [task for task in tasks if task.history]
+    outcomes = iter(ask([partial(writer.rewrite, task) for task in turns], wait_s))
+    return tuple(
+        _rewriting(writer.name, next(outcomes)) if task.history else None for task in tasks
+    )
+
+
+def _verdict(model: str, outcome: Outcome[NeedVerdict]) -> NeedVerdict:
+    given, failure = outcome.value, outcome.failure
+    if not failure and (not isinstance(given, NeedVerdict) or given.need not in NEEDS):
+        failure = "it named no need that there is"
+    if failure or given is None:
+        return NeedVerdict(model=model, need=None, reason=failure)
+    return NeedVerdict(model=model, need=given.need, reason=one_line(given.reason))
+
+
+def _rewriting(model: str, outcome: Outcome[str]) -> Rewriting:
+    query = one_line(outcome.value, QUERY_CHARACTERS)
+    failure = "" if query else outcome.failure or "it wrote nothing"
+    return Rewriting(model=model, query=query, failure=failure)
