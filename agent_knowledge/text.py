@@ -37,6 +37,7 @@ _WORD = re.compile(
     rf"[{_CJK}]|{_LETTER}++(?:(?:(?<=\d)[.,](?=\d)|['’](?=[^\W\d_])){_LETTER}++)*+", re.UNICODE
 )
 _LONGEST_NORMALISED = 64
+"""Characters of a word whose forms are made one: a limit."""
 _WIDE = re.compile(rf"[{_CJK}\uac00-\ud7af]+")
 _LATIN = re.compile(r"[\u0000-\u024f\u2000-\u206f]+")
 

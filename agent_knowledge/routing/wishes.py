@@ -12,6 +12,7 @@ _HEAD = 2_400
 _TAIL = 800
 _OPENING = 500
 _CLOSING = 300
+"""Characters read of a text's two ends, and kept of them: limits, which few tasks reach."""
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»\n]{1,400})[\"“”«»]|`([^`\n]{1,200})`")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n")
 
