@@ -93,7 +93,8 @@ def sub_queries(question: str) -> tuple[str, ...]:
 
 
 _CONVERSATION_CHARACTERS = 600
-"""As much as a conversation's topic takes, the turn included; more dilutes the question."""
+"""As much as a conversation's topic takes, the turn included: a limit. Halved or doubled, no share
+of tasks routed rightly moves (`tools.ablate`, routing)."""
 _QUERY_CHARACTERS = 2000
 """A limit: no model here reads more."""
 _SHORT_WORDS = 6
