@@ -60,6 +60,8 @@ STOP_WORDS = frozenset(
     whose why will with won't would wouldn't you you're you've your yours yourself yourselves
     """.split()  # noqa: SIM905 - a table of words reads better as words
 )
+"""Words that tell nothing of what a text is about. Without them follow-ups lose 0.056, as fewer
+turns are read with what was said before, and thanks gain 0.013 (`tools.ablate`, routing)."""
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

@@ -58,7 +58,9 @@ _SMALL_WORD = 1.5
 """What a word too common or too short to be looked for weighs in its name: "B on the Go" is not
 meant wherever somebody goes."""
 _MOST_MENTIONS = 64
+"""Of one text: a limit, halved or doubled nothing moves (`tools.ablate`, retrieval)."""
 _NAME_WORDS = 8
+"""A longer title is a sentence, and no name: a limit."""
 _HEADINGS = " > "
 _ASKED_OF = re.compile(r"(?<=\S)(?: ?:| [-–—]) .*$")
 _ADDITION = re.compile(r"(?<=\w)(?:,| [-–:]) .*$")

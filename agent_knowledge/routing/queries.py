@@ -71,7 +71,9 @@ def payload(text: str) -> str | None:
 
 
 _MOST = 4
+"""Parts that are searched for: a limit."""
 _LEAST_WORDS = 2
+"""Content words that a part has at least: one alone asks nothing."""
 _SEAM = re.compile(
     r"(?:(?<!\s)\s++)?+[,;]\s++|(?<!\s)\s++(?=(?:that|which|who|whom|whose|where|when|and|or|than|while|during|after"
     r"|before|(?:in|for|of|by|to|from|with) (?:which|whom|whose|the)|in what|both|between)\b)",

@@ -93,6 +93,9 @@ _PATTERNS = {
     "grounded in sources": rf"\b(?:supported|backed|grounded) (?:by|with|in) (?:\w+ )?{_SOURCES}\b",
 }
 _ASKS = tuple(re.compile(pattern, re.IGNORECASE) for pattern in _PATTERNS.values())
+"""By these a text asks for its sources, for `citations-need-retrieval`. Without them no share of
+the development agents' tasks routed rightly moves, as they seldom ask (`tools.ablate`, routing);
+the tests hold them to sentences that do and don't."""
 _REFUSES = re.compile(
     r"\b(?:no|without|skip|omit|leave out|don'?t|do not|never|needn'?t|no need (?:to|for)|not need"
     r"|remove)\b(?: \w+){0,3} (?:cit(?:e|es|ing|ations?)|sources?|references|footnotes|links?)\b",
