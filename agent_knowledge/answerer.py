@@ -26,6 +26,7 @@ from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Failed, Said, Turn, Verifying, answer_of
 from agent_knowledge.types import Task
 from agent_knowledge.types.answers import Answer
+from agent_knowledge.types.tasks import as_task
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -180,6 +181,7 @@ class Answerer:
 
     def _begin(self, task: Task | str) -> Turn:
         task = Task(task) if isinstance(task, str) else task
+        task = as_task(task)
         return Turn(self.router.prepare(task), self.router.agent.policy, history=task.history)
 
     def _ask(self, step: CallModel, config: RunnableConfig | None) -> Said | Failed:
@@ -197,7 +199,7 @@ class Answerer:
             return Failed(error=error)
 
     def _chat(self, step: CallModel) -> Chat:
-        """Who is asked.
+        """The model to call.
 
         Raises:
             EndpointError: The endpoint cannot be opened, as when a variable is not set.
@@ -218,7 +220,7 @@ class Answerer:
 
 
 class _Pieces:
-    """An answer as it comes: what is told of it, and what may be shown."""
+    """An answer as it comes: its text so far, and what may be shown."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -50,7 +50,7 @@ class TextEncoder(Protocol):
 
         Args:
             texts: Any number of texts, also none.
-            contexts: What was said before each, empty for nothing; none where no text has one.
+            contexts: The turns before each, empty for nothing; none where no text has one.
         """
         ...
 
@@ -64,7 +64,7 @@ class PassageIndex(Protocol):
         """Ask sources, without reading any text.
 
         Args:
-            queries: What is asked.
+            queries: What is searched for.
             sources: Names of the sources.
             k: How many passages each way of searching (vectors, words, names) contributes.
 
@@ -82,7 +82,7 @@ class PassageIndex(Protocol):
         """Follow passages to what they name: the second look-up of a question that takes two.
 
         Args:
-            query: What was asked.
+            query: What was searched for.
             hits: The passages whose texts are read; one that is gone meanwhile names nothing.
             sources: Names of the sources that are searched for what they name.
             k: As of `search`.
@@ -166,7 +166,7 @@ class NeedJudge(Protocol):
 
     @property
     def name(self) -> str:
-        """Who is asked, for the record, such as `openai:gpt-5-mini`."""
+        """The name of the model, for the record, such as `openai:gpt-5-mini`."""
         ...
 
     def judge(self, task: Task) -> NeedVerdict:
@@ -182,7 +182,7 @@ class QueryWriter(Protocol):
 
     @property
     def name(self) -> str:
-        """Who is asked, for the record."""
+        """The name of the model, for the record."""
         ...
 
     def rewrite(self, task: Task) -> str:
@@ -198,7 +198,7 @@ class ClaimJudge(Protocol):
 
     @property
     def name(self) -> str:
-        """Who is asked, for the record."""
+        """The name of the model, for the record."""
         ...
 
     def judge(self, claim: str, passages: Sequence[str]) -> Opinion:

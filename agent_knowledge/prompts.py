@@ -106,8 +106,6 @@ _ALONE = (ASK_RULE, NOTHING_RULE, GAP_RULE, LOOK_UP_GAP_RULE, NO_SOURCE_RULE)
 _FENCE = re.compile("[0-9a-f]{16}")
 _HEADER = re.compile(r"^(?:Sources|Examples|Samples)\. Fence ([0-9a-f]{16}):\n", re.MULTILINE)
 _OPENING = re.compile(r' n="(\d+)" title="([^"\n]*)" uri="([^"\n]*)"(?: caution="[^"\n]*")?>\n')
-
-
 _CAUTION = "speaks to a model"
 
 
@@ -193,14 +191,14 @@ def render_samples(examples: Sequence[Example]) -> str:
     return f"{STYLE_RULE}\n\n{_render_examples('sample', examples, fence_for((), examples))}"
 
 
-def render_schema(schema: str, told: str = "") -> str:
+def render_schema(schema: str, beside: str = "") -> str:
     """Write the rule for an answer in JSON.
 
     Args:
         schema: The JSON schema, as text.
-        told: What the model is told besides; a schema that stands there is not repeated.
+        beside: What else the model reads; a schema that stands there is not repeated.
     """
-    return JSON_RULE if schema in told else f"{JSON_RULE} The schema:\n{schema}"
+    return JSON_RULE if schema in beside else f"{JSON_RULE} The schema:\n{schema}"
 
 
 def render_repair(faults: Sequence[str]) -> str:
@@ -213,15 +211,15 @@ def written(knowledge: Knowledge, task: str) -> Knowledge:
     """Knowledge with its system prompt and user's turn written from what it holds.
 
     Args:
-        knowledge: Rules, passages, examples and form, as they are to be told.
+        knowledge: Rules, passages, examples and form, as the model is to read them.
         task: The request, as it was given.
     """
     form = knowledge.form
     parts = [knowledge.instructions, form.instructions]
     parts += [_rule(name, knowledge) for name in knowledge.rules]
     if form.schema:
-        told = "\n".join((form.instructions, form.before, form.after))
-        parts.append(render_schema(form.schema, told))
+        beside = "\n".join((form.instructions, form.before, form.after))
+        parts.append(render_schema(form.schema, beside))
     return replace(
         knowledge,
         system="\n\n".join(part for part in parts if part),
@@ -233,8 +231,10 @@ def _rule(name: RuleName, knowledge: Knowledge) -> str:
     if name == "style":
         return render_samples(in_order(knowledge.examples, knowledge.form.order))
     if name == "named":
-        said = "; ".join(f"[{mark}] means passage {n}" for mark, n in knowledge.named.items())
-        return f"The user's turn names passages by the numbers of an earlier answer: there, {said}."
+        means = "; ".join(f"[{mark}] means passage {n}" for mark, n in knowledge.named.items())
+        return (
+            f"The user's turn names passages by the numbers of an earlier answer: there, {means}."
+        )
     return RULES[name]
 
 
@@ -248,9 +248,8 @@ def passage_rules(plan: Plan, passages: Iterable[Passage]) -> tuple[RuleName, ..
     shown = tuple(passages)
     if not shown:
         return ()
-    cite: RuleName = "no_cite" if plan.citations == "never" else "cite"
-    doubtful = any(passage.suspicious for passage in shown)
-    return ("passages", cite, "suspicious") if doubtful else ("passages", cite)
+    rules: tuple[RuleName, ...] = ("passages", _cite_rule(plan))
+    return (*rules, "suspicious") if any(p.suspicious for p in shown) else rules
 
 
 def render_knowledge(knowledge: Knowledge, first: int = 1) -> str:
@@ -398,5 +397,6 @@ def _occurs(fence: str, passages: Sequence[Passage]) -> bool:
 
 def one_line(text: str) -> str:
     """Put a title or uri on one line, without quotes and control or direction characters."""
-    shown = "".join(c if c.isprintable() else " " for c in text.replace('"', "'"))
-    return " ".join(shown.split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.replace('"', "'").split())

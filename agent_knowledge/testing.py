@@ -120,20 +120,20 @@ class MemoryIndex:
 
     def _hits(self, query: Query, source: str) -> list[Hit]:
         """Every passage of a source, measured."""
-        asked = set(words(query.text))
+        wanted = set(words(query.text))
         return [
             Hit(
                 source=source,
                 passage=place,
                 dense=float(self._vectors[place] @ query.vector),
-                lexical=self._weight(asked & self._words[place]),
-                terms=self._share(asked, self._words[place]),
+                lexical=self._weight(wanted & self._words[place]),
+                terms=self._share(wanted, self._words[place]),
             )
             for place in self._places(source)
         ]
 
-    def _share(self, asked: set[str], found: set[str]) -> float:
-        return self._weight(asked & found) / (self._weight(asked) or 1.0)
+    def _share(self, wanted: set[str], found: set[str]) -> float:
+        return self._weight(wanted & found) / (self._weight(wanted) or 1.0)
 
     def _weight(self, some: set[str]) -> float:
         rarest = max(self._rarity.values(), default=1.0)

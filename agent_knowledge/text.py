@@ -88,6 +88,8 @@ def words(text: str) -> list[str]:
     Numbers stay whole ("4.50", "1,000", "v1.2"), so do contractions ("don't"). A Han or kana
     character is a word of its own, as those scripts put no space between words.
     """
+    if text.isascii():
+        return _WORD.findall(text.lower())
     return [_normalised(word) for word in _WORD.findall(text)]
 
 

@@ -1,7 +1,8 @@
 """One turn, from what was prepared to what may be shown, without any input or output.
 
-A `Turn` says whom to ask what, is told what came of it, and so goes on until there is a `Draft`.
-Whoever drives it makes the calls: whole or in pieces, awaited or not, in an agent or in a trial.
+A `Turn` names the model to call and its prompt, is fed what came of it, and goes on until there is
+a `Draft`. Whoever drives it makes the calls: whole or in pieces, awaited or not, in an agent or in
+a trial.
 
     turn = Turn(knowledge, policy)
     while step := turn.asks:
@@ -46,7 +47,7 @@ class CallModel:
     Attributes:
         knowledge: What it is given.
         history: Earlier turns.
-        broken: What it said before, where that broke its form and is asked for once more.
+        broken: Its answer before, where that broke its form and is asked for once more.
         may_stream: Pieces of the answer may be shown; not where pieces of another one were.
     """
 
@@ -73,7 +74,7 @@ class CallModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A whole answer of whoever was asked.
+    """A whole answer of the model that was called.
 
     Attributes:
         text: The answer.
@@ -103,12 +104,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What was said, with nothing left to ask; not yet verified.
+    """The answer, with no model left to call; not yet verified.
 
     Attributes:
         text: In its form, or a question back to the user.
         knowledge: What it rests on: the rung that answered.
-        model: Who said it; empty where nobody was asked.
+        model: Who gave it; empty where no model was called.
         faults: How it breaks its form.
         fallbacks: What failed first.
     """
@@ -186,7 +187,7 @@ class Turn:
 
         Raises:
             AgentKnowledgeError: What ended it instead.
-            RuntimeError: Somebody is still to be asked.
+            RuntimeError: A model is still to be called.
         """
         if self._error:
             raise self._error

@@ -181,14 +181,14 @@ def ask(
     """Answer a task, with citations where facts are retrieved."""
     require_one_way(task, source, target, citations, strategy)
     _require_one_form(source, as_json=as_json, sources=sources, form=form)
-    asked = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
+    request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     from agent_knowledge.answerer import load_answerer
 
     answerer = load_answerer(config, agent, model=model)
     if source is not None:
         run_batch(source, target, lambda rows: _answers(answerer, rows))
         return
-    answer = answerer.answer(asked)
+    answer = answerer.answer(request)
     if form is not None:
         echo_lines(_rendered(answer, form), end="")
         return
@@ -202,10 +202,10 @@ def _require_one_form(source: str | None, *, as_json: bool, sources: bool, form:
     """Refuse options that each ask for another form of the answer."""
     given = {"--input": source is not None, "--json": as_json, "--sources": sources}
     given |= {"--format": form is not None}
-    asked = [name for name, on in given.items() if on]
-    if len(asked) > 1 and asked != ["--input", "--json"]:
+    forms = [name for name, on in given.items() if on]
+    if len(forms) > 1 and forms != ["--input", "--json"]:
         msg = (
-            f"{' and '.join(asked)} ask for different forms of the answer; give one of them "
+            f"{' and '.join(forms)} ask for different forms of the answer; give one of them "
             "(--json has passages, lines and verdicts too)"
         )
         raise InputError(msg)

@@ -50,8 +50,10 @@ def index(
         typer.echo(json.dumps({"removed": removed}))
         return
     on_terminal = sys.stdout.isatty() and not as_json
-    with _bars(shown=on_terminal) as told:
-        summary = index_sources(config, names or (), agent=agent, rebuild=rebuild, progress=told)
+    with _bars(shown=on_terminal) as progress:
+        summary = index_sources(
+            config, names or (), agent=agent, rebuild=rebuild, progress=progress
+        )
     row = summary_row(summary)
     if on_terminal:
         echo_lines(_sentences(row))
@@ -70,7 +72,7 @@ def summary_row(summary: IndexSummary) -> dict[str, Any]:
     sources: list[dict[str, Any]] = []
     for report in summary.reports:
         failed = [{"document": where, "reason": why} for where, why in report.failed]
-        suspicious = [{"document": where, "found": told} for where, told in report.suspicious]
+        suspicious = [{"document": where, "found": finding} for where, finding in report.suspicious]
         elapsed_s = round(report.elapsed_s, 3)
         sources.append(
             asdict(report) | {"failed": failed, "suspicious": suspicious, "elapsed_s": elapsed_s}
@@ -110,9 +112,9 @@ def _bars(*, shown: bool) -> Generator[Told]:
     with Progress(*columns, TimeRemainingColumn(), console=on_error, disable=not shown) as bars:
         tasks: dict[str, Any] = {}
 
-        def told(name: str, done: int, total: int) -> None:
+        def advance(name: str, done: int, total: int) -> None:
             if name not in tasks:
                 tasks[name] = bars.add_task(name, total=total)
             bars.update(tasks[name], completed=done, total=total)
 
-        yield told
+        yield advance

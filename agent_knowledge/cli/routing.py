@@ -39,7 +39,7 @@ def route(
 ) -> None:
     """Decide what a task needs, and say why. Calls no model, unless the policy says so."""
     require_one_way(task, source, target, citations, strategy)
-    asked = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
+    request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     router = _router(config, agent)
     if source is not None:
         run_batch(
@@ -48,8 +48,8 @@ def route(
             lambda rows: [to_dict(d) for d in router.route_many([task_of(row) for row in rows])],
         )
         return
-    decision = router.route(asked)
-    text = _story(asked, decision, router) if explain else show.decision(decision)
+    decision = router.route(request)
+    text = _story(request, decision, router) if explain else show.decision(decision)
     show.output(to_dict(decision), text, as_json=as_json)
 
 
@@ -67,8 +67,8 @@ def retrieve(
     require_one_way(query, source, target)
     router = _router(config, agent)
 
-    def row_of(asked: Task) -> Row:
-        return {"passages": [to_dict(passage) for passage in router.retrieve(asked, k=k)]}
+    def row_of(request: Task) -> Row:
+        return {"passages": [to_dict(passage) for passage in router.retrieve(request, k=k)]}
 
     if source is not None:
         run_batch(source, target, lambda rows: [row_of(task_of(row, "query")) for row in rows])
@@ -90,8 +90,8 @@ def few_shot(
     require_one_way(task, source, target)
     router = _router(config, agent)
 
-    def row_of(asked: Task) -> Row:
-        name, examples = router.few_shot(asked)
+    def row_of(request: Task) -> Row:
+        name, examples = router.few_shot(request)
         return {"set": name, "examples": [to_dict(example) for example in examples]}
 
     if source is not None:

@@ -132,7 +132,7 @@ def footnotes(made: Answer) -> Text:
     text.append("" if found else "\n\nno sources: nothing in this answer cites a passage", "yellow")
     for number, note in enumerate(found):
         passage = note.passage
-        uri = f" ({told})" if (told := address(passage)) else ""
+        uri = f" ({where})" if (where := address(passage)) else ""
         stands = ", ".join(filter(None, [f"{place(passage)}{uri}", lines(passage)]))
         text.append("\n" if number else "\n\n")
         text.append(f"[{note.number}] ", style="bold")

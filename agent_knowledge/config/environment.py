@@ -48,16 +48,16 @@ def expand(text: str, key: str) -> str:
     return expanded
 
 
-def missing_variable(said: str) -> str:
+def missing_variable(message: str) -> str:
     """Which variable a provider lacks, as the end of a message.
 
     Args:
-        said: Its own words about what went wrong; nothing else of them is passed on.
+        message: Its own words about what went wrong; nothing else of them is passed on.
 
     Returns:
         "; the environment variable ... is not set", or nothing where it names none that is unset.
     """
-    unset = [name for name in _KEY_NAMES.findall(said) if not os.environ.get(name)]
+    unset = [name for name in _KEY_NAMES.findall(message) if not os.environ.get(name)]
     return f"; the environment variable {unset[0]} is not set" if unset else ""
 
 

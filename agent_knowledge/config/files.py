@@ -160,8 +160,8 @@ def _too_deep() -> str:
 
 def _plainly(error: ValueError) -> str:
     """Python's own words, but for a number so long that they advise a setting of Python's."""
-    said = str(error)
-    return "a whole number is too long" if said.startswith("Exceeds the limit") else said
+    message = str(error)
+    return "a whole number is too long" if message.startswith("Exceeds the limit") else message
 
 
 def _no_number(name: str) -> NoReturn:

@@ -151,16 +151,16 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
         return _GONE.get(tuple(map(str, detail["loc"][-3:])), unknown)
     if kind == "missing":
         return "is required and missing"
-    said = "(hidden)" if key in _SECRET_KEYS else _short(value)
+    given = "(hidden)" if key in _SECRET_KEYS else _short(value)
     if kind in _SHAPES:
-        what = said if kind == "tuple_type" else f"a {type(value).__name__}"
+        what = given if kind == "tuple_type" else f"a {type(value).__name__}"
         return f"expected {_SHAPES[kind]}, found {what}"
     if kind == "literal_error":
         allowed = _NAMED.findall(str((detail.get("ctx") or {}).get("expected", "")))
         meant = nearest(str(value), allowed)
         accepted = f" Accepted: {', '.join(allowed)}" if meant.startswith("did") else ""
-        return f"{said} is not accepted; {meant}{accepted}"
-    return f"{said} is not accepted: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        return f"{given} is not accepted; {meant}{accepted}"
+    return f"{given} is not accepted: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def _known_keys(schema: type[BaseModel], place: Sequence[str | int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The files behind an agent's prompts: read, checked, and every fault of them told at once."""
+"""The files behind an agent's prompts: read, checked, and every fault of them reported at once."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class ExampleSetConfig(Section):
         order: Where the nearest example stands: `best_last`, next to the task, or `best_first`.
         template: A Markdown file that says how a task of this set is put to the model.
         output_schema: A JSON schema file; an answer by this set must be JSON that satisfies it.
-        screen: What follows when an example speaks to a model; a flagged one is told by `index`.
+        screen: What follows when an example speaks to a model; `index` reports flagged ones.
     """
 
     file: Text

@@ -25,7 +25,7 @@ class Template:
     """The file of an example set, in its two parts.
 
     Attributes:
-        instructions: Above the line `---`: what the model is told beside the system prompt.
+        instructions: Above the line `---`: what the model reads beside the system prompt.
         turn: Below it: how a task is put, `{{input}}` standing for it.
         turn_line: The line of the file on which that part begins, from 1.
     """

@@ -88,14 +88,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, f"no {self.path!r} here")
             return
         try:
-            asked = _object(body)
-            reply = self._owner.respond(last_user_text(asked))
+            request = _object(body)
+            reply = self._owner.respond(last_user_text(request))
         except RequestError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
             return
-        if asked.get("stream"):
-            told = events(reply, self._owner.model, usage=_wants_usage(asked))
-            self._write(HTTPStatus.OK, "text/event-stream", told)
+        if request.get("stream"):
+            stream = events(reply, self._owner.model, usage=_wants_usage(request))
+            self._write(HTTPStatus.OK, "text/event-stream", stream)
         else:
             self._send(HTTPStatus.OK, completion(reply, self._owner.model))
 
@@ -128,19 +128,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def last_user_text(asked: Mapping[str, Any]) -> str:
+def last_user_text(request: Mapping[str, Any]) -> str:
     """The text of the last user message of a request.
 
     Raises:
         RequestError: There is none.
     """
-    messages: object = asked.get("messages")
+    messages: object = request.get("messages")
     if isinstance(messages, list):
         for message in reversed(cast("list[object]", messages)):
             if isinstance(message, dict):
-                said = cast("dict[str, Any]", message)
-                if said.get("role") == "user":
-                    return _text(said.get("content"))
+                message = cast("dict[str, Any]", message)
+                if message.get("role") == "user":
+                    return _text(message.get("content"))
     raise RequestError("`messages` must hold a message with the role 'user'")
 
 
@@ -165,12 +165,12 @@ def events(reply: StubReply, model: str, *, usage: bool) -> bytes:
     chunks: list[dict[str, Any]] = [first]
     if usage:
         chunks.append({**first, "choices": [], "usage": _usage(reply)})
-    said = [*(json.dumps(chunk) for chunk in chunks), "[DONE]"]
-    return "".join(f"data: {line}\n\n" for line in said).encode()
+    lines = [*(json.dumps(chunk) for chunk in chunks), "[DONE]"]
+    return "".join(f"data: {line}\n\n" for line in lines).encode()
 
 
-def _wants_usage(asked: Mapping[str, Any]) -> bool:
-    options: object = asked.get("stream_options")
+def _wants_usage(request: Mapping[str, Any]) -> bool:
+    options: object = request.get("stream_options")
     return isinstance(options, dict) and bool(cast("dict[str, Any]", options).get("include_usage"))
 
 
@@ -194,12 +194,12 @@ def _usage(reply: StubReply) -> dict[str, int]:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        asked: object = json.loads(body)
+        request: object = json.loads(body)
     except ValueError as error:
         raise RequestError("the body is no JSON") from error
-    if not isinstance(asked, dict):
+    if not isinstance(request, dict):
         raise RequestError("the body must be a JSON object")
-    return cast("dict[str, Any]", asked)
+    return cast("dict[str, Any]", request)
 
 
 def _text(content: object) -> str:

@@ -28,7 +28,7 @@ def allowed_tools(tools: Sequence[_T], allowed: Collection[str] | None) -> list[
 def refusal(
     request: ToolCallRequest, allowed: Collection[str] | None, *, shown: bool
 ) -> ToolMessage | None:
-    """What a model is told that calls another tool in a turn with passages; None where it may.
+    """The message to a model that calls another tool in a turn with passages; None where it may.
 
     Args:
         request: The call.

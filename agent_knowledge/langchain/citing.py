@@ -141,12 +141,12 @@ class _Walk:
     def over(self, value: object, path: str = "", depth: int = 0) -> _Part:
         """Verify a value at a path."""
         if type(value) is str:  # not an enumeration's member
-            said = self._judge(value)
+            finished = self._judge(value)
             return _Part(
-                value=said.text,
-                citations={path: said.citations},
-                fabricated={path: said.fabricated},
-                changed=(path,) if said.text != value else (),
+                value=finished.text,
+                citations={path: finished.citations},
+                fabricated={path: finished.fabricated},
+                changed=(path,) if finished.text != value else (),
             )
         whole = _Part(value=value)
         for key, child in _children(value) if depth < _MOST_NESTED else ():

@@ -44,8 +44,8 @@ def combine(prepared: Mapping[str, Knowledge], task: str) -> Knowledge:
         return led
     joined = [led, *(k for k in prepared.values() if k.passages and k is not led)]
     own = dict.fromkeys(k.instructions for k in prepared.values() if k.passages and k.instructions)
-    told = dict.fromkeys(name for k in joined for name in k.rules)
-    rules = tuple(name for name in told if name in led.rules or name not in _OF_EXAMPLES)
+    named = dict.fromkeys(name for k in joined for name in k.rules)
+    rules = tuple(name for name in named if name in led.rules or name not in _OF_EXAMPLES)
     knowledge = replace(
         led,
         passages=passages,

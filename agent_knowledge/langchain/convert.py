@@ -67,7 +67,7 @@ def text_of(message: BaseMessage) -> str:
 
 
 def _history(messages: Iterable[BaseMessage]) -> tuple[Message, ...]:
-    """What was said; tool calls and their results are no part of it."""
+    """The text of a message; tool calls and their results are no part of it."""
     turns: list[Message] = []
     for message in messages:
         text = text_of(message)

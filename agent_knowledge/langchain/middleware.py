@@ -45,10 +45,10 @@ from agent_knowledge.langchain.state import (
     cited_before,
     cited_turn,
     cited_update,
+    decision_metadata,
     remember,
     remembered,
 )
-from agent_knowledge.langchain.state import told as told_decision
 from agent_knowledge.models.chat import example_messages, explained
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
@@ -161,9 +161,9 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             if unopened := self._open(step):
                 turn.feed(unopened)
                 continue
-            asked = self._request(request, step)
+            sent = self._request(request, step)
             try:
-                response = handler(asked)
+                response = handler(sent)
             except Exception as error:
                 if not _goes_on(turn, step, error):
                     raise
@@ -188,9 +188,9 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             if unopened := self._open(step):
                 turn.feed(unopened)
                 continue
-            asked = self._request(request, step)
+            sent = self._request(request, step)
             try:
-                response = await handler(asked)
+                response = await handler(sent)
             except Exception as error:
                 if not _goes_on(turn, step, error):
                     raise
@@ -227,7 +227,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return remember(self._name, messages, knowledge, details=self._details)
 
     def _decision(self, knowledge: Knowledge) -> dict[str, Any]:
-        return told_decision(knowledge.decision, details=self._details)
+        return decision_metadata(knowledge.decision, details=self._details)
 
     def _leads(self, prepared: Mapping[str, Knowledge]) -> bool:
         return bool(prepared) and leader(prepared) == self._name
@@ -246,7 +246,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return recall(combine(prepared, task.text), task, tokens)
 
     def _open(self, step: CallModel) -> Failed | None:
-        """Open the fine-tuned endpoint, if it is to be asked; what went wrong, if it cannot be."""
+        """Open the fine-tuned endpoint, if it is to be called; what went wrong, if it cannot be."""
         if step.endpoint and self._endpoint is None:
             try:
                 self._endpoint = load_endpoint(self.router.agent).model
@@ -261,7 +261,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         """
         knowledge = step.knowledge
         shown = knowledge.passages or shown_by_tools(request.messages)
-        asked = request.override(
+        sent = request.override(
             system_message=extend_system(request.system_message, knowledge.system),
             messages=[
                 *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
@@ -271,8 +271,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             tools=allowed_tools(request.tools, self._allowed if shown else None),
         )
         if step.endpoint is None or self._endpoint is None:
-            return asked
-        return asked.override(model=self._endpoint, tools=[])
+            return sent
+        return sent.override(model=self._endpoint, tools=[])
 
     def _state(
         self, request: ModelRequest[Any], turn: Turn, knowledge: Knowledge
@@ -295,25 +295,25 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     def _told(
         self, request: ModelRequest[Any], response: ModelResponse[Any] | None, turn: Turn
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
-        """Verify what was said, and put its citations into the state too.
+        """Verify the answer, and put its citations into the state too.
 
         Raises:
-            EndpointError: Nothing was said that may be passed on.
+            EndpointError: There is no answer that may be passed on.
         """
         draft = turn.draft()
-        told = self._decision(draft.knowledge)
+        metadata = self._decision(draft.knowledge)
         if response is None:
-            question = AIMessage(draft.text, response_metadata={"agent_knowledge": told})
+            question = AIMessage(draft.text, response_metadata={"agent_knowledge": metadata})
             return ModelResponse(result=[question])
         found = self._verified(request, response, draft)
-        told |= {**found.told}
-        if faults := [*draft.faults, *found.told.get("faults", ())]:
-            told["faults"] = faults
+        metadata |= {**found.metadata}
+        if faults := [*draft.faults, *found.metadata.get("faults", ())]:
+            metadata["faults"] = faults
         state = self._state(request, turn, draft.knowledge)
         state |= cited_update(request.state, found.citations)
         state[CITED] = cited_turn(turn_of(request.messages), found.passages)
         place = answering(response) or 0
-        marked = with_metadata(found.response, place, {"agent_knowledge": told})
+        marked = with_metadata(found.response, place, {"agent_knowledge": metadata})
         return ExtendedModelResponse(marked, Command(update=state))
 
     def _verified(

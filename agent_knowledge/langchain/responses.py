@@ -32,7 +32,7 @@ class Verified:
         citations: LangChain `Citation` blocks as plain JSON; those of a structured value name
             their `field` in the extras, and their offsets count in it.
         passages: The passages cited, by number.
-        told: What else was found, as plain JSON: `fabricated` (ids that no passage has; removed),
+        metadata: What else was found, as JSON: `fabricated` (ids that no passage has; removed),
             `uncited` (the spans of sentences without a marker, where all need one), `opinions` (of
             a second judge, by the span of the claim) and `faults` (fields that hold markers which
             could not be removed). What was not found is left out.
@@ -41,7 +41,7 @@ class Verified:
     response: ModelResponse[Any]
     citations: tuple[dict[str, Any], ...] = ()
     passages: Mapping[str, Passage] = field(default_factory=dict[str, Passage])
-    told: Mapping[str, list[Any]] = field(default_factory=dict[str, list[Any]])
+    metadata: Mapping[str, list[Any]] = field(default_factory=dict[str, list[Any]])
 
 
 def answering(response: ModelResponse[Any]) -> int | None:
@@ -88,9 +88,9 @@ def verify_prose(response: ModelResponse[Any], finished: Finished) -> Verified:
     """
     place = answering(response) or 0
     message = cast("AIMessage", response.result[place])
-    told = _told(finished)
+    metadata = _metadata(finished)
     if not finished.by_number:  # nothing was handed over: brackets mean something else
-        return Verified(response=response, told=told)
+        return Verified(response=response, metadata=metadata)
     annotated = annotate(message, finished.text, finished.citations)
     blocks = cast("list[dict[str, Any]]", annotated.content)
     notes = [note for block in blocks for note in block.get("annotations") or ()]
@@ -98,12 +98,12 @@ def verify_prose(response: ModelResponse[Any], finished: Finished) -> Verified:
         response=_with_message(response, place, annotated),
         citations=tuple(notes[len(notes) - len(finished.citations) :]),  # ours stand last
         passages=_cited(finished.citations),
-        told=told,
+        metadata=metadata,
     )
 
 
-def _told(finished: Finished) -> dict[str, list[Any]]:
-    told: dict[str, list[Any]] = {
+def _metadata(finished: Finished) -> dict[str, list[Any]]:
+    metadata: dict[str, list[Any]] = {
         "fabricated": [*finished.fabricated],
         "uncited": [list(span) for span in finished.uncited],
         "opinions": [
@@ -112,7 +112,7 @@ def _told(finished: Finished) -> dict[str, list[Any]]:
             if claim.opinion
         ],
     }
-    return {name: found for name, found in told.items() if found}
+    return {name: found for name, found in metadata.items() if found}
 
 
 def verify_structured(
@@ -128,20 +128,20 @@ def verify_structured(
         cite: Verifies the strings of a value.
     """
     value: object = response.structured_response
-    said = cite(value)
-    clean = replace(response, structured_response=said.value)
-    if said.value != value:
-        result = [_rewritten(message, value, said.value) for message in response.result]
+    cited = cite(value)
+    clean = replace(response, structured_response=cited.value)
+    if cited.value != value:
+        result = [_rewritten(message, value, cited.value) for message in response.result]
         clean = replace(clean, result=result)
-    told = {
-        "fabricated": list(dict.fromkeys(i for ids in said.fabricated.values() for i in ids)),
-        "faults": [f"{path}: the schema wants the text as it is" for path in said.kept],
+    metadata = {
+        "fabricated": list(dict.fromkeys(i for ids in cited.fabricated.values() for i in ids)),
+        "faults": [f"{path}: the schema wants the text as it is" for path in cited.kept],
     }
     return Verified(
         response=clean,
-        citations=tuple(_field_blocks(said)),
-        passages=_cited([c for found in said.citations.values() for c in found]),
-        told={name: found for name, found in told.items() if found},
+        citations=tuple(_field_blocks(cited)),
+        passages=_cited([c for found in cited.citations.values() for c in found]),
+        metadata={name: found for name, found in metadata.items() if found},
     )
 
 
@@ -155,12 +155,12 @@ def sources_event(state: Mapping[str, Any]) -> dict[str, Any]:
     turn = messages[last_user_turn(messages) or 0 :]
     answers = [message for message in turn if isinstance(message, AIMessage)]
     text = str(answers[-1].text) if answers else ""
-    told = answers[-1].response_metadata.get("agent_knowledge") if answers else None
+    decision = answers[-1].response_metadata.get("agent_knowledge") if answers else None
     event: dict[str, Any] = {
         "type": SOURCES_EVENT,
         "text": text,
         "citations": citations_of(state),
-        "decision": told,
+        "decision": decision,
     }
     value = state.get("structured_response")
     return event if value is None else {**event, "structured_response": _as_json(value)}
@@ -177,8 +177,8 @@ def _rewritten(message: BaseMessage, old: object, new: object) -> Any:
     return message
 
 
-def _field_blocks(said: CitedFields[Any]) -> Iterable[dict[str, Any]]:
-    for path, found in said.citations.items():
+def _field_blocks(cited: CitedFields[Any]) -> Iterable[dict[str, Any]]:
+    for path, found in cited.citations.items():
         for citation in found:
             block = _block(citation)
             yield {**block, "extras": {**block["extras"], "field": path}}

@@ -150,7 +150,7 @@ def remembered(state: Mapping[str, Any], messages: Sequence[BaseMessage]) -> dic
     return found
 
 
-def told(decision: Decision, *, details: bool) -> dict[str, Any]:
+def decision_metadata(decision: Decision, *, details: bool) -> dict[str, Any]:
     """A decision for a message's metadata, as plain JSON.
 
     Args:

@@ -157,10 +157,10 @@ def _artifact(knowledge: Knowledge, first: int, rules: Sequence[RuleName]) -> di
 def _describe(router: KnowledgeRouter, mode: str | None) -> str:
     """Tell a model what it can find here, in the words of the configuration."""
     agent = router.agent
-    told = "Look up what a task needs: facts with their sources, or worked examples to follow."
+    purpose = "Look up what a task needs: facts with their sources, or worked examples to follow."
     if mode != "route":
-        told = " ".join(_what_a_call_brings(agent))
-    lines = [told]
+        purpose = " ".join(_what_a_call_brings(agent))
+    lines = [purpose]
     lines += [_line("Facts", name, spec.description) for name, spec in agent.sources.items()]
     lines += [_line("Examples", name, spec.description) for name, spec in agent.examples.items()]
     return "\n".join(lines)

@@ -166,7 +166,9 @@ class ModelWriter:
 
 def _prompt(rules: str, task: Task) -> list[BaseMessage]:
     """Both ends of the task, where a question stands, and the end of its conversation."""
-    told = "\n".join(f"{turn.role}: {turn.content}" for turn in task.history)[-HISTORY_CHARACTERS:]
-    parts = [("conversation", told)] if told else []
+    conversation = "\n".join(f"{turn.role}: {turn.content}" for turn in task.history)[
+        -HISTORY_CHARACTERS:
+    ]
+    parts = [("conversation", conversation)] if conversation else []
     parts.append(("message", cut_middle(task.text, TASK_CHARACTERS)))
     return [SystemMessage(rules), HumanMessage(render_data(parts))]

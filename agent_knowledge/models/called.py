@@ -34,7 +34,7 @@ class Limits:
     retries: int
 
 
-def tells(message: BaseMessage) -> bool:
+def has_content(message: BaseMessage) -> bool:
     """Whether a message or a piece of one holds text or the call of a tool."""
     calls = isinstance(message, AIMessage) and (
         message.tool_calls or (isinstance(message, AIMessageChunk) and message.tool_call_chunks)
@@ -44,8 +44,8 @@ def tells(message: BaseMessage) -> bool:
 
 def finishes(piece: ChatGenerationChunk) -> bool:
     """Whether a piece says that the answer is whole, by either of OpenAI's protocols."""
-    told = {**piece.message.response_metadata, **(piece.generation_info or {})}
-    return bool(told.get("finish_reason") or told.get("status"))
+    metadata = {**piece.message.response_metadata, **(piece.generation_info or {})}
+    return bool(metadata.get("finish_reason") or metadata.get("status"))
 
 
 def is_bare(piece: ChatGenerationChunk) -> bool:
@@ -88,18 +88,18 @@ class Called:
         )
 
     def failed(
-        self, fault: CallFailure, limits: Limits, *, calls: int = 1, said: bool = False
+        self, fault: CallFailure, limits: Limits, *, calls: int = 1, partial: bool = False
     ) -> str:
         """Why a task failed, and what to look at.
 
         Args:
-            fault: What the last call told.
+            fault: How the last call failed.
             limits: What the task was allowed.
             calls: How many were made.
-            said: Part of the answer was passed on.
+            partial: Part of the answer was passed on.
         """
         what = f"{fault.what}, {calls} calls" if calls > 1 else fault.what
-        after = ", after part of its answer" if said else ""
+        after = ", after part of its answer" if partial else ""
         return f"{self.kind} {self.name!r} failed ({what}){after}; {self._advice(fault, limits)}"
 
     def _advice(self, fault: CallFailure, limits: Limits) -> str:

@@ -38,7 +38,7 @@ def to_messages(knowledge: Knowledge, history: Sequence[Message] = ()) -> list[B
 def example_messages(knowledge: Knowledge) -> list[BaseMessage]:
     """The examples of a pattern as pairs of turns; a style has its place in the system prompt.
 
-    The turns bear names, so that a model can tell them from what was really said.
+    The turns bear names, so that a model can tell them from real turns.
     """
     form = knowledge.form
     if form.kind == "style":
@@ -53,9 +53,9 @@ def example_messages(knowledge: Knowledge) -> list[BaseMessage]:
     return [message for pair in pairs for message in pair]
 
 
-def repair_turns(said: Checked) -> list[BaseMessage]:
-    """What was said, and the turn that asks for it once more."""
-    return [AIMessage(said.text), HumanMessage(render_repair(said.faults))]
+def repair_turns(broken: Checked) -> list[BaseMessage]:
+    """An answer that broke its form, and the turn that asks for it once more."""
+    return [AIMessage(broken.text), HumanMessage(render_repair(broken.faults))]
 
 
 def not_in_form(knowledge: Knowledge, faults: Sequence[str]) -> EndpointError:
@@ -75,7 +75,7 @@ class Completion:
     """A whole answer, and what it took.
 
     Attributes:
-        text: What the model said; never blank.
+        text: The model's answer; never blank.
         tokens_in: Tokens that it read; None where the model does not say.
         tokens_out: Tokens that it wrote; None where the model does not say.
     """
@@ -100,7 +100,7 @@ class Chat:
             config: Callbacks, tags and metadata, as for `BaseChatModel.invoke`.
 
         Raises:
-            EndpointError: The model failed, or said nothing.
+            EndpointError: The model failed, or gave no text.
         """
         try:
             message = self.model.invoke(prompt, config)
@@ -128,32 +128,32 @@ class Chat:
         """The answer piece by piece; a break midway raises. `config` is as for `complete`.
 
         Raises:
-            EndpointError: The model failed, or said nothing.
+            EndpointError: The model failed, or gave no text.
         """
-        said = False
+        has_text = False
         try:
             for chunk in self.model.stream(prompt, config):
                 if chunk.text:
-                    said = said or bool(chunk.text.strip())
+                    has_text = has_text or bool(chunk.text.strip())
                     yield chunk.text
         except Exception as error:
             raise self._explain(error) from error
-        if not said:
+        if not has_text:
             self._checked("")
 
     async def astream(
         self, prompt: Prompt, config: RunnableConfig | None = None
     ) -> AsyncIterator[str]:
         """`stream`, awaited."""
-        said = False
+        has_text = False
         try:
             async for chunk in self.model.astream(prompt, config):
                 if chunk.text:
-                    said = said or bool(chunk.text.strip())
+                    has_text = has_text or bool(chunk.text.strip())
                     yield chunk.text
         except Exception as error:
             raise self._explain(error) from error
-        if not said:
+        if not has_text:
             self._checked("")
 
     def fill(self, prompt: Prompt, form: type[Form]) -> Form:

@@ -1,6 +1,6 @@
 """What a message gives a model to work with: as data beside its text, or read from the text.
 
-Whoever writes a prompt knows its rules, passages and examples; the packaged model is told them as
+Whoever writes a prompt knows its rules, passages and examples; the packaged model is given them as
 they are, and looks for sentences only where a prompt came as text, as a copied one does.
 """
 
@@ -29,7 +29,7 @@ DATA = "agent_knowledge"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What one message gives a model, told as data or read from its text.
+    """What one message gives a model, passed as data or read from its text.
 
     Attributes:
         task: The request; empty in a tool's message.
@@ -94,17 +94,17 @@ def given_by_data(data: object) -> Given | None:
         return None
 
 
-def given_by_text(text: str, told: str | None = None) -> Given:
+def given_by_text(text: str, rules_text: str | None = None) -> Given:
     """What a text says that this module wrote, or any other, as a prompt that was copied does.
 
     Args:
         text: A user's turn, or a tool's message.
-        told: Where the rules stand, such as a system prompt; None for the text itself.
+        rules_text: Where the rules stand, such as a system prompt; None for the text itself.
     """
-    told = text if told is None else told
+    rules_text = text if rules_text is None else rules_text
     return Given(
         task=split_prompt(text)[1],
-        rules=frozenset(name for name, sentence in RULES.items() if sentence in told),
+        rules=frozenset(name for name, sentence in RULES.items() if sentence in rules_text),
         passages=read_passages(text),
         examples=read_examples(text),
         ask=text.removeprefix(ASK_RULE) if text.startswith(ASK_RULE) else "",

@@ -35,7 +35,15 @@ from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.limits import ANSWER_CHARACTERS, HELD_PIECES
 from agent_knowledge.models import background
 from agent_knowledge.models.breaker import Breaker, BreakerOpenError
-from agent_knowledge.models.called import GRACE_S, Called, Limits, finishes, is_bare, length, tells
+from agent_knowledge.models.called import (
+    GRACE_S,
+    Called,
+    Limits,
+    finishes,
+    has_content,
+    is_bare,
+    length,
+)
 from agent_knowledge.models.faults import BrokenAnswerError, fault_of
 
 T = TypeVar("T")
@@ -141,7 +149,7 @@ class ResilientChatModel(BaseChatModel):
         try:
             return background.wait_for(self._whole(messages, stop, kwargs), self._patience_s)
         except TimeoutError:
-            raise self._overdue(said=False) from None
+            raise self._overdue(partial=False) from None
 
     async def _agenerate(
         self,
@@ -154,7 +162,7 @@ class ResilientChatModel(BaseChatModel):
         try:
             return await background.wait_in_loop(work, self._patience_s)
         except TimeoutError:
-            raise self._overdue(said=False) from None
+            raise self._overdue(partial=False) from None
 
     def _stream(
         self,
@@ -163,14 +171,14 @@ class ResilientChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        said = False
+        partial = False
         try:
             pieces = self._pieces(messages, stop, kwargs)
             for piece in background.iterate(pieces, self._patience_s):
-                said = True
+                partial = True
                 yield piece
         except TimeoutError:
-            raise self._overdue(said=said) from None
+            raise self._overdue(partial=partial) from None
 
     async def _astream(
         self,
@@ -179,14 +187,14 @@ class ResilientChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        said = False
+        partial = False
         try:
             pieces = self._pieces(messages, stop, kwargs)
             async for piece in background.aiterate(pieces, self._patience_s):
-                said = True
+                partial = True
                 yield piece
         except TimeoutError:
-            raise self._overdue(said=said) from None
+            raise self._overdue(partial=partial) from None
 
     async def _whole(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
@@ -197,10 +205,10 @@ class ResilientChatModel(BaseChatModel):
 
         async with self._task() as task:
             result = await self._persist(call, task)
-            said = [generation.message for generation in result.generations]
-            if not any(map(tells, said)):
+            messages = [generation.message for generation in result.generations]
+            if not any(map(has_content, messages)):
                 raise BrokenAnswerError(_EMPTY)
-            _hold_length(sum(map(length, said)))
+            _hold_length(sum(map(length, messages)))
             return result
 
     async def _pieces(
@@ -215,7 +223,7 @@ class ResilientChatModel(BaseChatModel):
         async with self._task() as task:
             opened = await self._persist(call, task)
             finished, characters = False, 0
-            task.said = True
+            task.partial = True
             async with aclosing(opened.rest):
                 async for piece in opened.pieces():
                     finished = finished or finishes(piece)
@@ -231,7 +239,7 @@ class ResilientChatModel(BaseChatModel):
         async for piece in pieces:
             if not held or not is_bare(piece):
                 held.append(piece)
-            if tells(piece.message):
+            if has_content(piece.message):
                 return _Opened(held=held, rest=pieces)
             if len(held) > HELD_PIECES:
                 await pieces.aclose()
@@ -284,9 +292,9 @@ class ResilientChatModel(BaseChatModel):
             fault = fault_of(error)
             if fault.counts:
                 settle = self.breaker.failed
-            told = self.called.failed(fault, self.limits, calls=task.calls, said=task.said)
-            kind = BrokenStreamError if task.said else EndpointError
-            raise kind(told) from None  # its words may hold a key
+            message = self.called.failed(fault, self.limits, calls=task.calls, partial=task.partial)
+            kind = BrokenStreamError if task.partial else EndpointError
+            raise kind(message) from None  # its words may hold a key
         finally:
             settle(ticket)
 
@@ -295,9 +303,9 @@ class ResilientChatModel(BaseChatModel):
         """How long a taker waits for work that has not ended by its own clock."""
         return self.limits.budget_s + GRACE_S
 
-    def _overdue(self, *, said: bool) -> EndpointError:
-        kind = BrokenStreamError if said else EndpointError
-        return kind(self.called.failed(fault_of(TimeoutError()), self.limits, said=said))
+    def _overdue(self, *, partial: bool) -> EndpointError:
+        kind = BrokenStreamError if partial else EndpointError
+        return kind(self.called.failed(fault_of(TimeoutError()), self.limits, partial=partial))
 
 
 @dataclass(slots=True)
@@ -307,12 +315,12 @@ class _Task:
     Attributes:
         until: When it must have ended, by the loop's clock.
         calls: How many were made.
-        said: Part of the answer was passed on.
+        partial: Part of the answer was passed on.
     """
 
     until: float
     calls: int = 0
-    said: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

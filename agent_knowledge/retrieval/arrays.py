@@ -43,8 +43,8 @@ def read(file: Path, stamp: str, names: Sequence[str]) -> dict[str, Matrix] | No
     except FileNotFoundError:
         return None
     except _DAMAGE as error:
-        told = "%r cannot be used (%s), so it is made anew; agent-knowledge index keeps it again"
-        _LOG.warning(told, str(file), error)
+        message = "%r cannot be used (%s), so it is made anew; agent-knowledge index keeps it again"
+        _LOG.warning(message, str(file), error)
         return None
 
 

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Generator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -61,7 +62,7 @@ class StoredWhole:
         text = str(self.text)
         found: dict[int, Passage] = {}
         counted, line = 0, 1  # `line` is the line of the character at `counted`
-        for number, first, after, title in sorted(self.passages, key=lambda row: row[1]):
+        for number, first, after, title in sorted(self.passages, key=itemgetter(1)):
             if number not in wanted:
                 continue
             line += text.count("\n", counted, first)

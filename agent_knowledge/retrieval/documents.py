@@ -67,7 +67,7 @@ def date_of(fields: Iterable[tuple[str, object]]) -> str | None:
     Returns:
         The ISO date of the last change, else the one it was made on; None when no field tells one.
     """
-    told: dict[str, str] = {}
+    days: dict[str, str] = {}
     for name, value in fields:
         field = _plain(name)
         if field not in _KNOWN:
@@ -75,8 +75,8 @@ def date_of(fields: Iterable[tuple[str, object]]) -> str | None:
         if isinstance(value, Mapping):
             value = cast("Mapping[str, object]", value).get("date")  # noqa: PLW2901
         if day := day_of(value):
-            told.setdefault(field, day)
-    return next((told[name] for name in _FIELDS if name in told), None)
+            days.setdefault(field, day)
+    return next((days[name] for name in _FIELDS if name in days), None)
 
 
 def day_of(value: object) -> str | None:

@@ -174,7 +174,7 @@ def _html_date(root: Any) -> str | None:
 
     Any other `time` may be that of an event; only one that stands alone is taken for the page's.
     """
-    told: list[tuple[str, object]] = [
+    dates: list[tuple[str, object]] = [
         (name, meta.get("content"))
         for meta in root.iter("meta")
         for key in ("name", "property", "itemprop", "http-equiv")
@@ -183,9 +183,9 @@ def _html_date(root: Any) -> str | None:
     times = [(time, time.get("datetime") or time.text) for time in root.iter("time")]
     for time, day in times:
         marks = f"{time.get('itemprop') or ''} {time.get('class') or ''}".split()
-        told += [(mark.removeprefix("dt-"), day) for mark in marks]
-        told += [("pubdate", day)] if "pubdate" in time.attrib else []
-    return date_of(told) or (day_of(times[0][1]) if len(times) == 1 else None)
+        dates += [(mark.removeprefix("dt-"), day) for mark in marks]
+        dates += [("pubdate", day)] if "pubdate" in time.attrib else []
+    return date_of(dates) or (day_of(times[0][1]) if len(times) == 1 else None)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -258,9 +258,9 @@ def read_pdf(data: bytes) -> Page:
         reader = pypdf.PdfReader(io.BytesIO(data))
         pages = [page.extract_text().strip() for page in reader.pages]
         scanned = [n for n, text in enumerate(pages) if not text and _has_pictures(reader.pages[n])]
-        told = reader.metadata or DocumentInformation()
-        title = str(told.title or "").strip()
-        date = day_of(told.modification_date_raw) or day_of(told.creation_date_raw)
+        metadata = reader.metadata or DocumentInformation()
+        title = str(metadata.title or "").strip()
+        date = day_of(metadata.modification_date_raw) or day_of(metadata.creation_date_raw)
     except Exception as error:  # pypdf raises whatever a broken file provokes
         msg = f"is no readable PDF ({type(error).__name__}: {error})"
         raise UnreadableError(msg) from error

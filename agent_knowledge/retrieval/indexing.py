@@ -132,15 +132,15 @@ class Indexer:
         old = self._store.sources().get(name)
         if old and not rebuild:
             check_embedding(old, self._embedder.name)
-        told, kept = progress or _silent, None if rebuild else old
+        report, kept = progress or _silent, None if rebuild else old
         try:
-            source, tally = self._change_over(name, path, kept, told)
+            source, tally = self._change_over(name, path, kept, report)
         except VectorsLostError:
             # Chroma is not safe to kill: what it was writing may be neither old nor new.
             self._close_vectors()
             clear(self._folder)
             self._vectors = self._opened_vectors()
-            source, tally = self._change_over(name, path, kept, told)
+            source, tally = self._change_over(name, path, kept, report)
         return tally.report(
             name,
             digest=digest({d.name: d.hash for d in self._store.documents(source).values()}),
@@ -289,8 +289,8 @@ class Indexer:
             tally.added += 1
         spans = split(document)
         if self._screening:
-            spans, told = self._screening.screened(document, spans)
-            tally.suspicious += [(document.where or document.id, told)] if told else []
+            spans, finding = self._screening.screened(document, spans)
+            tally.suspicious += [(document.where or document.id, finding)] if finding else []
         self._store.add_document(source, document, spans)
 
     def _embed(self, source: StoredSource, missing: set[str], progress: Progress) -> None:

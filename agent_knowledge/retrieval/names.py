@@ -223,37 +223,37 @@ class NameIndex:
     def save(self, folder: Path) -> None:
         """Write them into a folder as JSON and arrays."""
         names = self._names
-        told = {"texts": names.texts, "words": names.words, "stems": names.stems}
-        (folder / _TEXTS).write_text(json.dumps(told), encoding="utf-8")
+        rows = {"texts": names.texts, "words": names.words, "stems": names.stems}
+        (folder / _TEXTS).write_text(json.dumps(rows), encoding="utf-8")
         arrays = {name: getattr(names, name) for name in _ARRAYS}
         np.savez(folder / _NUMBERS, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, folder: Path, lexical: LexicalIndex) -> NameIndex:
         """Read what `save` wrote, from a folder that was compared with its manifest."""
-        told: dict[str, list[str]] = json.loads((folder / _TEXTS).read_text(encoding="utf-8"))
+        rows: dict[str, list[str]] = json.loads((folder / _TEXTS).read_text(encoding="utf-8"))
         with np.load(folder / _NUMBERS, allow_pickle=False) as arrays:
-            return cls(_Names(**told, **{name: arrays[name] for name in _ARRAYS}), lexical)
+            return cls(_Names(**rows, **{name: arrays[name] for name in _ARRAYS}), lexical)
 
-    def talked_of(self, request: Spoken, told: Sequence[Spoken]) -> TalkedOf:
+    def talked_of(self, request: Spoken, earlier: Sequence[Spoken]) -> TalkedOf:
         """What a conversation talks of.
 
         Args:
             request: The latest turn.
-            told: The turns before it, the last one first.
+            earlier: The turns before it, the last one first.
         """
         own = self._mentions(request)
         gains = {name: OWN * strength for name, strength in own.items()}
         # A request that says itself what it is about has left what was talked of before.
         mentioned = max(own.values(), default=0.0)
-        earlier: dict[int, float] = {}
-        for age, turn in enumerate(told, start=1):
+        before: dict[int, float] = {}
+        for age, turn in enumerate(earlier, start=1):
             for name, strength in self._mentions(turn).items():
                 faded = strength * _DECAY**age * (1 - mentioned)
-                earlier[name] = max(earlier.get(name, 0.0), faded)
-        for name, strength in earlier.items():
+                before[name] = max(before.get(name, 0.0), faded)
+        for name, strength in before.items():
             gains[name] = max(gains.get(name, 0.0), TOLD * strength)
-        subjects = sorted(earlier.keys() - own.keys(), key=lambda name: -earlier[name])
+        subjects = sorted(before.keys() - own.keys(), key=lambda name: -before[name])
         return TalkedOf(
             gains=self._spread(gains),
             mentioned=mentioned,

@@ -1,4 +1,4 @@
-"""What an index run did, while it is counted and when it is told."""
+"""What an index run did, while it is counted and when it is reported."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Tally:
         return bool(self.added or self.updated or self.deleted or self.mended)
 
     def report(self, source: str, *, digest: str, passages: int, elapsed_s: float) -> IndexReport:
-        """What is told of the run, with what the source is after it."""
+        """The report on the run, with what the source is after it."""
         return IndexReport(
             source=source,
             added=self.added,

@@ -1,4 +1,4 @@
-"""What of a source speaks to a model: told when it is indexed, or left out."""
+"""What of a source speaks to a model: flagged when it is indexed, or left out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Screening:
 
     Attributes:
         screen: Who tells what speaks to a model.
-        cleaned: Such passages are left out of the index; else they are told.
+        cleaned: Such passages are left out of the index; else they are indexed and flagged.
     """
 
     screen: Screen
     cleaned: bool = False
 
     def screened(self, document: Document, spans: Sequence[Span]) -> tuple[list[Span], str]:
-        """The passages of a document that are indexed, and what is told of the others.
+        """The passages of a document that are indexed, and a line on the others for the report.
 
         Args:
             document: The document.
@@ -36,10 +36,10 @@ class Screening:
             return list(spans), ""
         kinds = ", ".join(dict.fromkeys(span.kind for one in found for span in one.spans))
         what = "left out" if self.cleaned else "flagged"
-        told = f"{len(found)} of {len(spans)} passages {what}: they speak to a model ({kinds})"
+        finding = f"{len(found)} of {len(spans)} passages {what}: they speak to a model ({kinds})"
         kept = [
             span
             for span, verdict in zip(spans, verdicts, strict=True)
             if not (self.cleaned and verdict.suspicious)
         ]
-        return kept, told
+        return kept, finding

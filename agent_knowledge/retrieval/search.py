@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -57,7 +58,7 @@ def fuse(
     scores = _z(dense) + _z(lexical) + named
     of_each = np.split(scores, np.cumsum([len(pool) for pool in pools])[:-1])
     hits = [hit for pool, own in zip(pools, of_each, strict=True) for hit in pool.scored(own)]
-    return tuple(sorted(hits, key=lambda hit: -hit.score))
+    return tuple(sorted(hits, key=attrgetter("score"), reverse=True))
 
 
 def _with_parts(result: SearchResult, parts: Sequence[Mapping[str, SearchResult]]) -> Hits:

@@ -51,7 +51,7 @@ class Asked:
         words: Distinct stems of the turn.
         tail: Distinct stems of the end of the conversation, where the turn leans on it.
         request: The turn, as names are looked for in it.
-        told: The turns before, the last one first.
+        earlier: The turns before, the last one first.
         proper: Stems of what the turn seems to name.
     """
 
@@ -59,7 +59,7 @@ class Asked:
     words: Sequence[str]
     tail: Sequence[str]
     request: Spoken
-    told: Sequence[Spoken]
+    earlier: Sequence[Spoken]
     proper: Sequence[str]
 
     @classmethod
@@ -70,7 +70,7 @@ class Asked:
             words=list(dict.fromkeys(stems(query.text))),
             tail=list(dict.fromkeys(stems(query.tail))),
             request=spoken(query.text),
-            told=[spoken(turn) for turn in reversed(query.told[-TURNS:])],
+            earlier=[spoken(turn) for turn in reversed(query.earlier[-TURNS:])],
             proper=proper_stems(query.text),
         )
 
@@ -168,7 +168,7 @@ class Snapshot:
         )
 
     def _measured(self, asked: Asked, cosines: Vector) -> _Measured:
-        talked_of = self.names.talked_of(asked.request, asked.told)
+        talked_of = self.names.talked_of(asked.request, asked.earlier)
         words = self.lexical.find(asked.words)
         lexical = words.scores
         if asked.tail and not talked_of.subjects:

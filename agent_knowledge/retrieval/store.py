@@ -103,7 +103,7 @@ class PassageStore:
         """
         self.file = folder / FILE
         self._writable = writable
-        with self._explained():
+        with database.explained(self.file):
             opened = database.open_to_write if writable else database.open_to_read
             self._db = opened(self.file)
             try:
@@ -132,7 +132,7 @@ class PassageStore:
         with self.transaction():
             for step in range(version, SCHEMA_VERSION):
                 self._db.execute(_UPGRADES[step])
-            for (number,) in list(self._rows("SELECT id FROM documents")):
+            for (number,) in self._rows("SELECT id FROM documents"):
                 self._seal(number)
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -154,7 +154,7 @@ class PassageStore:
     @contextmanager
     def transaction(self) -> Generator[None]:
         """All or nothing; what was changed is published to readers at the end."""
-        with self._explained():
+        with database.explained(self.file):
             before = self._db.total_changes
             self._db.execute("BEGIN")
             try:
@@ -166,16 +166,9 @@ class PassageStore:
             if self._db.total_changes != before:
                 database.publish(self.file)
 
-    @contextmanager
-    def _explained(self) -> Generator[None]:
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with database.explained(self.file):
-            yield
-
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
-        with self._explained():
-            # Not `yield from`: that would close the cursor of a store that is closed already.
-            for row in self._db.execute(sql, values):  # noqa: UP028
-                yield row
+            return self._db.execute(sql, values).fetchall()
 
     # Sources
 
@@ -195,7 +188,7 @@ class PassageStore:
     def generation(self, name: str) -> tuple[int, int] | None:
         """A source's number and generation; None when it is not indexed."""
         sql = "SELECT id, generation FROM sources WHERE name = ?"
-        return next(self._rows(sql, (name,)), None)
+        return next(iter(self._rows(sql, (name,))), None)
 
     def add_source(self, name: str, embedding: str) -> StoredSource:
         """Begin a source; its number is never used again."""
@@ -263,8 +256,8 @@ class PassageStore:
                 row=row,
                 text=text,
                 seal=seal,
-                passages=list(self._rows(passages, (number,))),
-                keys=list(self._rows(keys, (number,))),
+                passages=self._rows(passages, (number,)),
+                keys=self._rows(keys, (number,)),
             )
         return None
 
@@ -287,7 +280,7 @@ class PassageStore:
 
     def damaged(self, source: StoredSource) -> set[int]:
         """The numbers of a source's documents that are not what was stored; reads all of them."""
-        numbers = list(self._rows("SELECT id FROM documents WHERE source = ?", (source.id,)))
+        numbers = self._rows("SELECT id FROM documents WHERE source = ?", (source.id,))
         wholes = ((number, self._whole(number)) for (number,) in numbers)
         return {n for n, whole in wholes if whole is None or not whole.sound}
 
@@ -301,20 +294,20 @@ class PassageStore:
         """How many passages a source has."""
         sql = """SELECT count(*) FROM passages p JOIN documents d ON p.document = d.id
                  WHERE d.source = ?"""
-        return sum(count for (count,) in self._rows(sql, (source.id,)))
+        return self._rows(sql, (source.id,))[0][0]
 
     def keys(self, source: StoredSource) -> list[tuple[int, str]]:
         """Number and key of every window of a source, in the order of the passages' numbers."""
         sql = """SELECT w.passage, w.key FROM windows w JOIN passages p ON w.passage = p.id
                  JOIN documents d ON p.document = d.id
                  WHERE d.source = ? ORDER BY w.passage"""
-        return list(self._rows(sql, (source.id,)))
+        return self._rows(sql, (source.id,))
 
     def labels(self, source: StoredSource) -> list[tuple[int, str, str, str | None]]:
         """Number, title, keywords and date of every passage of a source, ordered by number."""
         sql = """SELECT p.id, p.title, d.keywords, d.date FROM passages p
                  JOIN documents d ON p.document = d.id WHERE d.source = ? ORDER BY p.id"""
-        return list(self._rows(sql, (source.id,)))
+        return self._rows(sql, (source.id,))
 
     def searched(self, source: StoredSource) -> Iterator[Searched]:
         """Every passage of a source, in the order of their numbers."""
@@ -340,7 +333,7 @@ class PassageStore:
         sql = f"SELECT DISTINCT document FROM passages WHERE id IN ({marks})"  # noqa: S608 - marks only
         wanted = set(numbers)
         found: dict[int, Passage] = {}
-        for (document,) in list(self._rows(sql, numbers)):
+        for (document,) in self._rows(sql, numbers):
             found |= self._sound(document).read(wanted)
         return found
 

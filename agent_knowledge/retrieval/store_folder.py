@@ -19,7 +19,7 @@ from agent_knowledge.retrieval.store import StoredSource
 _LOCK = "write.lock"
 _HOLDER = "write.lock.holder"
 _MOST = 400
-"""Characters of a holder that are told: a host's name has 253 at most."""
+"""Characters of a holder that are shown: a host's name has 253 at most."""
 
 
 @contextmanager
@@ -69,8 +69,8 @@ def _holder(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return "another process"
     # What stands in the file is shown to a terminal, so it has to be what we write there.
-    told = f"process {pid} on {host} since {since}"
-    return told if told.isprintable() and len(told) < _MOST else "another process"
+    holder = f"process {pid} on {host} since {since}"
+    return holder if holder.isprintable() and len(holder) < _MOST else "another process"
 
 
 _FOLDER = "search"

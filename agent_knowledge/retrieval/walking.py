@@ -2,7 +2,7 @@
 
 One walk serves both, without recursion: a folder is the glob `**/*`. Hidden files and folders are
 left out. A link to a folder is followed only where the pattern names its place, never by `**`, so
-that no loop of links is ever entered; a link that leads out of the source is told, not followed.
+that no loop of links is ever entered; a link out of the source is reported, not followed.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ def _other(path: Path) -> str:
 
 def _failure(place: str, reason: str) -> Failure:
     """A failure at a place; the bytes of its name that are no UTF-8 are shown as U+FFFD."""
-    told = os.fsencode(place).decode(errors="replace")
-    return Failure(where=told, reason=reason, origin=told)
+    where = os.fsencode(place).decode(errors="replace")
+    return Failure(where=where, reason=reason, origin=where)
 
 
 def _with_skips(parts: tuple[str, ...], states: Iterable[int]) -> _States:

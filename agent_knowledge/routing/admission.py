@@ -57,8 +57,8 @@ class Screener:
             one for one, found in zip(chosen, verdicts, strict=True) if not found.suspicious
         )
         lost = len(chosen) - len(kept)
-        told = f"{name}: {lost} examples left out, they speak to a model"
-        return Admitted(items=kept, left_out=(told,) if lost else ())
+        note = f"{name}: {lost} examples left out, they speak to a model"
+        return Admitted(items=kept, left_out=(note,) if lost else ())
 
     def marked(self, passage: Passage) -> Passage:
         """A passage with what in it, or in its title, speaks to a model, if it is screened."""
@@ -71,7 +71,7 @@ class Screener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted(Generic[_T]):
-    """What is shown, best first, and what is not shown and should be told of, a line each."""
+    """What is shown, best first, and a line on each that is left out."""
 
     items: tuple[_T, ...]
     left_out: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def admit(found: Sequence[Passage], k: int, screener: Screener | None) -> Admitt
             break
         passage = screener.marked(found[rank]) if screener else found[rank]
         if screener and passage.suspicious and screener.policy(passage.source) == "drop":
-            left_out.append(_told(passage))
+            left_out.append(_note(passage))
         else:
             kept[rank] = passage
     return Admitted(items=tuple(kept[rank] for rank in sorted(kept)), left_out=tuple(left_out))
@@ -114,7 +114,7 @@ def _in_turn(found: Sequence[Passage], k: int) -> list[int]:
     return [rank for *_, rank in sorted(waits)]
 
 
-def _told(passage: Passage) -> str:
+def _note(passage: Passage) -> str:
     kinds = ", ".join(passage.suspicious)
     return f"{passage.source}: {passage.document}: left out, its text speaks to a model ({kinds})"
 

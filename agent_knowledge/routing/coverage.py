@@ -7,11 +7,11 @@ import math
 from agent_knowledge.types.search import SearchResult
 
 _NOTHING_NAMED = 0.5
-"""Of a turn that names nothing in particular, or leaves its subject to what was said before: the
+"""Of a turn that names nothing in particular, or leaves its subject to the turns before: the
 name does not tell whether the source holds what it asks, neither way. Halved, general tasks gain
 0.014; doubled, follow-ups gain 0.028, thanks and the like lose 0.027 (`tools.ablate`, routing)."""
 _FARTHEST = 6.0
-"""Standard deviations beyond which nothing more is told: a limit. Halved or doubled, accuracy moves
+"""Standard deviations beyond which a difference means nothing more: a limit. Halved or doubled, accuracy moves
 by 0.001 (`tools.ablate`, routing)."""
 _LEAST_SPREAD = 0.03
 """A source of copies of one passage has no spread of its own: a limit, halved or doubled nothing
@@ -37,12 +37,12 @@ def measure(result: SearchResult, in_context: SearchResult | None = None) -> dic
         names something that the source has, 0..1. Of a turn also `context_near`, `context_known`
         and `context_terms`. Of a source of few passages `lead` and `near` are missing.
     """
-    told = result.names_something and not result.subjects
+    names_other = result.names_something and not result.subjects
     measured = {
         "cosine": result.cosine,
         "terms": result.terms_found,
         "known": result.known,
-        "named": result.mentioned if told else max(result.mentioned, _NOTHING_NAMED),
+        "named": result.mentioned if names_other else max(result.mentioned, _NOTHING_NAMED),
     }
     if result.statistics.passages >= _FEWEST:
         measured |= {"lead": _lead(result), "near": _nearness(result)}

@@ -123,11 +123,11 @@ def _distinct(examples: ExampleSet, ranked: Iterable[int], own: str) -> Iterator
         example = examples.examples[place]
         text = _words_of(example.input)
         alike = examples.vectors[taken] @ examples.vectors[place] if taken else ()
-        said = any(
+        repeats = any(
             cosine >= _SAME and examples.examples[other].output == example.output
             for other, cosine in zip(taken, alike, strict=True)
         )
-        if text not in seen and not said:
+        if text not in seen and not repeats:
             seen.add(text)
             taken.append(place)
             yield place

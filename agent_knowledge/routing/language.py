@@ -37,10 +37,10 @@ def is_foreign(text: str) -> bool:
         True for another script, or where py3langid (Barbaresi 2022, after Lui and Baldwin 2012)
         holds English for unlikely in every part. False when nothing tells.
     """
-    asked = ends(text)[:_LOOKED_AT]
-    if is_other_script(asked):
+    request = ends(text)[:_LOOKED_AT]
+    if is_other_script(request):
         return True
-    parts = [part for part in _PART.split(asked) if " " in part.strip()]  # one word tells nothing
+    parts = [part for part in _PART.split(request) if " " in part.strip()]  # one word tells nothing
     return bool(parts) and not any(
         _has_english_grammar(part) or _is_likely_english(part) for part in parts
     )

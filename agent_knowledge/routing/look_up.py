@@ -99,10 +99,10 @@ def _shown_set(case: PolicyCase) -> str | None:
 
 def _why_shown(case: PolicyCase, shown: str) -> Reason:
     style = case.agent.examples[shown].kind == "style"
-    told = "the query is an instance of" if case.matched_set else "the nearest set is"
+    relation = "the query is an instance of" if case.matched_set else "the nearest set is"
     return Reason(
         rule="style-wants-prompt" if style else "pattern-wants-examples",
-        text=f"{told} {shown} ({case.signals.pattern[shown]:.2f})",
+        text=f"{relation} {shown} ({case.signals.pattern[shown]:.2f})",
     )
 
 

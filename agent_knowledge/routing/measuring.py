@@ -265,9 +265,9 @@ class _Asked:
 
     def query(self, texts: _Texts) -> Query:
         """What the sources are asked."""
-        told = tuple(message.content for message in self.meant.history)
+        earlier = tuple(message.content for message in self.meant.history)
         vector = texts.vectors[self.searched, ""]
-        return Query(text=self.own, vector=vector, told=told, tail=tail(self.meant))
+        return Query(text=self.own, vector=vector, earlier=earlier, tail=tail(self.meant))
 
     def query_in_context(self, texts: _Texts) -> Query:
         """The turn together with what it is read beside."""

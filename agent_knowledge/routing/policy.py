@@ -81,8 +81,8 @@ def decide(
         signals=signals,
         reasons=(
             *choice.reasons,
-            *_leaning_told(rule, case),
-            *_models_asked(rule, signals, rewriting),
+            *_leaning_reasons(rule, case),
+            *_model_reasons(rule, signals, rewriting),
         ),
         rejected=explain_rejections(case, choice.strategy, choice.reasons),
         gap=choice.gap,
@@ -100,7 +100,7 @@ def may_ask_model(task: Task, decision: Decision, agent: AgentProfile) -> bool:
     return limit is not None and decision.confidence < limit and decision.strategy != task.strategy
 
 
-def _leaning_told(rule: str, case: PolicyCase) -> tuple[Reason, ...]:
+def _leaning_reasons(rule: str, case: PolicyCase) -> tuple[Reason, ...]:
     """What the agent's leaning made of the evidence, where that decides."""
     leaning, before = case.agent.policy.leaning, likely_of(case.signals)
     if case.asked or case.granted or case.likely == before:
@@ -113,7 +113,7 @@ def _leaning_told(rule: str, case: PolicyCase) -> tuple[Reason, ...]:
     return (Reason(rule=rule, text=f"policy.leaning ({moves}) makes {was} into {now}"),)
 
 
-def _models_asked(rule: str, signals: Signals, rewriting: Rewriting | None) -> tuple[Reason, ...]:
+def _model_reasons(rule: str, signals: Signals, rewriting: Rewriting | None) -> tuple[Reason, ...]:
     """What chat models were asked on the way, and what they said."""
     notes: list[str] = []
     if rewriting and rewriting.query:

@@ -141,8 +141,8 @@ def tail(task: Task) -> str:
     text = own_query(task)
     if not task.history or not _depends_on_history(task.text):
         return ""
-    told = " ".join(message.content for message in task.history)
-    return f"{told} {text}"[-max(_CONVERSATION_CHARACTERS, len(text)) :].strip()
+    earlier = " ".join(message.content for message in task.history)
+    return f"{earlier} {text}"[-max(_CONVERSATION_CHARACTERS, len(text)) :].strip()
 
 
 def turn_query(task: Task) -> str:

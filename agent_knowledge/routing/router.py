@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
-from agent_knowledge.config import AgentProfile, ScreenPolicy
-from agent_knowledge.errors import ConfigError, InputError, nearest
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.judges import rewritings, verdicts
 from agent_knowledge.ledger import NOTHING_ON_RECORD, EndpointRecord, TrackRecord
 from agent_knowledge.ports import (
@@ -49,6 +49,7 @@ from agent_knowledge.routing.standing import with_verdict
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
 from agent_knowledge.types.measured import SetStates
 from agent_knowledge.types.search import MeasuredTask
+from agent_knowledge.types.tasks import as_task
 
 
 class KnowledgeRouter:
@@ -90,7 +91,7 @@ class KnowledgeRouter:
             writer: Who writes what a turn of a conversation asks; needed where the policy has
                 `query_rewrite: model`, and asked nowhere else.
             evidence: What is on record about the agent's fine-tuned endpoint; default: nothing.
-            screen: Who tells what of the knowledge speaks to a model; default: nobody, whatever the
+            screen: Finds what of the knowledge speaks to a model; default: nobody, whatever the
                 sources' `screen` says.
 
         Raises:
@@ -177,8 +178,7 @@ class KnowledgeRouter:
         """
         started = time.perf_counter()
         decisions = self._decide([replace(r, results={}) for r in self.read(tasks)])
-        share_ms = (time.perf_counter() - started) * 1000 / max(len(decisions), 1)
-        return [replace(decision, elapsed_ms=round(share_ms, 3)) for decision in decisions]
+        return [_timed(decision, started, of=len(decisions)) for decision in decisions]
 
     async def aroute(self, task: Task | str) -> Decision:
         """`route` in a thread: it computes, and waits for nothing."""
@@ -197,9 +197,7 @@ class KnowledgeRouter:
         """
         started = time.perf_counter()
         reading = next(self.read([task]))
-        decision = self.decide(reading)
-        elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
-        knowledge = self.gather(replace(decision, elapsed_ms=elapsed_ms), reading)
+        knowledge = self.gather(_timed(self.decide(reading), started), reading)
         policy = self.agent.policy
         if policy.on_failure != "raise":
             knowledge = self._with_fallback(knowledge, reading)
@@ -244,9 +242,7 @@ class KnowledgeRouter:
         """
         started = time.perf_counter()
         reading = next(self.read([task]))
-        decision = look_up(reading, self.agent)
-        elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
-        decision = replace(decision, elapsed_ms=elapsed_ms)
+        decision = _timed(look_up(reading, self.agent), started)
         found = gather(decision, reading, self.agent, self._shelf, all_passages=True)
         if decision.plan.sources and not found.passages:
             return replace(found, decision=found_nothing(decision))
@@ -314,7 +310,7 @@ class KnowledgeRouter:
             A reading per task, in order, made as it is taken: each holds the candidates of every
             source, too many to keep for many tasks.
         """
-        made = [_as_task(task) for task in tasks]
+        made = [as_task(task) for task in tasks]
         return self.reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
     def decide(self, reading: MeasuredTask) -> Decision:
@@ -335,7 +331,11 @@ class KnowledgeRouter:
     def _decide(self, readings: Sequence[MeasuredTask]) -> list[Decision]:
         """Decide, and once more with what a model says where the policy has one asked."""
         record = self.record
-        decisions = [_decided(reading, self.agent, record) for reading in readings]
+
+        def decided(of: MeasuredTask) -> Decision:
+            return decide(of.task, of.signals, of.standalone, self.agent, of.rewriting, record)
+
+        decisions = [decided(reading) for reading in readings]
         if self._judge is None:
             return decisions
         weak = [
@@ -343,18 +343,21 @@ class KnowledgeRouter:
             for place, (reading, made) in enumerate(zip(readings, decisions, strict=True))
             if may_ask_model(reading.task, made, self.agent)
         ]
-        said = verdicts(self._judge, [readings[place].task for place in weak])
-        for place, verdict in zip(weak, said, strict=True):
+        judged = verdicts(self._judge, [readings[place].task for place in weak])
+        for place, verdict in zip(weak, judged, strict=True):
             signals = with_verdict(readings[place].signals, verdict)
-            reading = replace(readings[place], signals=signals)
-            decisions[place] = _decided(reading, self.agent, record)
+            decisions[place] = decided(replace(readings[place], signals=signals))
         return decisions
 
 
+def _timed(decision: Decision, started: float, of: int = 1) -> Decision:
+    """A decision with the time since `started`, or its share of that."""
+    return replace(decision, elapsed_ms=round((time.perf_counter() - started) * 1000 / of, 3))
+
+
 def _screener(agent: AgentProfile, screen: Screen | None) -> Screener | None:
-    policies: dict[str, ScreenPolicy] = {name: spec.screen for name, spec in agent.sources.items()}
-    policies |= {name: spec.screen for name, spec in agent.examples.items()}
-    return Screener(screen, policies) if screen else None
+    held = {**agent.sources, **agent.examples}
+    return Screener(screen, {name: of.screen for name, of in held.items()}) if screen else None
 
 
 def _as_encoder(embedder: Embedder) -> TextEncoder:
@@ -379,11 +382,6 @@ def _matcher(held: ExampleSet, read: SetStates, weights: Weights) -> PatternMatc
     )
 
 
-def _decided(reading: MeasuredTask, agent: AgentProfile, record: TrackRecord) -> Decision:
-    task, signals, query = reading.task, reading.signals, reading.standalone
-    return decide(task, signals, query, agent, reading.rewriting, record)
-
-
 def _consulted(
     agent: AgentProfile, judge: NeedJudge | None, writer: QueryWriter | None
 ) -> tuple[NeedJudge | None, QueryWriter | None]:
@@ -400,14 +398,3 @@ def _consulted(
         msg = f"agent {agent.name!r} has query_rewrite: {rewrite}; give a writer"
         raise ConfigError(msg)
     return judge if below is not None else None, writer if rewrite == "model" else None
-
-
-def _as_task(task: Task | str) -> Task:
-    made = Task(task) if isinstance(task, str) else task
-    if not isinstance(made, Task):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
-        msg = f"the task is {task!r}; give a text or a Task"
-        raise InputError(msg)
-    if not made.text.strip():
-        msg = f"the task is empty ({made.text!r}); give the request as text"
-        raise InputError(msg)
-    return made

@@ -62,9 +62,9 @@ class TextReading:
 
 def context_of(history: Sequence[Message]) -> str:
     """What a turn is read beside: the user's last turn and the beginning of the last answer."""
-    asked = [message.content for message in history if message.role == "user"][-1:]
+    questions = [message.content for message in history if message.role == "user"][-1:]
     answered = [message.content for message in history if message.role == "assistant"][-1:]
-    parts = [*asked, *(text[:_ANSWER_CHARACTERS] for text in answered)]
+    parts = [*questions, *(text[:_ANSWER_CHARACTERS] for text in answered)]
     return " ".join(parts)[:_CONTEXT_CHARACTERS]
 
 

@@ -84,10 +84,10 @@ def _screen(text: str, network: Network, tokenizer: Tokenizer) -> Screened:
     for hidden in decoded(text):
         said_in_place = text[: hidden.start] + hidden.text + text[hidden.end :]
         logit = _read(said_in_place, network, tokenizer).logit
-        said = network.probability(logit, prior=HIDDEN)
-        if said >= network.threshold:
+        probability = network.probability(logit, prior=HIDDEN)
+        if probability >= network.threshold:
             spans.append(SuspiciousSpan(hidden.start, hidden.end, ENCODED))
-        score = max(score, said)
+        score = max(score, probability)
     if score < network.threshold:
         return Screened(score=score, suspicious=False)
     return Screened(score=score, suspicious=True, spans=tuple(sorted(spans)))

@@ -1,4 +1,4 @@
-"""Where a person finds a document, told without a path of this machine.
+"""Where a person finds a document, without a path of this machine.
 
 An address goes to whatever model answers and stands in answers, so a document of a local source is
 named by its source and its place in it, as `handbook/refunds.md`.
@@ -32,7 +32,7 @@ def public_address(uri: str, source: str, document: str) -> str:
     """An address as it may be shown: one that is a path of this machine becomes relative.
 
     Args:
-        uri: As a source, a retriever or an older index tells it.
+        uri: As a source, a retriever or an older index has it.
         source: Name of the source.
         document: The document's id in its source; a path where it is a file.
     """

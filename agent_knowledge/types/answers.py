@@ -139,7 +139,7 @@ class Answer:
         knowledge: What the model was given, with the decision; under `unsupported: repair` with
             the passages behind its own that a fresh search found for a claim.
         model: Which model answered.
-        fallbacks: Rungs that were tried first and failed, with what they said.
+        fallbacks: Rungs that were tried first and failed, with what went wrong.
         uncited: Sentences that state something and bear no marker, as characters of `text`; told
             under `citations: always`.
         faults: How the text breaks its set's JSON schema, after one try to repair it.

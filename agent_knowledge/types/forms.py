@@ -14,7 +14,7 @@ class Form:
         kind: Examples of a `pattern` are shown as earlier turns, those of a `style` as samples of
             a voice.
         order: Where the nearest example stands: `best_last`, next to the task, or `best_first`.
-        instructions: What the model is told beside the agent's system prompt.
+        instructions: What the model reads beside the agent's system prompt.
         before: What stands before a task in the user's turn.
         after: What stands behind it.
         schema: The JSON schema, as text, that an answer must satisfy; empty for none.

@@ -30,19 +30,19 @@ by 0.001, 0.006, 0.018 and 0.007 (`tools.ablate`, retrieval)."""
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Query:
-    """What the sources are asked.
+    """What is searched for.
 
     Attributes:
         text: What the turn itself asks.
         vector: Its embedding.
-        told: The turns before it, oldest first: what they name may be what it is about.
+        earlier: The turns before it, oldest first: what they name may be what it is about.
         tail: The end of the conversation with the turn, when the turn leans on it; its words are
             searched for where no name says what it is about.
     """
 
     text: str
     vector: Vector
-    told: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
     tail: str = ""
 
 
