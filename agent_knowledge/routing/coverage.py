@@ -11,8 +11,8 @@ _NOTHING_NAMED = 0.5
 name does not tell whether the source holds what it asks, neither way. Halved, general tasks gain
 0.014; doubled, follow-ups gain 0.028, thanks and the like lose 0.027 (`tools.ablate`, routing)."""
 _FARTHEST = 6.0
-"""Standard deviations beyond which a difference means nothing more: a limit. Halved or doubled, accuracy moves
-by 0.001 (`tools.ablate`, routing)."""
+"""Standard deviations beyond which a difference means nothing more: a limit. Halved or doubled,
+accuracy moves by 0.001 (`tools.ablate`, routing)."""
 _LEAST_SPREAD = 0.03
 """A source of copies of one passage has no spread of its own: a limit, halved or doubled nothing
 moves (`tools.ablate`, routing)."""
