@@ -103,6 +103,7 @@ class CitationError(RunError):
 _MOST_SHOWN = 80
 """Characters of a value in a message: enough to find it by, whatever it holds."""
 _MOST_NAMED = 20
+"""Known names in a message: a limit."""
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = _MOST_SHOWN
 _repr.maxlevel = 3

@@ -25,6 +25,7 @@ WAIT_S = 10.0
 AT_ONCE = 8
 """Questions under way together."""
 REASON_CHARACTERS = 200
+"""Of what a judge says why: a limit."""
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ def _attempt(question: Callable[[], T]) -> Outcome[T]:
 
 
 QUERY_CHARACTERS = 500
+"""Of a query that a chat model wrote: a limit."""
 
 
 def verdicts(

@@ -37,6 +37,7 @@ _WORD = re.compile(
     rf"[{_CJK}]|{_LETTER}++(?:(?:(?<=\d)[.,](?=\d)|['’](?=[^\W\d_])){_LETTER}++)*+", re.UNICODE
 )
 _LONGEST_NORMALISED = 64
+"""Characters of a word whose forms are made one: a limit."""
 _WIDE = re.compile(rf"[{_CJK}\uac00-\ud7af]+")
 _LATIN = re.compile(r"[\u0000-\u024f\u2000-\u206f]+")
 
@@ -59,6 +60,8 @@ STOP_WORDS = frozenset(
     whose why will with won't would wouldn't you you're you've your yours yourself yourselves
     """.split()  # noqa: SIM905 - a table of words reads better as words
 )
+"""Words that tell nothing of what a text is about. Without them follow-ups lose 0.056, as fewer
+turns are read with what was said before, and thanks gain 0.013 (`tools.ablate`, routing)."""
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

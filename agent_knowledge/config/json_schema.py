@@ -19,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 _FENCE = re.compile(r"^```([^\n`]*)$", re.MULTILINE)
 _SHOWN_FAULTS = 8
 _SHOWN_CHARACTERS = 200
+"""Limits of a message."""
 _REFERENCES = ("$ref", "$dynamicRef")
 
 

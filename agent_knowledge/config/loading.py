@@ -19,6 +19,7 @@ from agent_knowledge.errors import ConfigError, nearest, shown
 _NAMED = re.compile(r"'([^']*)'")
 _SHOWN_FAULTS = 50
 _KEY_CHARACTERS = 200
+"""Limits of a message."""
 _SECRET_KEYS = {"api_key", "url", "base_url"}
 _SHAPES = {
     "model_type": "keys and values",

@@ -62,6 +62,7 @@ def cite_sources(
 
 T = TypeVar("T")
 _MOST_NESTED = 64
+"""Objects and lists within each other that are looked into: a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ _DETAILS = ("signals", "rejected")
 
 
 _TURNS_KEPT = 20
+"""Whose citations a conversation remembers: a limit."""
 
 
 def cited_turn(turn: str, passages: Mapping[str, Passage]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from agent_knowledge.errors import SourceError
 _LOG = logging.getLogger(__name__)
 _CHECKSUM = "checksum"
 _DIGITS = 16
+"""Of a checksum, hexadecimal: 64 bits against damage, not against forgery."""
 _Row = TypeVar("_Row")
 
 

@@ -74,6 +74,7 @@ def _judging_prompt(claim: str, passages: Sequence[str]) -> list[BaseMessage]:
 
 TASK_CHARACTERS = 4000
 HISTORY_CHARACTERS = 2000
+"""Limits of what a model is asked about, some 1,500 tokens together."""
 
 _DATA_RULE = (
     "The user's turn holds a conversation and its last message, each inside a fence whose tag "

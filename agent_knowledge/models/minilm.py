@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 384
 MAX_TOKENS = 256
+"""Both as sentence-transformers/all-MiniLM-L6-v2 was trained."""
 WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
@@ -52,6 +53,7 @@ _MAX_CHARACTERS = 8_000
 """What 256 word pieces can hold at the very most in practice; the rest is cut before tokenizing,
 so that a 50 MB text costs no more than a page."""
 _MAX_THREADS = 4
+"""A limit: one host may run many routers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from agent_knowledge.retrieval.headings import headings
 
 PASSAGE = 1600
 """Characters a passage at most; five of them are the default token budget of an agent. A row of a
-table up to here stays whole, whatever headings are in it."""
+table up to here stays whole, whatever headings are in it. Halved, five passages held 0.82 of the
+characters wanted instead of 0.911, on five raw corpora (docs/adr/0009)."""
 LONGEST_NAME = 300
 """Characters of a title or heading that name a passage. Each passage below bears them, so that a
 heading as long as its document would take the square of its length to store."""
@@ -129,7 +130,8 @@ def _trimmed(text: str, start: int, end: int, title: str) -> Iterator[Span]:
 WINDOW = 800
 """Characters that one vector stands for. A passage is longer, and as near to a query as the
 nearest of its windows: the packaged model reads no more than about a thousand characters, and a
-vector of less text says it more clearly."""
+vector of less text says it more clearly. Doubled, nDCG@10 on docs_rag fell from 0.821 to 0.802
+(docs/adr/0009)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

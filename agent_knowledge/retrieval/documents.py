@@ -124,6 +124,7 @@ def _plain(name: str) -> str:
 FORMAT = 4
 """Raise it when reading or splitting yields something else: re-indexing then renews everything."""
 _KEYWORD_CHARACTERS = 80
+"""A longer value of metadata is a text, not a name: a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,7 @@ def read_states(
 
 
 _SHOWN_FAULTS = 10
+"""A limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

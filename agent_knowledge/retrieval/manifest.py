@@ -17,7 +17,9 @@ from typing import Any
 
 _FILE = "manifest.json"
 _FORMAT = 1
+"""Raise it when a manifest holds something else."""
 _BLOCK = 1 << 20
+"""Bytes read at a time."""
 
 
 class UnsoundError(Exception):

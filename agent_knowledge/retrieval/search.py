@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 
 PARTS_WEIGHT = 0.7
-"""A passage near to a part of the question counts this much of one near to the whole."""
+"""A passage near to a part of the question counts this much of one near to the whole. Halved,
+recall@5 on hotpot falls by 0.013; doubled, on musique by 0.016 (`tools.ablate`, retrieval)."""
 
 
 def fuse(

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 _NAMED = 2
 """Names contribute this many times the passages that each other way of searching does: all that
-goes by one name gains alike."""
+goes by one name gains alike. Halved, nDCG@10 in dialogues falls by 0.023, doubled by 0.009
+(`tools.ablate`, retrieval)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

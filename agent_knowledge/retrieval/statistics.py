@@ -20,6 +20,7 @@ _SAMPLE = 256
 """Passages whose text is compared with all others: their mean is then known to a sixteenth of
 their standard deviation, and 100,000 passages take a second or two."""
 _BATCH = 32
+"""Of them compared at a time: a limit of memory."""
 
 
 def measure(dense: DenseIndex) -> SourceStatistics:

@@ -24,6 +24,7 @@ from agent_knowledge.retrieval.documents import Document
 from agent_knowledge.types import Passage
 
 SCHEMA_VERSION = 2
+"""Raise it with the schema, and add what converts an older one to `_UPGRADES`."""
 FILE = "passages.sqlite3"
 
 _SCHEMA = f"""

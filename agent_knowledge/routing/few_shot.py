@@ -32,13 +32,16 @@ Selection = Literal["balanced", "weighted"]
 _FEW = 2
 """So few examples are always of as many labels."""
 _NEARNESS = 0.7
-"""Weight of nearness against diversity, 0..1."""
+"""Weight of nearness against diversity, 0..1, where outputs are no labels. Not ablated: no set at
+hand says which choice of such examples is right; a choice, not a finding."""
 _CANDIDATES = 10
-"""Candidates looked at per example shown."""
+"""Candidates looked at per example shown: a limit."""
 _LOOKED_AT = 100
-"""Nearest examples that are compared with the task word by word."""
+"""Nearest examples that are compared with the task word by word: a limit, halved or doubled nothing
+moves (`tools.ablate`, examples)."""
 _SAME = 0.98
-"""Cosine from which two examples of one output say the same."""
+"""Cosine from which two examples of one output say the same: a limit. Halved or doubled nothing
+moves where each label is shown once (`tools.ablate`, examples)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,9 +16,9 @@ from agent_knowledge.types.forms import Form
 from agent_knowledge.types.search import MeasuredTask
 
 _EXAMPLES_SHARE = 1 / 3
-"""What examples may take of the budget when passages want it too."""
+"""What examples may take of the budget when passages want it too: a plain limit."""
 FENCE_TOKENS = 24
-"""The fence around a passage, with its number, or around a sample."""
+"""The fence around a passage, with its number, or around a sample, counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

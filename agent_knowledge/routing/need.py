@@ -185,7 +185,8 @@ def _fit(row: Mapping[str, Any]) -> LogisticFit:
 
 
 _LEAST = 1e-3
-"""Probabilities are told apart down to this."""
+"""Probabilities are told apart down to this. Halved nothing moves, doubled accuracy falls by 0.001
+(`tools.ablate`, routing)."""
 
 
 def measure(signals: Signals) -> dict[str, float]:

@@ -37,7 +37,11 @@ def without_fillers(turn: str) -> str:
 
 
 _LOOKED_AT_CHARACTERS = 4000
+"""A limit."""
 _FEWEST_WORDS = 3
+"""Of what is worked on. With 2 accuracy rises by 0.001, with 6 it falls by 0.002. Inputs with an
+instruction lose 0.085 without quotations, 0.043 without colons, and nothing without paragraphs,
+which few have (`tools.ablate`, routing)."""
 _QUOTED = re.compile(
     r"\"([^\"]{1,2000})\"|“([^“”]{1,2000})”|«([^«»]{1,2000})»|„([^„“”]{1,2000})[“”]"
 )
@@ -67,7 +71,9 @@ def payload(text: str) -> str | None:
 
 
 _MOST = 4
+"""Parts that are searched for: a limit."""
 _LEAST_WORDS = 2
+"""Content words that a part has at least: one alone asks nothing."""
 _SEAM = re.compile(
     r"(?:(?<!\s)\s++)?+[,;]\s++|(?<!\s)\s++(?=(?:that|which|who|whom|whose|where|when|and|or|than|while|during|after"
     r"|before|(?:in|for|of|by|to|from|with) (?:which|whom|whose|the)|in what|both|between)\b)",
@@ -89,10 +95,16 @@ def sub_queries(question: str) -> tuple[str, ...]:
 
 
 _CONVERSATION_CHARACTERS = 600
-"""As much as a conversation's topic takes, the turn included; more dilutes the question."""
+"""As much as a conversation's topic takes, the turn included: a limit. Halved or doubled, no share
+of tasks routed rightly moves (`tools.ablate`, routing)."""
 _QUERY_CHARACTERS = 2000
+"""A limit: no model here reads more."""
 _SHORT_WORDS = 6
+"""A shorter turn leans on what was said before. Halved or doubled, no share of tasks routed rightly
+moves (`tools.ablate`, routing)."""
 _TELLING_WORDS = 2
+"""A turn of fewer content words takes its history along. With 1 follow-ups lose 0.056 and thanks
+gain 0.013, with 4 follow-ups gain 0.046 and thanks lose 0.013 (`tools.ablate`, routing)."""
 _POINTS_BACK = re.compile(
     r"\b(it|its|they|them|their|that|this|these|those|there|he|him|his|she|her|one|ones|same"
     r"|both|either|such|else|instead|also|too)\b|^\s*(and|but|or|so|what about|how about|then)\b",

@@ -17,7 +17,8 @@ from agent_knowledge.types import Need, NeedVerdict, Reason, Signals, Strategy, 
 
 _JUDGE_ODDS = 10.0
 """What the word of a chat model that was asked counts for: ten to one, which a judge has earned who
-is right in five cases of six."""
+is right in five cases of six. It moves a need that was 1 to 10 against another to even; halved, one
+that was 1 to 5, doubled, 1 to 20. No judge was measured: a choice, not a finding."""
 
 
 def likely_of(signals: Signals) -> Mapping[Need, float]:

@@ -33,8 +33,9 @@ OUTPUTS: tuple[str, ...] = (
 _NEED, _FRESH, _MULTI_HOP, _AGENT = slice(0, 3), 3, 4, slice(5, 8)
 
 _CONTEXT_CHARACTERS = 600
+"""A limit, as the heads were tuned with: histories of the agents that they know are shorter."""
 _ANSWER_CHARACTERS = 300
-"""Of an answer, its beginning says what it is about."""
+"""Of an answer, its beginning says what it is about: a limit like the one above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

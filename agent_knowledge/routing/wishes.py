@@ -12,6 +12,7 @@ _HEAD = 2_400
 _TAIL = 800
 _OPENING = 500
 _CLOSING = 300
+"""Characters read of a text's two ends, and kept of them: limits, which few tasks reach."""
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»\n]{1,400})[\"“”«»]|`([^`\n]{1,200})`")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n")
 
@@ -92,6 +93,9 @@ _PATTERNS = {
     "grounded in sources": rf"\b(?:supported|backed|grounded) (?:by|with|in) (?:\w+ )?{_SOURCES}\b",
 }
 _ASKS = tuple(re.compile(pattern, re.IGNORECASE) for pattern in _PATTERNS.values())
+"""By these a text asks for its sources, for `citations-need-retrieval`. Without them no share of
+the development agents' tasks routed rightly moves, as they seldom ask (`tools.ablate`, routing);
+the tests hold them to sentences that do and don't."""
 _REFUSES = re.compile(
     r"\b(?:no|without|skip|omit|leave out|don'?t|do not|never|needn'?t|no need (?:to|for)|not need"
     r"|remove)\b(?: \w+){0,3} (?:cit(?:e|es|ing|ations?)|sources?|references|footnotes|links?)\b",

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from agent_knowledge.types import Vector
 
 CANDIDATES = 50
-"""Passages that each way of searching contributes per source."""
+"""Passages that each way of searching contributes per source. Halved, nDCG@10 falls by 0.005 on
+docs_rag, 0.006 on musique and 0.015 in dialogues, and rises by 0.004 on hotpot; doubled, it falls
+by 0.001, 0.006, 0.018 and 0.007 (`tools.ablate`, retrieval)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

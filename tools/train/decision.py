@@ -285,6 +285,8 @@ def provenance(
         "tasks": sum(not task.added for task in tasks if task.agent in known),
         "courtesies": sum(task.added for task in tasks if task.agent in known),
         "tasks_sha256": digest.hexdigest(),
+        "licences": "agents Apache-2.0; docs_rag MIT; hotpot, musique MIT (text of Wikipedia); "
+        "dialogue Apache-2.0",
         "settings": {"C": decision_fit.STRENGTH, "inner_parts": decision_fit.INNER},
         "left_out": {name: dict(row) for name, row in figures.items()},
     }

@@ -35,6 +35,7 @@ from agent_knowledge.screening.screen import InjectionScreen
 from tools.bench.screen import judged, table
 from tools.train import screen_data, screen_export, screen_net
 from tools.train.folds import CACHE, PACKAGE
+from tools.train.prompts_data import TASKS
 from tools.train.screen_data import SEED, Material
 from tools.train.text import check_weights
 
@@ -69,7 +70,7 @@ def main() -> None:
         facts = settle(graph, unseen, args.data)
     else:
         facts = json.loads((CACHE / FACTS).read_text())
-        facts["provenance"] = _provenance(seen, args.steps)
+        facts["provenance"] = _provenance(args.data, seen, args.steps)
     (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
 
 
@@ -142,19 +143,25 @@ def _joined(one: Material, other: Material) -> Material:
     )
 
 
-def _provenance(material: Material, steps: int) -> dict[str, Any]:
-    files = sorted(screen_data.OWN.glob("*.jsonl"))
+def _provenance(data: Path, material: Material, steps: int) -> dict[str, Any]:
+    own = sorted(screen_data.OWN.glob("*.jsonl"))
+    labelled = [*sorted((data / "injection").rglob("*.jsonl")), data / TASKS]
     return {
-        "command": "python -m tools.train.screen --data ../shared/data --minilm model.safetensors",
+        "command": "python -m tools.train.screen --data DATA --minilm model.safetensors",
         "date": date.today().isoformat(),
         "seed": SEED,
         "steps": steps,
         "clean": len(material.clean),
         "attacks": len(material.attacks),
         "benign": len(material.benign),
-        "own_sha256": hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest(),
-        "of_others": "attacks of BIPIA (MIT), open prompts of need/tasks",
+        "own_sha256": _sha256_of(own),
+        "labelled_sha256": _sha256_of(labelled),
+        "licences": "BIPIA MIT; need/tasks Apache-2.0 or MIT; ours Apache-2.0; clean text: NOTICE",
     }
+
+
+def _sha256_of(files: Sequence[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 if __name__ == "__main__":
