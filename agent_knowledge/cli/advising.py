@@ -92,9 +92,9 @@ def advise(
     from agent_knowledge.config import KnowledgeConfig, label
     from agent_knowledge.trials.advice import Costs
     from agent_knowledge.trials.advice import advise as judge
-    from agent_knowledge.trials.advice_page import write_advice
+    from agent_knowledge.trials.costs import prices_of
     from agent_knowledge.trials.ground import Told, load_ground
-    from agent_knowledge.trials.prices import prices_of
+    from agent_knowledge.trials.pages import write_advice
 
     if chart is not None and chart.suffix.lower() not in {".html", ".htm"}:
         msg = f"--chart: {str(chart)!r} is no HTML file; give a name that ends in .html"

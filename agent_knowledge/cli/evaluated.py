@@ -17,7 +17,7 @@ from agent_knowledge.errors import as_written
 from agent_knowledge.ledger import MIN_CASES, OpenGate, RungComparison, RungResult
 from agent_knowledge.trials.evaluate import TrialResult
 from agent_knowledge.trials.forecast import Forecast
-from agent_knowledge.trials.open_gate import served_line
+from agent_knowledge.trials.recommend import served_line
 from agent_knowledge.trials.tune_k import TunedK, Variant
 
 

@@ -114,7 +114,7 @@ def _set_up(
 def _measure(setup: Setup, report: Path | None, *, ledger: bool, as_json: bool) -> None:
     from agent_knowledge.cli import evaluated
     from agent_knowledge.trials.evaluate import REPORTS, measure, put_on_record
-    from agent_knowledge.trials.report import write_report
+    from agent_knowledge.trials.pages import write_report
 
     with _progress("asking") as watch:
         measured = measure(setup, watch)

@@ -15,11 +15,19 @@ from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.ledger import Trial
 from agent_knowledge.routing.rules import ORDER, RULES
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.costs import Load, Money, Range, Terms, about_range, money, no_saving
+from agent_knowledge.trials.costs import (
+    Load,
+    Money,
+    Range,
+    Terms,
+    about_range,
+    money,
+    no_saving,
+    price_of,
+)
 from agent_knowledge.trials.ground import Ground, rung_below
-from agent_knowledge.trials.open_gate import percent
-from agent_knowledge.trials.prices import price_of
 from agent_knowledge.trials.questions import ChecklistAnswer, answer_all, evaluate_command, untried
+from agent_knowledge.trials.recommend import percent
 from agent_knowledge.types import Reason, Rung
 
 Verdict = Literal["dont", "try_first", "unknown", "may_pay"]

@@ -16,11 +16,10 @@ from agent_knowledge.ledger import MIN_CASES, Ledger, RungComparison, RungResult
 from agent_knowledge.ledger.history import History
 from agent_knowledge.trials.asking import Arm, ArmReply
 from agent_knowledge.trials.cases import CaseSet, read_cases
-from agent_knowledge.trials.open_gate import open_gate
+from agent_knowledge.trials.costs import cost_usd, price_of, prices_of
+from agent_knowledge.trials.pages import CaseOutcome, write_report
 from agent_knowledge.trials.pool import Watch
-from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
-from agent_knowledge.trials.recommend import CasesNeeded, recommend
-from agent_knowledge.trials.report import CaseOutcome, write_report
+from agent_knowledge.trials.recommend import CasesNeeded, open_gate, recommend
 from agent_knowledge.trials.scoring import Scorer
 from agent_knowledge.trials.setup import Setup, TrialSettings, set_up
 from agent_knowledge.trials.statistics import Estimates, Interval

@@ -13,7 +13,7 @@ from agent_knowledge.ledger import Ledger, RungResult, TrackRecord, Trial
 from agent_knowledge.ledger.history import Change, History, per_year
 from agent_knowledge.retrieval.examples import digest_of, read_examples
 from agent_knowledge.routing.proof import fallen
-from agent_knowledge.trials.prices import PACKAGED
+from agent_knowledge.trials.costs import PACKAGED
 from agent_knowledge.types import Example
 
 Case = Literal["style", "domain_language", "pattern", "latency"]

@@ -1,12 +1,15 @@
-"""What the lab writes for readers, from the templates beside: pages in one file, and a data card.
+"""What the lab writes for readers: a trial's report and advice, each one HTML file.
 
 A page holds its style, no script and nothing to load, and forbids itself both. Every value put into
-a page is escaped, so that a model's answer in it stays a text whatever it holds.
+a page is escaped, so that a model's answer in it stays a text whatever it holds. The forms are in
+the folder `templates`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from agent_knowledge.errors import InputError
-from agent_knowledge.types import without_surrogates
+from agent_knowledge.ledger import MIN_CASES, RungComparison, RungResult, Trial
+from agent_knowledge.trials.advice import Advice
+from agent_knowledge.trials.costs import GAPS, Money, about, break_even, money_rows, usd, usd_range
+from agent_knowledge.trials.recommend import served_line
+from agent_knowledge.types import RUNGS, Rung, without_surrogates
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
@@ -59,3 +66,314 @@ def _span(ends: tuple[float, float], spec: str) -> str:
 
 _KNOWN: dict[str, Any] = {"figure": format, "span": _span}
 """What every template may call."""
+
+
+MOST_CASES = 200
+"""Cases in the table at most: those on which the rungs differ most."""
+_EXCERPT_CHARACTERS = 600
+_HASH_CHARACTERS = 12
+"""The beginning of a hash; the ledger has the whole."""
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOutcome:
+    """One case, what was answered on each rung, and how that was scored.
+
+    Attributes:
+        case: The case's id.
+        task: What was asked.
+        expected: What counts as right; any of them does.
+        answers: Per rung, what was answered; a rung that failed has none.
+        scores: Per rung, 0..1; 0 where it failed.
+        errors: Per rung that failed, what went wrong.
+    """
+
+    case: str
+    task: str
+    expected: tuple[str, ...]
+    answers: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
+    scores: Mapping[Rung, float] = field(default_factory=dict[Rung, float])
+    errors: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effort:
+    """What a rung takes besides time: `most` is the largest value of `of`, and above 0."""
+
+    name: str
+    title: str
+    of: Callable[[RungResult], float]
+    most: float
+    note: str = ""
+
+
+def write_report(trial: Trial, outcomes: Sequence[CaseOutcome], path: Path) -> None:
+    """Write a trial's report.
+
+    Args:
+        trial: What was measured.
+        outcomes: What became of each case.
+        path: Of the HTML file; its folder is made.
+
+    Raises:
+        InputError: It cannot be written there.
+    """
+    save(render_report(trial, outcomes), path)
+
+
+def render_report(trial: Trial, outcomes: Sequence[CaseOutcome]) -> str:
+    """The report as text; see `write_report`."""
+    rows = parted(outcomes)
+    values = {
+        "trial": trial,
+        "when": _when(trial),
+        "rungs": RUNGS,
+        "metrics": list(dict.fromkeys(name for row in trial.rungs for name in row.metrics)),
+        "effort": _effort(trial.rungs),
+        "slowest_ms": _most(row.latency_p50_ms for row in trial.rungs),
+        "n_outcomes": len(outcomes),
+        "n_parted": len(rows),
+        "shown": rows[:MOST_CASES],
+        "measured": _measured(trial),
+        "served_line": served_line,
+        "verdict": verdict,
+        "tone": _tone,
+        "lags": _lags,
+        "behind": _behind,
+        "percent": _percent,
+        "excerpt": _excerpt,
+    }
+    return render("report.html", values)
+
+
+def verdict(found: RungComparison) -> str:
+    """What a comparison says, in words; no winner where it says none."""
+    low, high = (f"{abs(end) * 100:.1f}" for end in found.ci)
+    if found.n < MIN_CASES:
+        return f"too few cases to tell: {found.n} of at least {MIN_CASES}"
+    if found.ci[0] > 0:
+        return f"{found.rung} is better, by {low} to {high} points"
+    if found.ci[1] < 0:
+        return f"{found.rung} is worse, by {high} to {low} points"
+    return "no winner: the interval holds zero"
+
+
+def parted(outcomes: Sequence[CaseOutcome]) -> list[CaseOutcome]:
+    """The cases that some rungs did better on than others, those with most between them first."""
+    rows = [row for row in outcomes if _between(row) > _SAME]
+    return sorted(rows, key=_between, reverse=True)
+
+
+def _effort(rungs: Sequence[RungResult]) -> _Effort:
+    """The cost of tasks; the tokens of a prompt where costs tell nothing."""
+    unpriced = [row.model for row in rungs if row.cost_usd_per_1k is None]
+    if not unpriced and any(row.cost_usd_per_1k for row in rungs):
+        most = _most(row.cost_usd_per_1k or 0 for row in rungs)
+        title = "cost of 1,000 tasks, $"
+        return _Effort(name="cost", title=title, of=lambda row: row.cost_usd_per_1k or 0, most=most)
+    models = ", ".join(dict.fromkeys(unpriced))
+    return _Effort(
+        name="tokens in",
+        title="tokens of a prompt",
+        of=lambda row: row.tokens_in,
+        most=_most(row.tokens_in for row in rungs),
+        note=f"No price is known of {models}: put one under prices to see costs."
+        if unpriced
+        else "Every rung costs nothing, so its tokens are shown.",
+    )
+
+
+def _most(values: Iterable[float]) -> float:
+    """The largest, to divide by."""
+    return max(values, default=0) or 1
+
+
+def _percent(share: float) -> str:
+    """A length in a bar."""
+    return f"{min(max(share, 0), 1) * 100:.4g}%"
+
+
+def _tone(found: RungComparison) -> str:
+    if found.n < MIN_CASES:
+        return ""
+    return "good" if found.ci[0] > 0 else "bad" if found.ci[1] < 0 else ""
+
+
+def _lags(row: CaseOutcome, rung: Rung) -> bool:
+    """Whether a rung did worse on a case than the best one; one without a score scored nothing."""
+    return row.scores.get(rung, 0) < max(row.scores.values(), default=0) - _SAME
+
+
+def _behind(row: CaseOutcome) -> str:
+    """The classes of a case that one rung or another fell behind on."""
+    return " ".join(f"behind-{RUNGS.index(r)}" for r in RUNGS if r in row.scores and _lags(row, r))
+
+
+def _between(row: CaseOutcome) -> float:
+    scores = row.scores.values()
+    return max(scores) - min(scores) if scores else 0
+
+
+def _excerpt(text: str) -> str:
+    if len(text) <= _EXCERPT_CHARACTERS:
+        return text
+    return f"{text[:_EXCERPT_CHARACTERS]}… ({len(text):,} characters)"
+
+
+def _measured(trial: Trial) -> list[tuple[str, str]]:
+    """What the trial ran with, as names and values."""
+    budget, made = trial.latency_budget_ms, _hash(trial.examples)
+    return [
+        ("trial", trial.id),
+        ("time", _when(trial)),
+        ("agent", trial.agent),
+        ("metric", trial.metric),
+        ("cases", f"{trial.n} ({_hash(trial.cases)})"),
+        ("model", trial.model),
+        ("example set", f"{trial.example_set} ({made})" if trial.example_set else ""),
+        ("fine-tuned endpoint", trial.endpoint or ""),
+        ("its model", trial.endpoint_model),
+        ("target", "" if trial.target is None else f"{trial.target:g}"),
+        ("latency budget", "" if budget is None else f"{budget:,} ms"),
+        *((f"{name} (prompt)", _hash(version)) for name, version in trial.versions.items()),
+        *((f"{name} (documents)", _hash(version)) for name, version in trial.documents.items()),
+    ]
+
+
+def _hash(text: str) -> str:
+    return text[:_HASH_CHARACTERS]
+
+
+def _when(trial: Trial) -> str:
+    return trial.at.replace("T", " ").replace("+00:00", " UTC")
+
+
+_USUAL = 100_000.0
+"""Tasks a month that the chart reaches to, where neither a break-even nor a volume is known."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70.0, 580.0, 10.0, 250.0
+"""Where the plot stands in the chart's 600 by 300."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    label: str
+    series: int
+    dash: int
+    points: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyChart:
+    """Cost a month against volume: the rung below, and fine-tuned at the least and the most.
+
+    Attributes:
+        lines: The curves, the rung below first.
+        band: Between the cheapest and the dearest fine-tuned one.
+        across: Ticks of the volume: place and label.
+        up: Ticks of the cost.
+        marks: Volumes that are pointed out: place and label.
+        rows: The same in figures: volume, cost below, cost fine-tuned.
+    """
+
+    lines: tuple[_Line, ...]
+    band: str
+    across: tuple[tuple[float, str], ...]
+    up: tuple[tuple[float, str], ...]
+    marks: tuple[tuple[float, str], ...]
+    rows: tuple[tuple[str, str, str], ...]
+    left: float = _LEFT
+    right: float = _RIGHT
+    bottom: float = _BOTTOM
+
+
+def write_advice(advice: Advice, path: Path) -> None:
+    """Write advice as a page.
+
+    Raises:
+        InputError: It cannot be written there.
+    """
+    save(render_advice(advice), path)
+
+
+def render_advice(advice: Advice) -> str:
+    """The page as text."""
+    money = advice.money
+    values = {
+        "advice": advice,
+        "gaps": GAPS,
+        "rows": money_rows(money) if money else [],
+        "break_even": break_even(money) if money else "",
+        "chart": money_chart(money) if money and money.below_usd_per_task is not None else None,
+    }
+    return render("advice.html", values)
+
+
+def money_chart(money: Money) -> MoneyChart:
+    """Draw what a month costs; the price of the rung below must be known."""
+    marks = _marks(money)
+    end = _round_up(1.1 * max((volume for volume, _ in marks), default=_USUAL / 1.1))
+    volumes = (0.0, end)
+    (least, most), load = money.terms.usd_per_run, money.load
+    below = [money.below_usd_per_month(volume) or 0 for volume in volumes]
+    cheap, dear = zip(*map(money.tuned_usd_per_month, volumes), strict=True)
+    top = _round_up(max(*below, *dear))
+
+    def across(volume: float) -> float:
+        return round(_LEFT + volume / end * (_RIGHT - _LEFT), 1)
+
+    def up(cost: float) -> float:
+        return round(_BOTTOM - cost / top * (_BOTTOM - _TOP), 1)
+
+    def drawn(costs: Iterable[float]) -> list[str]:
+        return [f"{across(x)},{up(y)}" for x, y in zip(volumes, costs, strict=True)]
+
+    curves = [(load.rung, RUNGS.index(load.rung), below)]
+    curves += [
+        (f"fine-tuned, ${run:,.4g} a run", 4, cost)
+        for run, cost in {least: cheap, most: dear}.items()
+    ]
+    shown = sorted({*(volume for volume, _ in marks), end})
+    return MoneyChart(
+        lines=tuple(
+            _Line(label=label, series=series, dash=dash, points=" ".join(drawn(costs)))
+            for dash, (label, series, costs) in enumerate(curves)
+        ),
+        band=" ".join([*drawn(cheap), *reversed(drawn(dear))]),
+        across=tuple((across(end * part), _tick(end * part)) for part in (0, 0.5, 1)),
+        up=tuple((up(top * part), f"${_tick(top * part)}") for part in (0, 0.5, 1)),
+        marks=tuple((across(volume), label) for volume, label in marks),
+        rows=tuple(
+            (
+                about(volume),
+                usd(money.below_usd_per_month(volume)),
+                usd_range(money.tuned_usd_per_month(volume)),
+            )
+            for volume in shown
+        ),
+    )
+
+
+def _marks(money: Money) -> list[tuple[float, str]]:
+    """The break-evens and the volume that was told, from left to right."""
+    even, volume = money.break_even_per_month or (), money.terms.volume_per_month
+    marks = [(x, f"break-even {about(x)}") for x in dict.fromkeys(even) if x > 0]
+    if volume:
+        marks.append((volume, f"your volume {volume:,.0f}"))
+    return sorted(marks)
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 5 and 10 times a power of ten; 1 for nothing."""
+    if value <= 0:
+        return 1.0
+    size = 10.0 ** math.floor(math.log10(value))
+    return next(m * size for m in (1, 2, 5, 10) if m * size >= value * (1 - 1e-9))
+
+
+def _tick(value: float) -> str:
+    """A number short enough for an axis: 45, 1,500, 20k, 3M."""
+    for size, letter in ((1e6, "M"), (1e4, "k")):
+        if value >= size:
+            return f"{value / (1e3 if letter == 'k' else size):,.4g}{letter}"
+    return f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.3g}"

@@ -14,7 +14,7 @@ from agent_knowledge.routing.ladder import rungs_of
 from agent_knowledge.routing.proof import shortfall
 from agent_knowledge.routing.rules import MIN_TRAINING_EXAMPLES, OVERFIT_EXAMPLES
 from agent_knowledge.trials.ground import Ground, rung_below, times
-from agent_knowledge.trials.open_gate import percent
+from agent_knowledge.trials.recommend import percent
 from agent_knowledge.types import Rung
 
 Stand = Literal["for", "against", "neutral", "unknown"]

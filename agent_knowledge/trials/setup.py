@@ -31,9 +31,9 @@ from agent_knowledge.routing.ladder import rungs_of
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.trials.asking import Arm, Asker
 from agent_knowledge.trials.cases import CaseSet
+from agent_knowledge.trials.costs import PACKAGED
 from agent_knowledge.trials.journal import Journal
 from agent_knowledge.trials.pool import Pace
-from agent_knowledge.trials.prices import PACKAGED
 from agent_knowledge.trials.scoring import Scorer, choose_metric, expect_labels, require_patterns
 from agent_knowledge.types import RUNGS, Rung
 

@@ -15,7 +15,7 @@ from agent_knowledge import KnowledgeConfig, index_sources, load_router
 from agent_knowledge.ledger import FILE, Ledger, OpenGate, Trial
 from agent_knowledge.trials.cases import CaseSet, TrialCase
 from agent_knowledge.trials.evaluate import evaluate
-from agent_knowledge.trials.report import render_report
+from agent_knowledge.trials.pages import render_report
 from agent_knowledge.trials.setup import TrialSettings
 from agent_knowledge.types import Decision, Task
 from tests.unit.trials.desk import Counting

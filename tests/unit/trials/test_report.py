@@ -11,7 +11,7 @@ from lxml import html
 
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import RungComparison, RungResult, Trial
-from agent_knowledge.trials.report import (
+from agent_knowledge.trials.pages import (
     MOST_CASES,
     CaseOutcome,
     parted,

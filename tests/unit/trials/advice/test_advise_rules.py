@@ -13,8 +13,8 @@ from agent_knowledge.config.sections import ExampleSetConfig, Policy, PriceConfi
 from agent_knowledge.ledger import OpenGate, RungComparison, RungResult, Trial
 from agent_knowledge.routing.rules import RULES
 from agent_knowledge.trials.advice import Advice, Costs, advise, load_of, terms_of
-from agent_knowledge.trials.advice_page import render_advice
 from agent_knowledge.trials.ground import Ground, Told
+from agent_knowledge.trials.pages import render_advice
 from agent_knowledge.trials.questions import ChecklistAnswer
 from agent_knowledge.types import Example, Rung
 

@@ -9,8 +9,8 @@ from lxml import etree, html
 
 from agent_knowledge.config.schema import PriceConfig
 from agent_knowledge.trials.advice import Advice
-from agent_knowledge.trials.advice_page import render_advice
 from agent_knowledge.trials.costs import Load, Money, Terms, money
+from agent_knowledge.trials.pages import render_advice
 from agent_knowledge.trials.questions import ChecklistAnswer
 from agent_knowledge.types import Reason
 
