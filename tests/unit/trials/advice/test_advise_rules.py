@@ -363,7 +363,7 @@ def test_a_page_shows_the_verdict_the_answers_and_a_chart_and_escapes_names() ->
     page = render_advice(advise(hostile, replace(COSTS, volume_per_month=5_000)))
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
-    for part in ("may pay", "expertise-cost", "your volume 5,000", "break-even", "<svg"):
+    for part in ("may pay", "expertise-cost", "your volume", "break-even", 'class="bar'):
         assert part in page
 
 
@@ -377,7 +377,7 @@ def test_the_packaged_model_costs_nothing_so_its_tokens_never_pay() -> None:
     made = advise(ground(), Costs(prices={}, model="extractive"))
     assert made.money
     assert made.money.outcome == "never"
-    assert "<svg" in render_advice(made)
+    assert 'class="bar' in render_advice(made)
 
 
 def test_a_configuration_has_the_words_that_changes_may_be() -> None:
