@@ -15,8 +15,8 @@ from agent_knowledge.cli import show
 from agent_knowledge.cli.terminal import echo_table
 from agent_knowledge.errors import as_written
 from agent_knowledge.ledger import MIN_CASES, OpenGate, RungComparison, RungResult
-from agent_knowledge.trials.evaluate import TrialResult
 from agent_knowledge.trials.forecast import Forecast
+from agent_knowledge.trials.pages import TrialResult
 from agent_knowledge.trials.recommend import served_line
 from agent_knowledge.trials.tune_k import TunedK, Variant
 
@@ -38,6 +38,7 @@ def row(measured: TrialResult, ledger: Path | None, report: Path) -> dict[str, A
         ],
         "recommended": trial.recommended,
         "why": trial.why,
+        "excluded": dict(trial.excluded),
         "open_gate": _gate_row(trial.open_gate),
         "notes": list(measured.notes),
         "ledger": as_written(str(ledger)) if ledger else None,
@@ -64,7 +65,7 @@ def tell(measured: TrialResult, ledger: Path | None, report: Path) -> None:
             f"{result.tokens_in:,.0f}",
             f"{result.tokens_out:,.0f}",
             _usd(result.cost_usd_per_1k),
-            str(result.errors),
+            str(result.errors) + f" + {result.unusable} unusable" * bool(result.unusable),
             result.model,
         )
     echo_table(table)
@@ -190,6 +191,7 @@ def _rung_row(result: RungResult) -> dict[str, Any]:
         "tokens": {"in": result.tokens_in, "out": result.tokens_out},
         "cost_usd_per_1k": result.cost_usd_per_1k,
         "errors": result.errors,
+        "unusable": result.unusable,
         "metrics": dict(result.metrics),
     }
 

@@ -121,7 +121,7 @@ def _measure(setup: Setup, report: Path | None, *, ledger: bool, as_json: bool) 
     kept = put_on_record(setup, measured) if ledger else None
     trial = measured.trial
     page = report or setup.config.store_path / REPORTS / f"{trial.id}.html"
-    write_report(trial, measured.outcomes, page)
+    write_report(measured, page)
     if as_json:
         typer.echo(json.dumps(evaluated.row(measured, kept, page)))
     else:

@@ -1,21 +1,32 @@
 """Whether the evidence for a fine-tuned endpoint stands: the two rules that rest on the ledger.
 
 A trial counts while what it was measured on is what is served: the same examples, the same model
-behind the endpoint, the same prompt, and below it the same model on the other rungs. Of those that
-count the newest decides.
+behind the endpoint at the same address, trained on data of the same age, the same prompt and room
+for knowledge in it, and below it the same model on the other rungs. Of those that count the newest
+decides, by a level that falls with each try.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from agent_knowledge.config import AgentProfile, EndpointConfig
-from agent_knowledge.ledger import MARGIN, MIN_CASES, RungComparison, TrackRecord, Trial
+from agent_knowledge.config import AgentProfile, EndpointConfig, expand, label
+from agent_knowledge.errors import ConfigError
+from agent_knowledge.ledger import (
+    MARGIN,
+    MIN_CASES,
+    RungComparison,
+    TrackRecord,
+    Trial,
+    tries_of,
+)
+from agent_knowledge.ledger.records import digest
 from agent_knowledge.routing.ladder import rungs_of
 from agent_knowledge.types import Rung
 
 _ASKED: tuple[Rung, ...] = ("prompt", "few_shot", "retrieval")
 """What the guide wants tried first, where the agent has it; whatever else was tried counts too."""
+_DIGITS = 12
 
 
 def prove(agent: AgentProfile, endpoint: EndpointConfig, record: TrackRecord) -> tuple[str, str]:
@@ -39,7 +50,36 @@ def prove(agent: AgentProfile, endpoint: EndpointConfig, record: TrackRecord) ->
         why = fallen(agent, endpoint, record, tried[-1])
         return f"no trial of {name} on {served} since {why}", ""
     trial = standing[-1]
-    return shortfall(agent, trial), _account(name, served, trial)
+    tries = tries_of(trial, record.trials)
+    return shortfall(agent, trial, tries), _account(name, served, trial)
+
+
+def conditions_of(agent: AgentProfile, endpoint: EndpointConfig | None) -> dict[str, str]:
+    """What a trial's figures hold under, beside examples, prompt and the model below.
+
+    Args:
+        agent: The agent.
+        endpoint: Its endpoint, where that is measured.
+
+    Returns:
+        By name, what it is now. An address is told by a hash, since it may hold a key, and so is
+        what the variables hold that a model's name is made of.
+    """
+    found = {"context_tokens": str(agent.policy.context_tokens)}
+    if endpoint is None:
+        return found
+    url = endpoint.base_url.get_secret_value() if endpoint.base_url else ""
+    try:
+        model, url = label(endpoint.model, "model"), expand(url, "base_url")
+    except ConfigError:  # a variable that is not set fails what calls the endpoint
+        model = endpoint.model
+    as_of = endpoint.training.data_as_of
+    return {
+        **found,
+        "model": model,
+        "base_url": digest(url)[:_DIGITS],
+        "training.data_as_of": as_of.isoformat() if as_of else "unknown",
+    }
 
 
 def unsettled(name: str, endpoint: EndpointConfig, record: TrackRecord) -> str:
@@ -73,6 +113,10 @@ def fallen(
         return f"its examples changed{_on(record.examples_changed)}"
     if endpoint is not None and trial.endpoint_model != endpoint.model:
         return f"its model became {endpoint.model!r} (measured: {trial.endpoint_model!r})"
+    for what, here in conditions_of(agent, endpoint).items():
+        if what in trial.conditions and here != (then := trial.conditions[what]):
+            hashed = what == "base_url"
+            return f"its {what} changed" if hashed else f"{what} became {here} (measured: {then})"
     versions = agent.versions_for(trial.example_set)
     for what in sorted(versions.keys() | trial.versions.keys()):
         if versions.get(what) != trial.versions.get(what):
@@ -83,8 +127,13 @@ def fallen(
     return ""
 
 
-def shortfall(agent: AgentProfile, trial: Trial) -> str:
+def shortfall(agent: AgentProfile, trial: Trial, tries: int = 1) -> str:
     """What a trial that stands lacks for `ladder-tried`: rungs, cases, or a result good enough.
+
+    Args:
+        agent: Whose.
+        trial: Which.
+        tries: How often the endpoint's model was tried, this time included.
 
     Returns:
         What is missing; empty when the endpoint earned its place.
@@ -95,38 +144,35 @@ def shortfall(agent: AgentProfile, trial: Trial) -> str:
         return f"{', '.join(missing)} not tried on {served} on the same cases as {name}"
     if trial.n < MIN_CASES:
         return f"the trial of {name} on {served} has {trial.n} cases; {MIN_CASES} are needed"
+    if trial.refused:
+        return f"the trial of {name} on {served} tells nothing: {trial.refused}"
     for row in trial.rungs:
         if row.rung == "fine_tuned":
             continue
         found = trial.compared("fine_tuned", row.rung)
-        if found is None or not (_beats(found) or _as_good_and_faster(agent, trial, row.rung)):
-            return _not_enough(name, served, row.rung, found)
+        if found is None:
+            return f"{name} was not compared with {row.rung} on {served}"
+        least = _least_lead(agent, trial, row.rung)
+        if found.n < MIN_CASES or found.at_least(tries) <= least:
+            return _not_enough(name, served, found, tries, least)
     return ""
 
 
-def _beats(found: RungComparison) -> bool:
-    return found.n >= MIN_CASES and found.ci[0] > 0
-
-
-def _as_good_and_faster(agent: AgentProfile, trial: Trial, against: Rung) -> bool:
-    """Within the margin, and in time where the other rung is late."""
+def _least_lead(agent: AgentProfile, trial: Trial, against: Rung) -> float:
+    """What a lead must be more than: nothing, or less where the endpoint alone is in time."""
     budget = agent.policy.latency_budget_ms
-    found = trial.compared("fine_tuned", against)
     own, other = trial.result("fine_tuned"), trial.result(against)
-    if budget is None or found is None or own is None or other is None or found.n < MIN_CASES:
-        return False
-    in_time = own.latency_p95_ms <= budget < other.latency_p95_ms
-    return in_time and found.ci[0] >= -MARGIN
+    if budget is None or own is None or other is None:
+        return 0.0
+    return -MARGIN if own.latency_p95_ms <= budget < other.latency_p95_ms else 0.0
 
 
-def _not_enough(name: str, served: str, against: Rung, found: RungComparison | None) -> str:
-    if found is None:
-        return f"{name} was not compared with {against} on {served}"
+def _not_enough(name: str, served: str, found: RungComparison, tries: int, least: float) -> str:
     low, high = found.ci
-    return (
-        f"{name} did not beat {against} on {served}"
-        f" ({found.difference:+.3f}, 95 % {low:+.3f} to {high:+.3f}, {found.n} cases)"
-    )
+    told = f"{found.difference:+.3f}, 95 % {low:+.3f} to {high:+.3f}, {found.n} cases"
+    if low > least:
+        told += f"; at the level left for try {tries} it may be {found.at_least(tries):+.3f}"
+    return f"{name} did not beat {found.against} on {served} ({told})"
 
 
 def _account(name: str, served: str, trial: Trial) -> str:

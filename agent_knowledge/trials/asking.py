@@ -146,7 +146,7 @@ class ArmReply:
     Attributes:
         arm: Name of the arm.
         case: The case.
-        entry: What the model said; None where it failed.
+        entry: What the model said; None where it failed, so that there is nothing to compare.
         error: What went wrong; also where it said what production would not pass on.
         kept: It was answered in an earlier run.
         passages: What it was given.

@@ -24,15 +24,15 @@ EXTRA = "pip install 'langchain-agent-knowledge[personal-data]'"
 
 
 class Detector(Protocol):
-    """Finds personal data."""
+    """Finds personal data and secrets."""
 
     @property
     def name(self) -> str:
         """Who looked, with the version."""
         ...
 
-    def kinds(self, text: str) -> Collection[str]:
-        """Which kinds of personal data a text holds."""
+    def find(self, text: str) -> Sequence[tuple[int, int, str]]:
+        """What a text holds of it: start, end and kind of each."""
         ...
 
 
@@ -43,12 +43,14 @@ class LeftOut:
     Attributes:
         duplicates: Each with the row that it repeats.
         conflicts: Rows that share an input and differ in the output, together.
+        near_conflicts: Pairs of rows that are exported, restate each other and differ in the label.
         empty_outputs: Rows whose output is empty.
         cases: Rows that restate a case which the model is to be measured on.
     """
 
     duplicates: tuple[tuple[int, int], ...] = ()
     conflicts: tuple[tuple[int, ...], ...] = ()
+    near_conflicts: tuple[tuple[int, int], ...] = ()
     empty_outputs: tuple[int, ...] = ()
     cases: tuple[int, ...] = ()
 
@@ -121,10 +123,12 @@ class Personal:
     Attributes:
         by: Who looked; None when nobody did.
         found: Rows by kind.
+        redacted: What was found was replaced by its kind.
     """
 
     by: str | None = None
     found: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,9 +235,19 @@ def look_for_personal_data(texts: Mapping[int, str], detector: Detector | None) 
         return Personal()
     found: dict[str, list[int]] = {}
     for row, text in texts.items():
-        for kind in sorted(detector.kinds(text)):
+        for kind in sorted({kind for _, _, kind in detector.find(text)}):
             found.setdefault(kind, []).append(row)
     return Personal(by=detector.name, found={k: tuple(rows) for k, rows in sorted(found.items())})
+
+
+def redact(text: str, detector: Detector) -> str:
+    """A text with all that a detector finds replaced by its kind, as `<EMAIL_ADDRESS>`."""
+    pieces, at = list[str](), 0
+    for start, end, kind in sorted(detector.find(text), key=lambda hit: (hit[0], -hit[1])):
+        if start >= at:
+            pieces += [text[at:start], f"<{kind}>"]
+        at = max(at, end)
+    return "".join([*pieces, text[at:]])
 
 
 def _size_warnings(split: Split) -> tuple[str, ...]:
@@ -260,6 +274,12 @@ def _left_out_warnings(left_out: LeftOut) -> tuple[str, ...]:
         found.append(
             f"{rows} rows are left out, for {_count(len(left_out.conflicts), 'input')} that have"
             " different outputs: decide which is right"
+        )
+    if pairs := left_out.near_conflicts:
+        named = ", ".join(f"{a} and {b}" for a, b in pairs[:_SHOWN_ROWS])
+        found.append(
+            f"{_count(len(pairs), 'pair')} of rows restate each other and have different labels:"
+            f" decide which is right: {named}"
         )
     if left_out.empty_outputs:
         rows = left_out.empty_outputs
@@ -296,8 +316,10 @@ def _length_warnings(tokens: Tokens) -> tuple[str, ...]:
 def _personal_warnings(personal: Personal) -> tuple[str, ...]:
     if personal.by is None:
         return (f"personal data was not checked: {EXTRA}",)
+    if personal.redacted:
+        return ()
     return tuple(
-        f"personal data: {kind} in {_count(len(rows), 'row')}: {listed(rows)}"
+        f"personal data or secret: {kind} in {_count(len(rows), 'row')}: {listed(rows)}"
         for kind, rows in personal.found.items()
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +23,7 @@ from agent_knowledge.build import (
     read_config,
 )
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
-from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, nearest
+from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, MissingExtraError, nearest
 from agent_knowledge.ledger.history import now
 from agent_knowledge.models.messages import to_messages
 from agent_knowledge.retrieval.examples import StoredExamples, load_examples
@@ -37,16 +36,26 @@ from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.rules import OVERFIT_EXAMPLES
 from agent_knowledge.text import count_tokens
 from agent_knowledge.trials.data_card import (
+    EXTRA,
     Card,
     Detector,
     LeftOut,
+    Personal,
     Split,
     look_for_personal_data,
     measure_labels,
     measure_tokens,
+    redact,
     render_card,
 )
-from agent_knowledge.trials.near_duplicates import SAME, groups_of, hold_out, restating
+from agent_knowledge.trials.overlap import (
+    SAME,
+    contradicting,
+    folded,
+    groups_of,
+    hold_out,
+    restating,
+)
 from agent_knowledge.types import Example, Signals, Task
 from agent_knowledge.types.search import MeasuredTask, Query
 
@@ -67,6 +76,7 @@ class Options:
         validation: Share of the rows to validate on, 0..0.5.
         seed: Of the chance that chooses them.
         max_tokens: Longer rows are named; TRL cuts at 1,024 unless told otherwise.
+        redact: Replace personal data and secrets by their kinds.
 
     Raises:
         InputError: A value is not accepted.
@@ -76,6 +86,7 @@ class Options:
     validation: float = 0.1
     seed: int = 0
     max_tokens: int = 1024
+    redact: bool = False
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -110,7 +121,8 @@ def make_export(
         example_set: The set.
         agent: Whose prompt the rows have; None for the only agent.
         options: How.
-        detector: Looks for personal data; without one the card says that nobody looked.
+        detector: Looks for personal data and secrets; without one the card says that nobody
+            looked.
         cases: Tasks that the trained model is to be measured on: rows that restate one are left
             out, so that nothing is trained on what it is tried by.
 
@@ -128,7 +140,13 @@ def make_export(
     if cases:
         places, left_out = _without_cases(stored, places, left_out, cases)
     _require_enough(example_set, len(places), len(stored.examples))
+    personal = look_for_personal_data(
+        {place + 1: _text(stored.examples[place]) for place in places}, detector
+    )
+    if options.redact:
+        stored, personal = _redacted(stored, personal, detector)
     kept = _Kept.of(stored, places, profile, options)
+    left_out = replace(left_out, near_conflicts=kept.near_conflicts)
     files = kept.files()
     card = Card(
         set=example_set,
@@ -143,7 +161,7 @@ def make_export(
         split=kept.split(options),
         labels=measure_labels(kept.labels, kept.validated) if any(kept.labels) else None,
         tokens=measure_tokens(kept.lengths(), options.max_tokens),
-        personal=look_for_personal_data(kept.texts(), detector),
+        personal=personal,
         files={name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
     )
     return Export(files=files, card=card)
@@ -162,7 +180,7 @@ def clean(examples: Sequence[Example]) -> tuple[tuple[int, ...], LeftOut]:
     rest = [place for place, example in enumerate(examples) if example.output.strip()]
     places: dict[str, list[int]] = {}
     for place in rest:
-        places.setdefault(_folded(examples[place].input), []).append(place)
+        places.setdefault(folded(examples[place].input), []).append(place)
     disputed = [
         group
         for group in places.values()
@@ -222,6 +240,7 @@ class _Kept:
         labels: Their outputs where those are labels, else empty.
         prompts: What the endpoint is sent for them.
         groups: Their groups of near-duplicates.
+        near_conflicts: Pairs of rows of different labels among those.
         validated: Places of those to validate on.
     """
 
@@ -230,6 +249,7 @@ class _Kept:
     labels: tuple[str, ...]
     prompts: tuple[Turns, ...]
     groups: tuple[int, ...]
+    near_conflicts: tuple[tuple[int, int], ...]
     validated: frozenset[int]
 
     @classmethod
@@ -250,6 +270,9 @@ class _Kept:
             labels=labels,
             prompts=tuple(_prompts(stored, places, agent)),
             groups=groups,
+            near_conflicts=tuple(
+                (places[a] + 1, places[b] + 1) for a, b in contradicting(kept.vectors, labels)
+            ),
             validated=hold_out(groups, labels, options.validation, options.seed),
         )
 
@@ -287,12 +310,27 @@ class _Kept:
             )
         }
 
-    def texts(self) -> dict[int, str]:
-        """What each row says of its own, by row."""
-        return {
-            number: f"{example.input}\n{example.output}"
-            for number, example in zip(self.numbers, self.examples, strict=True)
-        }
+
+def _text(example: Example) -> str:
+    return f"{example.input}\n{example.output}"
+
+
+def _redacted(
+    stored: StoredExamples, personal: Personal, detector: Detector | None
+) -> tuple[StoredExamples, Personal]:
+    """The set with what was found replaced by its kind.
+
+    Raises:
+        MissingExtraError: Nobody can look.
+    """
+    if detector is None:
+        msg = f"--redact needs who finds personal data and secrets: {EXTRA}; all else works without"
+        raise MissingExtraError(msg)
+    examples = tuple(
+        Example(input=redact(one.input, detector), output=redact(one.output, detector))
+        for one in stored.examples
+    )
+    return replace(stored, examples=examples), replace(personal, redacted=True)
 
 
 def _load(config: KnowledgeConfig, name: str) -> StoredExamples:
@@ -358,10 +396,6 @@ def _prompts(stored: StoredExamples, places: Sequence[int], agent: AgentProfile)
 
 def _turn(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _write(file: Path, text: str) -> None:

@@ -61,11 +61,12 @@ def forecast(
         One row per rung, lowest first, and one for the judge where there is one.
     """
     setup = set_up(_silent(read_config(config)), cases, agent, settings)
-    total, done = len(setup.arms) * len(cases.cases), 0
+    measured = setup.cases.cases
+    total, done = len(setup.arms) * len(measured), 0
     rows: list[Forecast] = []
     for arm in setup.arms:
         open_: list[tuple[int, int]] = []
-        for case in cases.cases:
+        for case in measured:
             prompted = setup.asker.prompt(arm, case)
             done += 1
             if watch:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig, label
 from agent_knowledge.errors import ConfigError, nearest
-from agent_knowledge.ledger import Ledger, RungResult, TrackRecord, Trial
+from agent_knowledge.ledger import Ledger, RungResult, TrackRecord, Trial, tries_of
 from agent_knowledge.ledger.history import Change, History, per_year
 from agent_knowledge.retrieval.examples import digest_of, read_examples
 from agent_knowledge.routing.proof import fallen
@@ -114,6 +114,11 @@ class Ground:
         )
         endpoint = self.endpoint if trial.result("fine_tuned") else None
         return fallen(self.agent, endpoint, record, trial)
+
+    @property
+    def tries(self) -> int:
+        """How often the model of the trial that stands was tried, that time included."""
+        return tries_of(self.trial, self.trials) if self.trial else 0
 
     @property
     def endpoint(self) -> EndpointConfig | None:

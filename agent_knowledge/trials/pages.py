@@ -20,7 +20,7 @@ from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import MIN_CASES, RungComparison, RungResult, Trial
 from agent_knowledge.trials.advice import Advice
 from agent_knowledge.trials.costs import GAPS, Money, about, money_rows, usd, usd_range
-from agent_knowledge.trials.recommend import served_line
+from agent_knowledge.trials.recommend import CasesNeeded, served_line
 from agent_knowledge.types import RUNGS, Rung, without_surrogates
 
 
@@ -85,8 +85,8 @@ class CaseOutcome:
         task: What was asked.
         expected: What counts as right; any of them does.
         answers: Per rung, what was answered; a rung that failed has none.
-        scores: Per rung, 0..1; 0 where it failed.
-        errors: Per rung that failed, what went wrong.
+        scores: Per rung that answered, 0..1; 0 where the answer broke its form.
+        errors: Per rung without an answer that anybody would be shown, what went wrong.
     """
 
     case: str
@@ -95,6 +95,25 @@ class CaseOutcome:
     answers: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
     scores: Mapping[Rung, float] = field(default_factory=dict[Rung, float])
     errors: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What a trial came to.
+
+    Attributes:
+        trial: The figures, and what they speak for.
+        outcomes: What became of each case.
+        met: A rung that may serve reaches the target; True where there is none.
+        needed: How many cases would tell two rungs apart.
+        notes: What a reader should know beside the figures.
+    """
+
+    trial: Trial
+    outcomes: tuple[CaseOutcome, ...]
+    met: bool
+    needed: CasesNeeded
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,22 +127,22 @@ class _Effort:
     note: str = ""
 
 
-def write_report(trial: Trial, outcomes: Sequence[CaseOutcome], path: Path) -> None:
+def write_report(measured: TrialResult, path: Path) -> None:
     """Write a trial's report.
 
     Args:
-        trial: What was measured.
-        outcomes: What became of each case.
+        measured: What was measured.
         path: Of the HTML file; its folder is made.
 
     Raises:
         InputError: It cannot be written there.
     """
-    save(render_report(trial, outcomes), path)
+    save(render_report(measured), path)
 
 
-def render_report(trial: Trial, outcomes: Sequence[CaseOutcome]) -> str:
+def render_report(measured: TrialResult) -> str:
     """The report as text; see `write_report`."""
+    trial, outcomes = measured.trial, measured.outcomes
     rows = parted(outcomes)
     values = {
         "trial": trial,
@@ -135,6 +154,8 @@ def render_report(trial: Trial, outcomes: Sequence[CaseOutcome]) -> str:
         "n_outcomes": len(outcomes),
         "n_parted": len(rows),
         "shown": rows[:MOST_CASES],
+        "notes": measured.notes,
+        "needed": measured.needed,
         "measured": _measured(trial),
         "served_line": served_line,
         "verdict": verdict,
@@ -147,21 +168,28 @@ def render_report(trial: Trial, outcomes: Sequence[CaseOutcome]) -> str:
     return render("report.html", values)
 
 
-def verdict(found: RungComparison) -> str:
-    """What a comparison says, in words; no winner where it says none."""
+def verdict(found: RungComparison, needed: int | None = None) -> str:
+    """What a comparison says, in words; no winner where it says none.
+
+    Args:
+        found: The comparison.
+        needed: Cases that would tell the two apart, where a number would.
+    """
+    more = needed is not None and needed > MIN_CASES
+    wanted = f"; about {needed:,} cases would tell" if more else ""
     low, high = (f"{abs(end) * 100:.1f}" for end in found.ci)
     if found.n < MIN_CASES:
-        return f"too few cases to tell: {found.n} of at least {MIN_CASES}"
+        return f"too few cases to tell: {found.n} of at least {MIN_CASES}{wanted}"
     if found.ci[0] > 0:
         return f"{found.rung} is better, by {low} to {high} points"
     if found.ci[1] < 0:
         return f"{found.rung} is worse, by {high} to {low} points"
-    return "no winner: the interval holds zero"
+    return f"no winner: the interval holds zero{wanted}"
 
 
 def parted(outcomes: Sequence[CaseOutcome]) -> list[CaseOutcome]:
-    """The cases that some rungs did better on than others, those with most between them first."""
-    rows = [row for row in outcomes if _between(row) > _SAME]
+    """The cases that some rungs did better on or failed on, those with most between them first."""
+    rows = [row for row in outcomes if _between(row) > _SAME or row.errors]
     return sorted(rows, key=_between, reverse=True)
 
 
@@ -201,8 +229,8 @@ def _tone(found: RungComparison) -> str:
 
 
 def _lags(row: CaseOutcome, rung: Rung) -> bool:
-    """Whether a rung did worse on a case than the best one; one without a score scored nothing."""
-    return row.scores.get(rung, 0) < max(row.scores.values(), default=0) - _SAME
+    """Whether a rung that answered did worse on a case than the best one."""
+    return rung in row.scores and row.scores[rung] < max(row.scores.values()) - _SAME
 
 
 def _behind(row: CaseOutcome) -> str:
@@ -230,6 +258,7 @@ def _measured(trial: Trial) -> list[tuple[str, str]]:
         ("agent", trial.agent),
         ("metric", trial.metric),
         ("cases", f"{trial.n} ({_hash(trial.cases)})"),
+        *((f"cases left out ({why})", f"{n}") for why, n in trial.excluded.items()),
         ("model", trial.model),
         ("example set", f"{trial.example_set} ({made})" if trial.example_set else ""),
         ("fine-tuned endpoint", trial.endpoint or ""),
@@ -237,6 +266,7 @@ def _measured(trial: Trial) -> list[tuple[str, str]]:
         ("target", "" if trial.target is None else f"{trial.target:g}"),
         ("latency budget", "" if budget is None else f"{budget:,} ms"),
         *((f"{name} (prompt)", _hash(version)) for name, version in trial.versions.items()),
+        *trial.conditions.items(),
         *((f"{name} (documents)", _hash(version)) for name, version in trial.documents.items()),
     ]
 

@@ -52,15 +52,21 @@ class Recommendation:
     met: bool = True
 
 
-def recommend(trial: Trial, agent: AgentProfile, needed: CasesNeeded) -> Recommendation:
+def recommend(
+    trial: Trial, agent: AgentProfile, needed: CasesNeeded, tries: int = 1
+) -> Recommendation:
     """Say which rung a trial speaks for.
 
     Args:
         trial: The results and comparisons.
         agent: Whose; its policy and what it has decide what a fine-tuned rung must have beaten.
         needed: How many cases would tell two rungs apart.
+        tries: How often the fine-tuned model was tried on the set, this time included.
     """
-    missing = shortfall(agent, trial) if trial.result("fine_tuned") else ""
+    if trial.refused:
+        why = f"{trial.refused}: mend it and run the same command again"
+        return Recommendation(rung=None, why=why, met=trial.target is None)
+    missing = shortfall(agent, trial, tries) if trial.result("fine_tuned") else ""
     able = [row for row in trial.rungs if row.rung != "fine_tuned" or not missing]
     held_back = f"; fine_tuned may not serve (ladder-tried: {missing})" if missing else ""
     if trial.target is not None:

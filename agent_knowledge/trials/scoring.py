@@ -136,7 +136,7 @@ class Scorer:
     schema: str = ""
 
     def score(self, reply: ArmReply) -> float:
-        """What one reply scores, 0..1; 0 where there is no answer.
+        """What one reply scores, 0..1; 0 where its form is broken. What failed has no score.
 
         With `macro_f1` this is whether the label is right, since an F1 is of all cases together.
         """
@@ -158,16 +158,17 @@ class Scorer:
         """What several arms score on the same cases, and how sure that is."""
         if self.metric == "macro_f1":
             return of_macro_f1(*_labels(arms))
-        scores = [[self.score(reply) for reply in replies] for replies in arms]
+        scores = [[self.score(r) if r.entry else np.nan for r in replies] for replies in arms]
         return of_means(np.array(scores, dtype=float).T)
 
     def extras(self, replies: Sequence[ArmReply]) -> dict[str, float]:
-        """What else is told of one arm, 0..1 each; what failed counts as 0."""
+        """What else is told of one arm, 0..1 each, over what it answered."""
+        replies = [reply for reply in replies if reply.entry]
         told = {
             name: _mean(measure(plain(r), r.case.expected) if r.finished else 0.0 for r in replies)
             for name, measure in TEXT_METRICS.items()
         }
-        if self.labels:
+        if self.labels and replies:
             expected, answered = _labels([replies])
             told["macro_f1"] = macro_f1(expected, answered[0])
         if self.schema:
@@ -269,11 +270,13 @@ def support(reply: ArmReply) -> float:
     return sum(claim.supported for claim in claims) / total if total else 0.0
 
 
-def _labels(arms: Sequence[Sequence[ArmReply]]) -> tuple[list[str], list[list[str]]]:
-    """What was expected of each case, and what each arm answered to it."""
-    pairs = [[label(plain(r), r.case.expected) for r in replies] for replies in arms]
-    expected = [wanted for wanted, _ in pairs[0]]
-    return expected, [[said for _, said in column] for column in pairs]
+def _labels(arms: Sequence[Sequence[ArmReply]]) -> tuple[list[str], list[list[str | None]]]:
+    """What was expected of each case, and what each arm answered to it; None where it failed."""
+    expected = [label("", reply.case.expected)[0] for reply in arms[0]]
+    return expected, [
+        [label(plain(r), r.case.expected)[1] if r.entry else None for r in replies]
+        for replies in arms
+    ]
 
 
 def _mean(values: Iterable[float]) -> float:

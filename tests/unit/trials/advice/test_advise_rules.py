@@ -258,7 +258,7 @@ def test_an_endpoint_that_did_not_beat_a_rung_below_ends_it() -> None:
     made = advise(ground(agent=served, trials=(tried,)), COSTS)
     assert made.verdict == "dont"
     assert "ft did not beat few_shot on triage" in made.why[0].text
-    won = replace(tried, comparisons=(replace(low, ci=(0.01, 0.2)), high))
+    won = replace(tried, comparisons=(replace(low, ci=(0.02, 0.18)), high))
     made = advise(ground(agent=served, trials=(won,)), COSTS)
     assert made.verdict == "may_pay"
     assert answer(made, "ladder").answer == "yes"

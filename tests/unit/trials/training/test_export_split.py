@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from agent_knowledge.trials.near_duplicates import groups_of, hold_out
+from agent_knowledge.trials.overlap import groups_of, hold_out
 from tests.unit.fakes import unit
 
 
