@@ -49,7 +49,7 @@ from agent_knowledge.langchain.state import (
     remembered,
 )
 from agent_knowledge.langchain.state import told as told_decision
-from agent_knowledge.models.chat import explained
+from agent_knowledge.models.chat import explained, served_name
 from agent_knowledge.models.messages import example_messages
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
@@ -154,6 +154,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """Hand over the knowledge, and verify the answer's citations."""
         request = _without_citations(request)
+        self.router.base_model = served_name(request.model)
         knowledge = self._prepared(request)
         if knowledge is None:
             return handler(request)
@@ -181,6 +182,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """`wrap_model_call`, awaited."""
         request = _without_citations(request)
+        self.router.base_model = served_name(request.model)
         knowledge = self._prepared(request)
         if knowledge is None:
             return await handler(request)

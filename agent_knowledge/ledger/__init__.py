@@ -210,13 +210,15 @@ class TrackRecord:
         trials: Of the agent's endpoint on the set that it serves, oldest first.
         examples: Hash of that set now; empty where nobody knows.
         examples_changed: ISO time when it last changed; None when it never did.
-        model: What answers the other rungs now; empty where nobody knows.
+        model: What answers the other rungs by the configuration; empty where it doesn't say.
+        base_model: What really answers them, as its provider calls it; empty until it is known.
     """
 
     trials: tuple[Trial, ...] = ()
     examples: str = ""
     examples_changed: str | None = None
     model: str = ""
+    base_model: str = ""
 
 
 def tries_of(trial: Trial, trials: Sequence[Trial]) -> int:

@@ -8,6 +8,7 @@ decides, by a level that falls with each try.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from agent_knowledge.config import AgentProfile, EndpointConfig, expand, label
@@ -113,15 +114,34 @@ def fallen(
         return f"its examples changed{_on(record.examples_changed)}"
     if endpoint is not None and trial.endpoint_model != endpoint.model:
         return f"its model became {endpoint.model!r} (measured: {trial.endpoint_model!r})"
-    for what, here in conditions_of(agent, endpoint).items():
-        if what in trial.conditions and here != (then := trial.conditions[what]):
+    return (
+        _other_conditions(conditions_of(agent, endpoint), trial)
+        or _other_prompt(agent, trial)
+        or _other_base(record, trial)
+    )
+
+
+def _other_conditions(here: Mapping[str, str], trial: Trial) -> str:
+    for what, now in here.items():
+        if (then := trial.conditions.get(what, now)) != now:
             hashed = what == "base_url"
-            return f"its {what} changed" if hashed else f"{what} became {here} (measured: {then})"
+            return f"its {what} changed" if hashed else f"{what} became {now} (measured: {then})"
+    return ""
+
+
+def _other_prompt(agent: AgentProfile, trial: Trial) -> str:
     versions = agent.versions_for(trial.example_set)
     for what in sorted(versions.keys() | trial.versions.keys()):
         if versions.get(what) != trial.versions.get(what):
             part = what.replace("_", " ") if what == "system_prompt" else f"form of {what}"
             return f"the {part} changed (measured on {_day(trial.at)})"
+    return ""
+
+
+def _other_base(record: TrackRecord, trial: Trial) -> str:
+    base = trial.conditions.get("base_model", record.base_model)
+    if record.base_model and base != record.base_model:
+        return f"{record.base_model} answers the other rungs (measured: {base})"
     if record.model and trial.model != record.model:
         return f"{record.model} answers the other rungs (measured: {trial.model})"
     return ""

@@ -81,7 +81,6 @@ GAPS: dict[Gap, tuple[str, str]] = {
 }
 """What each gap is, and what tells it."""
 _MONTHS = 12
-_FREE = PriceConfig(input=0, output=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from agent_knowledge.build import ConfigLike
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.ledger import MIN_CASES, Ledger, RungComparison, RungResult, Trial, tries_of
 from agent_knowledge.ledger.history import History
+from agent_knowledge.models.chat import served_name
 from agent_knowledge.routing.proof import conditions_of
 from agent_knowledge.trials.asking import Arm, ArmReply
 from agent_knowledge.trials.cases import CaseSet, read_cases
@@ -184,6 +185,7 @@ def _ground(setup: Setup) -> Trial:
     states = {name: history.of("source", name) for name in agent.sources}
     tuned = next((arm for arm in setup.arms if arm.rung == "fine_tuned"), None)
     others = [arm for arm in setup.arms if arm.rung != "fine_tuned"]
+    below = {"base_model": served_name(others[0].chat.model)} if others else {}
     return Trial(
         id=f"{at:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}",
         at=at.isoformat(timespec="seconds"),
@@ -198,7 +200,7 @@ def _ground(setup: Setup) -> Trial:
         model=others[0].chat.name if others else "",
         versions=agent.versions_for(setup.example_set),
         documents={name: rows[-1].digest for name, rows in states.items() if rows},
-        conditions=conditions_of(agent, agent.endpoint if tuned else None),
+        conditions=conditions_of(agent, agent.endpoint if tuned else None) | below,
         excluded=setup.excluded,
         rungs=(),
         target=setup.settings.target,

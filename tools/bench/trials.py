@@ -172,8 +172,8 @@ def _found(world: World, answers: Answers) -> RungComparison:
 
 def _trial(answers: Answers, found: RungComparison, nth: int) -> Trial:
     """A trial on record, as `evaluate` writes it."""
-    below, tuned = (~np.isnan(answers)).sum(axis=0).tolist()
-    answered: dict[Rung, int] = {**dict.fromkeys(BELOW, below), "fine_tuned": tuned}
+    below, tuned = (int(n) for n in (~np.isnan(answers)).sum(axis=0))
+    answered: list[tuple[Rung, int]] = [*((rung, below) for rung in BELOW), ("fine_tuned", tuned)]
     results = [
         RungResult(
             rung=rung,
@@ -187,7 +187,7 @@ def _trial(answers: Answers, found: RungComparison, nth: int) -> Trial:
             tokens_out=1,
             errors=len(answers) - n,
         )
-        for rung, n in answered.items()
+        for rung, n in answered
     ]
     return Trial(
         id=str(nth),

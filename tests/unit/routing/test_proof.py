@@ -93,6 +93,13 @@ def test_evidence_falls_when_there_is_other_room_for_knowledge() -> None:
     assert "context_tokens became 999 (measured: 2000)" in told
 
 
+def test_evidence_falls_when_another_model_really_answers_below() -> None:
+    tried = trial(BETTER, conditions={"base_model": "gpt-small"})
+    assert decided(on_record(tried, base_model="gpt-small")).strategy == "fine_tuned"
+    told = refusal(decided(on_record(tried, base_model="gpt-large")), "ladder-tried")
+    assert "gpt-large answers the other rungs (measured: gpt-small)" in told
+
+
 def test_a_lead_that_would_do_at_first_does_not_after_many_tries() -> None:
     lucky = trial({"prompt": 0.4, "few_shot": 0.06})  # 0.06 with an interval of 0.04 to each side
     assert decided(on_record(lucky)).strategy == "fine_tuned"
