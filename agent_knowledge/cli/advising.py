@@ -42,8 +42,7 @@ TunedModel = Annotated[
     typer.Option("--tuned-model", help="Whose entry under prices the fine-tuned model has."),
 ]
 ChangesPerYear = Annotated[
-    float | None,
-    typer.Option("--changes-per-year", min=0, help="How often the examples change."),
+    float | None, typer.Option("--changes-per-year", min=0, help="How often the examples change.")
 ]
 TrainingExamples = Annotated[
     int | None, typer.Option("--training-examples", min=0, help="Examples to train on.")

@@ -148,8 +148,18 @@ def tuned_row(tuned: TunedK, agent: str) -> dict[str, Any]:
 
 
 def _variant_row(variant: Variant) -> dict[str, Any]:
-    row = asdict(variant)
-    return {**row.pop("way"), **row, "worse": variant.worse}
+    row = variant.result
+    return {
+        **asdict(variant.way),
+        "score": row.score,
+        "ci": row.ci,
+        "lag": variant.lag,
+        "behind": variant.behind,
+        "tokens_in": row.tokens_in,
+        "cost_usd_per_1k": row.cost_usd_per_1k,
+        "errors": row.errors,
+        "worse": variant.worse,
+    }
 
 
 def tell_tuned(tuned: TunedK) -> None:
@@ -161,17 +171,17 @@ def tell_tuned(tuned: TunedK) -> None:
     )
     table.add_column("failed", justify="right")
     for variant in tuned.variants:
-        (low, high), (less, more) = variant.ci, variant.behind
+        (low, high), (less, more) = variant.result.ci, variant.behind
         table.add_row(
             Text(str(variant.way.k), style="bold green" if variant is tuned.chosen else ""),
             variant.way.order,
             variant.way.selection,
-            f"{variant.score:.3f}",
+            f"{variant.result.score:.3f}",
             f"{low:.3f} to {high:.3f}",
             "best" if variant is tuned.best else f"{less:+.3f} to {more:+.3f}",
-            f"{variant.tokens_in:,.0f}",
-            _usd(variant.cost_usd_per_1k),
-            str(variant.errors),
+            f"{variant.result.tokens_in:,.0f}",
+            _usd(variant.result.cost_usd_per_1k),
+            str(variant.result.errors),
         )
     echo_table(table)
     text = Text(f"{tuned.why}.")

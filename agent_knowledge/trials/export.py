@@ -16,18 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from agent_knowledge.build import (
-    ConfigLike,
-    load_example_sets,
-    packaged_embedder,
-    read_config,
-)
+from agent_knowledge.build import ConfigLike, load_example_sets, packaged_embedder, read_config
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
 from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, MissingExtraError, nearest
 from agent_knowledge.ledger.history import now
 from agent_knowledge.models.messages import to_messages
 from agent_knowledge.retrieval.examples import StoredExamples, load_examples
-from agent_knowledge.retrieval.labels import has_labels
+from agent_knowledge.retrieval.labels import are_labels
 from agent_knowledge.routing.few_shot import ExampleChooser
 from agent_knowledge.routing.forms import form_of
 from agent_knowledge.routing.gathering import gather
@@ -140,13 +135,16 @@ def make_export(
     if cases:
         places, left_out = _without_cases(stored, places, left_out, cases)
     _require_enough(example_set, len(places), len(stored.examples))
+    texts = {
+        place + 1: (stored.examples[place].input, stored.examples[place].output) for place in places
+    }
     personal = look_for_personal_data(
-        {place + 1: _text(stored.examples[place]) for place in places}, detector
+        {row: "\n".join(said) for row, said in texts.items()}, detector
     )
     if options.redact:
         stored, personal = _redacted(stored, personal, detector)
     kept = _Kept.of(stored, places, profile, options)
-    left_out = replace(left_out, near_conflicts=kept.near_conflicts)
+    left_out = replace(left_out, near_conflicts=_contradictions(stored, places, kept.labels))
     files = kept.files()
     card = Card(
         set=example_set,
@@ -232,66 +230,48 @@ def to_row(card: Card) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """The rows that are exported, in their order.
+    """The rows that are exported, by number, in their order; `of` makes it.
 
     Attributes:
-        numbers: Their rows in the set's file.
-        examples: What they say.
+        rows: Number, example and prompt of each.
         labels: Their outputs where those are labels, else empty.
-        prompts: What the endpoint is sent for them.
         groups: Their groups of near-duplicates.
-        near_conflicts: Pairs of rows of different labels among those.
         validated: Places of those to validate on.
     """
 
-    numbers: tuple[int, ...]
-    examples: tuple[Example, ...]
+    rows: tuple[tuple[int, Example, Turns], ...]
     labels: tuple[str, ...]
-    prompts: tuple[Turns, ...]
     groups: tuple[int, ...]
-    near_conflicts: tuple[tuple[int, int], ...]
     validated: frozenset[int]
 
     @classmethod
     def of(
         cls, stored: StoredExamples, places: Sequence[int], agent: AgentProfile, options: Options
     ) -> _Kept:
-        kept = replace(
-            stored,
-            examples=tuple(stored.examples[place] for place in places),
-            vectors=stored.vectors[list(places)],
-        )
-        labelled = has_labels(kept)
-        labels = tuple(example.output if labelled else "" for example in kept.examples)
-        groups = groups_of(kept.vectors)
+        examples = [stored.examples[place] for place in places]
+        labelled = are_labels([example.output for example in examples])
+        labels = tuple(example.output if labelled else "" for example in examples)
+        groups = groups_of(stored.vectors[list(places)])
+        numbers = [place + 1 for place in places]
         return cls(
-            numbers=tuple(place + 1 for place in places),
-            examples=kept.examples,
+            rows=tuple(zip(numbers, examples, _prompts(stored, places, agent), strict=True)),
             labels=labels,
-            prompts=tuple(_prompts(stored, places, agent)),
             groups=groups,
-            near_conflicts=tuple(
-                (places[a] + 1, places[b] + 1) for a, b in contradicting(kept.vectors, labels)
-            ),
             validated=hold_out(groups, labels, options.validation, options.seed),
         )
 
     def files(self) -> dict[str, str]:
         """The text of each file."""
-        lines = [
-            json.dumps({"messages": [*prompt, _turn("assistant", example.output)]}) + "\n"
-            for prompt, example in zip(self.prompts, self.examples, strict=True)
-        ]
-        validated = self.validated
-        return {
-            TRAIN: "".join(line for place, line in enumerate(lines) if place not in validated),
-            VALIDATION: "".join(line for place, line in enumerate(lines) if place in validated),
-        }
+        texts = {TRAIN: "", VALIDATION: ""}
+        for place, (_, example, prompt) in enumerate(self.rows):
+            line = json.dumps({"messages": [*prompt, _turn("assistant", example.output)]}) + "\n"
+            texts[VALIDATION if place in self.validated else TRAIN] += line
+        return texts
 
     def split(self, options: Options) -> Split:
         sizes = Counter(self.groups)
         return Split(
-            train=len(self.numbers) - len(self.validated),
+            train=len(self.rows) - len(self.validated),
             validation=len(self.validated),
             share=options.validation,
             seed=options.seed,
@@ -303,16 +283,16 @@ class _Kept:
     def lengths(self) -> dict[int, int]:
         """Estimated tokens by row."""
         return {
-            number: sum(count_tokens(turn["content"]) for turn in prompt)
-            + count_tokens(example.output)
-            for number, prompt, example in zip(
-                self.numbers, self.prompts, self.examples, strict=True
-            )
+            number: count_tokens(example.output) + sum(count_tokens(t["content"]) for t in prompt)
+            for number, example, prompt in self.rows
         }
 
 
-def _text(example: Example) -> str:
-    return f"{example.input}\n{example.output}"
+def _contradictions(
+    stored: StoredExamples, places: Sequence[int], labels: Sequence[str]
+) -> tuple[tuple[int, int], ...]:
+    found = contradicting(stored.vectors[list(places)], labels)
+    return tuple((places[a] + 1, places[b] + 1) for a, b in found)
 
 
 def _redacted(

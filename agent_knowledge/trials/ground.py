@@ -108,9 +108,7 @@ class Ground:
     def _fallen(self, trial: Trial) -> str:
         change = next((c for c in reversed(self.set_changes) if not c.first), None)
         record = TrackRecord(
-            examples=self.digest,
-            examples_changed=change.at if change else None,
-            model=self.model,
+            examples=self.digest, examples_changed=change.at if change else None, model=self.model
         )
         endpoint = self.endpoint if trial.result("fine_tuned") else None
         return fallen(self.agent, endpoint, record, trial)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from agent_knowledge.build import load_router, load_verifier
 from agent_knowledge.errors import InputError
-from agent_knowledge.ledger import MARGIN, MAX_FAILED, MIN_CASES
+from agent_knowledge.ledger import MARGIN, MAX_FAILED, MIN_CASES, RungResult
 from agent_knowledge.retrieval.examples import StoredExamples
 from agent_knowledge.retrieval.labels import has_labels
 from agent_knowledge.routing.few_shot import Selection
@@ -57,23 +57,15 @@ class Variant:
 
     Attributes:
         way: Which.
-        score: Mean of the metric, 0..1.
-        ci: 95 % interval of it.
+        result: Its figures.
         lag: How far it lies behind the best, on the cases that both answered.
         behind: 95 % paired interval of that; (0, 0) for the best itself.
-        tokens_in: Mean tokens of a prompt.
-        cost_usd_per_1k: Of a thousand tasks; None where no price is configured.
-        errors: Cases without an answer.
     """
 
     way: Way
-    score: float
-    ci: Interval
+    result: RungResult
     lag: float
     behind: Interval
-    tokens_in: float
-    cost_usd_per_1k: float | None
-    errors: int
 
     @property
     def worse(self) -> bool:
@@ -160,22 +152,10 @@ def tune_k(setup: Setup, watch: Watch | None = None, counts: Sequence[int] = COU
     best = max(range(len(arms)), key=lambda place: estimates.scores[place])
     variants: list[Variant] = []
     for place, (way, arm) in enumerate(zip(ways, arms, strict=True)):
-        score, ci = estimates.scores[place], estimates.ci[place]
-        row = result_of(arm, replies[arm.name], setup, score, ci)
+        row = result_of(arm, replies[arm.name], setup, estimates.scores[place], estimates.ci[place])
         lag, behind = _lead(estimates, best, place)
-        variants.append(
-            Variant(
-                way=way,
-                score=row.score,
-                ci=row.ci,
-                lag=round(lag, 6),
-                behind=behind,
-                tokens_in=row.tokens_in,
-                cost_usd_per_1k=row.cost_usd_per_1k,
-                errors=row.errors,
-            )
-        )
-    failed = max(variant.errors for variant in variants)
+        variants.append(Variant(way=way, result=row, lag=round(lag, 6), behind=behind))
+    failed = max(variant.result.errors for variant in variants)
     able = len(cases) >= MIN_CASES and failed <= MAX_FAILED * len(cases)
     return TunedK(
         example_set=name,
@@ -191,7 +171,7 @@ def _choose(variants: Sequence[Variant]) -> Variant:
     """The fewest examples that are not worse than the best, in their better order."""
     able = [variant for variant in variants if not variant.worse]
     fewest = min(variant.way.k for variant in able)
-    return max((v for v in able if v.way.k == fewest), key=lambda variant: variant.score)
+    return max((v for v in able if v.way.k == fewest), key=lambda variant: variant.result.score)
 
 
 def _lead(estimates: Estimates, best: int, place: int) -> tuple[float, Interval]:

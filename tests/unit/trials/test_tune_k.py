@@ -45,7 +45,7 @@ def test_every_number_is_tried_in_both_orders_and_paid_for_once(tmp_path: Path) 
 @pytest.mark.slow
 def test_the_fewest_that_do_as_well_are_chosen(tmp_path: Path) -> None:
     found = tuned(tmp_path, Counting(wants_two), counts=(0, 1, 2, 4))
-    assert [row.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1, 1, 1]
+    assert [row.result.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1, 1, 1]
     assert found.variants[1].worse
     assert found.chosen is not None
     assert found.chosen.way.k == 2
