@@ -28,8 +28,8 @@ moves a difference by as much: no further than `MARGIN`."""
 FALSE_OPENINGS = 0.02
 """ladder-tried: what all tries of a model that is no better may spend together. The interval is a
 little narrow far out, so that twenty tries open the gate in somewhat more, and in at most 2.5 %:
-with 0.025 here it was 2.6 % on 200 cases. `python -m tools.bench.trials` measures it, and what power
-is left."""
+with 0.025 here it was 2.6 % on 200 cases. `python -m tools.bench.trials` measures it, and what
+power is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,28 @@ def test_examples_that_buy_nothing_are_left_out(tmp_path: Path) -> None:
     assert "leave few-shot out" in found.why
 
 
+def test_fewer_that_lie_further_behind_than_the_margin_are_not_chosen(tmp_path: Path) -> None:
+    def misses_lamps(messages: Sequence[BaseMessage]) -> str:
+        unshown = len(messages) == 1 and "lamp" in messages[-1].text
+        return "neither" if unshown else right(messages)
+
+    found = tuned(tmp_path, Counting(misses_lamps), counts=(0, 1))
+    none, one = found.variants
+    assert none.behind[0] < 0  # too few cases differ to prove anything
+    assert (none.lag, none.worse) == (0.08, True)
+    assert found.chosen is one
+
+
+def test_where_much_failed_nothing_is_chosen(tmp_path: Path) -> None:
+    def flaky(messages: Sequence[BaseMessage]) -> object:
+        bad = len(messages) == 1 and "lamp" in messages[-1].text
+        return OSError("500") if bad else right(messages)
+
+    found = tuned(tmp_path, Counting(flaky), counts=(0, 1))
+    assert (found.chosen, found.yaml) == (None, "")
+    assert found.why.startswith("more than 2% of the cases failed")
+
+
 def test_too_few_cases_choose_nothing(tmp_path: Path) -> None:
     found = tuned(tmp_path, Counting(by_examples), count=10)
     assert (found.chosen, found.yaml) == (None, "")
