@@ -8,7 +8,7 @@ the folder `templates`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -116,17 +116,6 @@ class TrialResult:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Effort:
-    """What a rung takes besides time: `most` is the largest value of `of`, and above 0."""
-
-    name: str
-    title: str
-    of: Callable[[RungResult], float]
-    most: float
-    note: str = ""
-
-
 def write_report(measured: TrialResult, path: Path) -> None:
     """Write a trial's report.
 
@@ -193,23 +182,19 @@ def parted(outcomes: Sequence[CaseOutcome]) -> list[CaseOutcome]:
     return sorted(rows, key=_between, reverse=True)
 
 
-def _effort(rungs: Sequence[RungResult]) -> _Effort:
-    """The cost of tasks; the tokens of a prompt where costs tell nothing."""
-    unpriced = [row.model for row in rungs if row.cost_usd_per_1k is None]
-    if not unpriced and any(row.cost_usd_per_1k for row in rungs):
-        most = _most(row.cost_usd_per_1k or 0 for row in rungs)
+def _effort(rungs: Sequence[RungResult]) -> dict[str, object]:
+    """What the third bar shows: the cost of tasks; where costs tell nothing, tokens of a prompt."""
+    unpriced = ", ".join(dict.fromkeys(r.model for r in rungs if r.cost_usd_per_1k is None))
+    costs = [row.cost_usd_per_1k or 0 for row in rungs]
+    if not unpriced and any(costs):
         title = "cost of 1,000 tasks, $"
-        return _Effort(name="cost", title=title, of=lambda row: row.cost_usd_per_1k or 0, most=most)
-    models = ", ".join(dict.fromkeys(unpriced))
-    return _Effort(
-        name="tokens in",
-        title="tokens of a prompt",
-        of=lambda row: row.tokens_in,
-        most=_most(row.tokens_in for row in rungs),
-        note=f"No price is known of {models}: put one under prices to see costs."
-        if unpriced
-        else "Every rung costs nothing, so its tokens are shown.",
-    )
+        return {"name": "cost", "title": title, "of": costs, "most": _most(costs), "note": ""}
+    tokens = [row.tokens_in for row in rungs]
+    note = "Every rung costs nothing, so its tokens are shown."
+    if unpriced:
+        note = f"No price is known of {unpriced}: put one under prices to see costs."
+    title = "tokens of a prompt"
+    return {"name": "tokens in", "title": title, "of": tokens, "most": _most(tokens), "note": note}
 
 
 def _most(values: Iterable[float]) -> float:
