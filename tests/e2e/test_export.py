@@ -72,7 +72,7 @@ def test_without_the_extra_the_card_says_that_nobody_looked(
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     ran = stores("export", "--set", "codes", "--out", "data", "--json")
     assert ran.code == 0
-    assert ran.json["personal"] == {"by": None, "found": {}}
+    assert ran.json["personal"] == {"by": None, "found": {}, "redacted": False}
     card = (stores.folder / "data/card.md").read_text()
     assert "Not checked: pip install 'langchain-agent-knowledge[personal-data]'" in card
 

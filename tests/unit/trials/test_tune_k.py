@@ -75,13 +75,13 @@ def test_examples_that_buy_nothing_are_left_out(tmp_path: Path) -> None:
 
 def test_fewer_that_lie_further_behind_than_the_margin_are_not_chosen(tmp_path: Path) -> None:
     def misses_lamps(messages: Sequence[BaseMessage]) -> str:
-        unshown = len(messages) == 1 and "lamp" in messages[-1].text
+        unshown = len(messages) == 1 and "send the lamp" in messages[-1].text
         return "neither" if unshown else right(messages)
 
     found = tuned(tmp_path, Counting(misses_lamps), counts=(0, 1))
     none, one = found.variants
     assert none.behind[0] < 0  # too few cases differ to prove anything
-    assert (none.lag, none.worse) == (0.08, True)
+    assert (none.lag, none.worse) == (0.06, True)
     assert found.chosen is one
 
 
