@@ -20,7 +20,7 @@ from agent_knowledge.build import (
 from agent_knowledge.citations.streaming import MarkerBuffer
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
-from agent_knowledge.models.chat import Chat
+from agent_knowledge.models.chat import Chat, served_name
 from agent_knowledge.ports import ClaimJudge, Embedder, Retriever
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Failed, Said, Turn, Verifying, answer_of
@@ -85,6 +85,7 @@ class Answerer:
             verifier: Verifies the citations; default: the packaged one.
         """
         self.router = router
+        router.base_model = served_name(model.model)
         self.model = model
         self.verifier = verifier or load_verifier(router)
         self._endpoint = endpoint

@@ -42,8 +42,7 @@ TunedModel = Annotated[
     typer.Option("--tuned-model", help="Whose entry under prices the fine-tuned model has."),
 ]
 ChangesPerYear = Annotated[
-    float | None,
-    typer.Option("--changes-per-year", min=0, help="How often the examples change."),
+    float | None, typer.Option("--changes-per-year", min=0, help="How often the examples change.")
 ]
 TrainingExamples = Annotated[
     int | None, typer.Option("--training-examples", min=0, help="Examples to train on.")
@@ -92,9 +91,9 @@ def advise(
     from agent_knowledge.config import KnowledgeConfig, label
     from agent_knowledge.trials.advice import Costs
     from agent_knowledge.trials.advice import advise as judge
-    from agent_knowledge.trials.advice_page import write_advice
+    from agent_knowledge.trials.costs import prices_of
     from agent_knowledge.trials.ground import Told, load_ground
-    from agent_knowledge.trials.prices import prices_of
+    from agent_knowledge.trials.pages import write_advice
 
     if chart is not None and chart.suffix.lower() not in {".html", ".htm"}:
         msg = f"--chart: {str(chart)!r} is no HTML file; give a name that ends in .html"

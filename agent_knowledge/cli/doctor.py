@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from agent_knowledge.models.chat import Chat
 
 _PROBE = "How long does it take?"
-_STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
+_STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim", "note": "yellow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class DoctorCheck:
     """What one check found."""
 
     what: str
-    state: Literal["ok", "failed", "skipped"]
+    state: Literal["ok", "failed", "skipped", "note"]
     detail: str
 
 
@@ -97,6 +98,20 @@ def examine(
         yield DoctorCheck(what="agents", state="failed", detail=detail)
     for name in config.agents:
         yield _check(f"agent {name}", lambda name=name: _agent(config, name, given))
+        yield from _prompts(config, name)
+
+
+def _prompts(config: KnowledgeConfig, agent: str) -> Iterator[DoctorCheck]:
+    """A note on each set of labels of an agent that its prompt doesn't name."""
+    from agent_knowledge.retrieval.examples import read_examples
+    from agent_knowledge.routing.ladder import unnamed_labels
+
+    with suppress(AgentKnowledgeError):  # what is wrong with the set or the agent stands above
+        profile = config.agent(agent)
+        for name, spec in profile.examples.items():
+            file = config.resolve(spec.file, f"examples.{name}.file")
+            if told := unnamed_labels(profile, name, read_examples(name, file)):
+                yield DoctorCheck(what=f"prompt of {agent}", state="note", detail=told)
 
 
 def _check(what: str, attempt: Callable[[], str]) -> DoctorCheck:

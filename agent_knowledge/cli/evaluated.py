@@ -15,9 +15,9 @@ from agent_knowledge.cli import show
 from agent_knowledge.cli.terminal import echo_table
 from agent_knowledge.errors import as_written
 from agent_knowledge.ledger import MIN_CASES, OpenGate, RungComparison, RungResult
-from agent_knowledge.trials.evaluate import TrialResult
 from agent_knowledge.trials.forecast import Forecast
-from agent_knowledge.trials.open_gate import served_line
+from agent_knowledge.trials.pages import TrialResult
+from agent_knowledge.trials.recommend import served_line
 from agent_knowledge.trials.tune_k import TunedK, Variant
 
 
@@ -38,6 +38,7 @@ def row(measured: TrialResult, ledger: Path | None, report: Path) -> dict[str, A
         ],
         "recommended": trial.recommended,
         "why": trial.why,
+        "excluded": dict(trial.excluded),
         "open_gate": _gate_row(trial.open_gate),
         "notes": list(measured.notes),
         "ledger": as_written(str(ledger)) if ledger else None,
@@ -64,7 +65,7 @@ def tell(measured: TrialResult, ledger: Path | None, report: Path) -> None:
             f"{result.tokens_in:,.0f}",
             f"{result.tokens_out:,.0f}",
             _usd(result.cost_usd_per_1k),
-            str(result.errors),
+            str(result.errors) + f" + {result.unusable} unusable" * bool(result.unusable),
             result.model,
         )
     echo_table(table)
@@ -147,8 +148,18 @@ def tuned_row(tuned: TunedK, agent: str) -> dict[str, Any]:
 
 
 def _variant_row(variant: Variant) -> dict[str, Any]:
-    row = asdict(variant)
-    return {**row.pop("way"), **row, "worse": variant.worse}
+    row = variant.result
+    return {
+        **asdict(variant.way),
+        "score": row.score,
+        "ci": row.ci,
+        "lag": variant.lag,
+        "behind": variant.behind,
+        "tokens_in": row.tokens_in,
+        "cost_usd_per_1k": row.cost_usd_per_1k,
+        "errors": row.errors,
+        "worse": variant.worse,
+    }
 
 
 def tell_tuned(tuned: TunedK) -> None:
@@ -160,17 +171,17 @@ def tell_tuned(tuned: TunedK) -> None:
     )
     table.add_column("failed", justify="right")
     for variant in tuned.variants:
-        (low, high), (less, more) = variant.ci, variant.behind
+        (low, high), (less, more) = variant.result.ci, variant.behind
         table.add_row(
             Text(str(variant.way.k), style="bold green" if variant is tuned.chosen else ""),
             variant.way.order,
             variant.way.selection,
-            f"{variant.score:.3f}",
+            f"{variant.result.score:.3f}",
             f"{low:.3f} to {high:.3f}",
             "best" if variant is tuned.best else f"{less:+.3f} to {more:+.3f}",
-            f"{variant.tokens_in:,.0f}",
-            _usd(variant.cost_usd_per_1k),
-            str(variant.errors),
+            f"{variant.result.tokens_in:,.0f}",
+            _usd(variant.result.cost_usd_per_1k),
+            str(variant.result.errors),
         )
     echo_table(table)
     text = Text(f"{tuned.why}.")
@@ -190,6 +201,7 @@ def _rung_row(result: RungResult) -> dict[str, Any]:
         "tokens": {"in": result.tokens_in, "out": result.tokens_out},
         "cost_usd_per_1k": result.cost_usd_per_1k,
         "errors": result.errors,
+        "unusable": result.unusable,
         "metrics": dict(result.metrics),
     }
 

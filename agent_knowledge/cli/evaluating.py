@@ -114,14 +114,14 @@ def _set_up(
 def _measure(setup: Setup, report: Path | None, *, ledger: bool, as_json: bool) -> None:
     from agent_knowledge.cli import evaluated
     from agent_knowledge.trials.evaluate import REPORTS, measure, put_on_record
-    from agent_knowledge.trials.report import write_report
+    from agent_knowledge.trials.pages import write_report
 
     with _progress("asking") as watch:
         measured = measure(setup, watch)
     kept = put_on_record(setup, measured) if ledger else None
     trial = measured.trial
     page = report or setup.config.store_path / REPORTS / f"{trial.id}.html"
-    write_report(trial, measured.outcomes, page)
+    write_report(measured, page)
     if as_json:
         typer.echo(json.dumps(evaluated.row(measured, kept, page)))
     else:

@@ -33,6 +33,9 @@ def export(
     max_tokens: Annotated[
         int, typer.Option("--max-tokens", min=1, help="Name rows that are longer.")
     ] = 1024,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Replace personal data and secrets by their kinds.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that holds something.")
     ] = False,
@@ -46,7 +49,9 @@ def export(
     """
     from agent_knowledge.trials.export import Options, make_export, to_row, write_export
 
-    options = Options(format=form, validation=validation, seed=seed, max_tokens=max_tokens)
+    options = Options(
+        format=form, validation=validation, seed=seed, max_tokens=max_tokens, redact=redact
+    )
     made = make_export(
         config,
         example_set,

@@ -106,10 +106,15 @@ class ExampleSetConfig(Section):
 
 
 class TrainingConfig(Section):
-    """What a fine-tuned model was trained on; the gate asks for it."""
+    """What a fine-tuned model was trained on; the gate asks for it.
+
+    Attributes:
+        file: Its rows, JSON lines or the folder of an export: cases among them are not measured on.
+    """
 
     examples: Annotated[int, Field(ge=0)] | None = None
     data_as_of: date | None = None
+    file: Text | None = None
 
 
 class BreakerConfig(Section):

@@ -81,7 +81,7 @@ def _history(messages: Iterable[BaseMessage]) -> tuple[Message, ...]:
 def replace_user_turn(messages: Sequence[AnyMessage], knowledge: Knowledge) -> list[AnyMessage]:
     """The same messages with the last user turn's text replaced; images and files stay.
 
-    What the text was written from goes beside it, as in `models.messages.to_messages`.
+    What the text was written from goes beside it, as in `models.chat.to_messages`.
     """
     prompt = knowledge.prompt
     place = last_user_turn(messages)

@@ -49,7 +49,7 @@ from agent_knowledge.langchain.state import (
     remember,
     remembered,
 )
-from agent_knowledge.models.chat import example_messages, explained
+from agent_knowledge.models.chat import example_messages, explained, served_name
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Draft, Failed, Said, Turn, Verifying
@@ -153,6 +153,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """Hand over the knowledge, and verify the answer's citations."""
         request = _without_citations(request)
+        self.router.base_model = served_name(request.model)
         knowledge = self._prepared(request)
         if knowledge is None:
             return handler(request)
@@ -180,6 +181,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """`wrap_model_call`, awaited."""
         request = _without_citations(request)
+        self.router.base_model = served_name(request.model)
         knowledge = self._prepared(request)
         if knowledge is None:
             return await handler(request)

@@ -6,9 +6,10 @@ ever changed. A trial keeps hashes of all that it rests on, so that evidence fal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import NormalDist
 from typing import Protocol
 
 from agent_knowledge.ledger.history import History
@@ -19,7 +20,16 @@ FILE = "ledger.jsonl"
 MIN_CASES = 50
 """ladder-tried: fewer cases prove nothing (GUIDE.md)."""
 MARGIN = 0.02
-"""ladder-tried: how far an endpoint may lie behind a rung that misses the latency budget."""
+"""ladder-tried: how far an endpoint may lie behind a rung that misses the latency budget; and how
+far fewer examples may lie behind the best number of them."""
+MAX_FAILED = 0.02
+"""Share of the cases that may fail on a rung. What failed is compared with nothing, so at worst it
+moves a difference by as much: no further than `MARGIN`."""
+FALSE_OPENINGS = 0.02
+"""ladder-tried: what all tries of a model that is no better may spend together. The interval is a
+little narrow far out, so that twenty tries open the gate in somewhat more, and in at most 2.5 %:
+with 0.025 here it was 2.6 % on 200 cases. `python -m tools.bench.trials` measures it, and what
+power is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +39,16 @@ class RungResult:
     Attributes:
         rung: Which.
         model: Which model answered.
-        n: Cases with an answer.
-        score: Mean of the trial's metric, 0..1; a case that failed counts as 0.
+        n: Cases with an answer, those among them that broke its form included.
+        score: Mean of the trial's metric over those, 0..1.
         ci: 95 % bootstrap interval of `score`.
         latency_p50_ms: Median time of an answer.
         latency_p95_ms: Time that 95 % of the answers stayed below.
         tokens_in: Mean tokens of a prompt.
         tokens_out: Mean tokens of an answer.
         cost_usd_per_1k: Of a thousand tasks; None where no price is configured.
-        errors: Cases without an answer.
+        errors: Cases that failed: no answer came. They are compared with nothing.
+        unusable: Answers that broke their form, so that nobody would be shown them; they score 0.
         metrics: Further measures by their names, each 0..1.
     """
 
@@ -52,6 +63,7 @@ class RungResult:
     tokens_out: float
     cost_usd_per_1k: float | None = None
     errors: int = 0
+    unusable: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
@@ -64,7 +76,7 @@ class RungComparison:
         against: The lower one.
         difference: Mean of the paired differences in score, `rung` less `against`.
         ci: 95 % paired bootstrap interval of it.
-        n: Cases that both were measured on.
+        n: Cases that both answered.
     """
 
     rung: Rung
@@ -72,6 +84,25 @@ class RungComparison:
     difference: float
     ci: tuple[float, float]
     n: int
+
+    def at_least(self, tries: int = 1) -> float:
+        """What the difference surely is, by the level that is left for the nth try.
+
+        Of `FALSE_OPENINGS` the first try may spend a half, the second a sixth, the third a twelfth,
+        the nth 1/n(n+1), which together never is more than all of it (alpha spending, by
+        Bonferroni's inequality). The interval is stretched to that level as that of a normal
+        distribution would be.
+
+        Args:
+            tries: How often the same model has been tried, this time included.
+        """
+        level = FALSE_OPENINGS / (tries * (tries + 1))
+        stretch = _NORMAL.inv_cdf(1 - level) / _NORMAL.inv_cdf(0.975)
+        low, high = self.ci
+        return (low + high) / 2 - stretch * (high - low) / 2
+
+
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +140,16 @@ class Trial:
         agent: Whose rungs.
         metric: What `score` means.
         cases: Hash of the cases.
-        n: How many cases there are.
+        n: How many distinct cases were measured.
         example_set: The example set that was tried, if any.
         examples: Hash of its examples.
         endpoint: The endpoint that was tried, if any.
         endpoint_model: The model behind it, as configured.
         model: What answered the other rungs.
         versions: Per file behind the prompt, its hash; as `Plan.versions`.
+        conditions: What else the figures hold under, by its name; see `routing.proof`. Trials of
+            before this was recorded have none.
+        excluded: Cases that were left out, by why: `repeated`, `examples`, `training`.
         documents: Per source, the hash of its documents.
         rungs: The results, lowest rung first.
         comparisons: Each rung with each lower one.
@@ -142,11 +176,23 @@ class Trial:
     endpoint_model: str = ""
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     documents: Mapping[str, str] = field(default_factory=dict[str, str])
+    conditions: Mapping[str, str] = field(default_factory=dict[str, str])
+    excluded: Mapping[str, int] = field(default_factory=dict[str, int])
     target: float | None = None
     latency_budget_ms: int | None = None
     recommended: Rung | None = None
     why: str = ""
     open_gate: OpenGate | None = None
+
+    @property
+    def refused(self) -> str:
+        """Why nothing follows from the trial: more than `MAX_FAILED` failed; empty otherwise."""
+        told = [
+            f"{row.rung} failed on {row.errors} of {row.n + row.errors} cases"
+            for row in self.rungs
+            if row.errors > MAX_FAILED * (row.n + row.errors)
+        ]
+        return f"{'; '.join(told)}, and at most {MAX_FAILED:.0%} may" if told else ""
 
     def result(self, rung: Rung) -> RungResult | None:
         """How a rung did; None when it was not tried."""
@@ -166,13 +212,46 @@ class TrackRecord:
         trials: Of the agent's endpoint on the set that it serves, oldest first.
         examples: Hash of that set now; empty where nobody knows.
         examples_changed: ISO time when it last changed; None when it never did.
-        model: What answers the other rungs now; empty where nobody knows.
+        model: What answers the other rungs by the configuration; empty where it doesn't say.
+        base_model: What really answers them, as its provider calls it; empty until it is known.
     """
 
     trials: tuple[Trial, ...] = ()
     examples: str = ""
     examples_changed: str | None = None
     model: str = ""
+    base_model: str = ""
+
+
+def tries_of(trial: Trial, trials: Sequence[Trial]) -> int:
+    """How often a fine-tuned model was tried on its set, up to a trial that is among those.
+
+    What cannot open the gate is no try: a trial that is refused, or of too few cases. Nor is the
+    same evidence again, as when a command is repeated and nothing is asked anew. A prompt or a set
+    that changed starts no new count; another model does.
+
+    Args:
+        trial: Which.
+        trials: All that are on record, oldest first.
+    """
+    seen: set[tuple[object, ...]] = {_evidence(trial)}
+    for other in trials:
+        if other.id == trial.id:
+            break
+        if _model_tried(other) == _model_tried(trial) and other.n >= MIN_CASES:
+            seen |= set() if other.refused else {_evidence(other)}
+    return len(seen)
+
+
+def _model_tried(trial: Trial) -> tuple[str | None, ...]:
+    model = trial.conditions.get("model", trial.endpoint_model)
+    return (trial.agent, trial.endpoint, trial.example_set, model)
+
+
+def _evidence(trial: Trial) -> tuple[object, ...]:
+    """What a trial found of the fine-tuned rung."""
+    found = (c for c in trial.comparisons if c.rung == "fine_tuned")
+    return (trial.cases, *((c.against, c.difference, c.n) for c in found))
 
 
 NOTHING_ON_RECORD = TrackRecord()

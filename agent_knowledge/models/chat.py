@@ -85,6 +85,12 @@ class Completion:
     tokens_out: int | None
 
 
+def served_name(model: BaseChatModel) -> str:
+    """What a model's provider calls it, however it was opened; else the name of its class."""
+    named = getattr(model, "model_name", None) or getattr(model, "model", None)
+    return named if isinstance(named, str) else type(model).__name__
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
     """A chat model with a name for the record; whatever it raises becomes an `EndpointError`."""

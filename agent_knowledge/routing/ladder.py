@@ -7,14 +7,19 @@ goes to the next rung down.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
+from agent_knowledge.config.templates import placeholders
 from agent_knowledge.errors import InputError, nearest
+from agent_knowledge.retrieval.labels import are_labels
 from agent_knowledge.routing.queries import sub_queries
 from agent_knowledge.types import (
     RUNGS,
     Decision,
+    Example,
     Knowledge,
     Plan,
     Reason,
@@ -24,6 +29,22 @@ from agent_knowledge.types import (
     Strategy,
     Task,
 )
+
+_WORDS = re.compile(r"[^\W_]+")
+_STRATEGIES: dict[Rung, Strategy] = {
+    "prompt": "direct",
+    "few_shot": "few_shot",
+    "retrieval": "retrieval",
+    "retrieval+few_shot": "retrieval",
+    "fine_tuned": "fine_tuned",
+}
+RUNG_RULES: dict[Rung, str] = {
+    "prompt": "prompt-first",
+    "few_shot": "pattern-wants-examples",
+    "retrieval": "facts-need-retrieval",
+    "retrieval+few_shot": "facts-need-retrieval",
+    "fine_tuned": "ladder-tried",
+}
 
 
 def next_rung(decision: Decision, agent: AgentProfile) -> Decision:
@@ -69,22 +90,6 @@ def after_failure(knowledge: Knowledge, why: str) -> Knowledge:
     )
 
 
-_STRATEGIES: dict[Rung, Strategy] = {
-    "prompt": "direct",
-    "few_shot": "few_shot",
-    "retrieval": "retrieval",
-    "retrieval+few_shot": "retrieval",
-    "fine_tuned": "fine_tuned",
-}
-RUNG_RULES: dict[Rung, str] = {
-    "prompt": "prompt-first",
-    "few_shot": "pattern-wants-examples",
-    "retrieval": "facts-need-retrieval",
-    "retrieval+few_shot": "facts-need-retrieval",
-    "fine_tuned": "ladder-tried",
-}
-
-
 def rungs_of(agent: AgentProfile, example_set: str | None) -> tuple[Rung, ...]:
     """The rungs that an agent has for tasks of one kind, lowest first.
 
@@ -100,6 +105,39 @@ def rungs_of(agent: AgentProfile, example_set: str | None) -> tuple[Rung, ...]:
         "fine_tuned": agent.endpoint is not None,
     }
     return tuple(rung for rung in RUNGS if has[rung])
+
+
+def unnamed_labels(agent: AgentProfile, example_set: str, examples: Sequence[Example]) -> str:
+    """Say where the prompt of a set of labels leaves labels out: then prompting was hardly tried.
+
+    Args:
+        agent: Whose prompt.
+        example_set: One of its sets.
+        examples: That set's.
+
+    Returns:
+        A sentence; empty where outputs are no labels, or the prompt names them all.
+    """
+    labels = {example.output for example in examples}
+    template = agent.templates.get(example_set)
+    parts = [template.instructions, template.turn] if template else []
+    if not are_labels([example.output for example in examples]) or any(
+        name == "labels" for part in parts for _, name in placeholders(part)
+    ):
+        return ""
+    text = _plain(" ".join([agent.system_prompt, agent.schemas.get(example_set, ""), *parts]))
+    named = sum(f" {_plain(label)} " in f" {text} " for label in labels)
+    if named == len(labels):
+        return ""
+    return (
+        f"the prompt names {named} of the {len(labels)} labels of {example_set}: prompting was not"
+        " really tried; put {{labels}} into the set's template"
+    )
+
+
+def _plain(text: str) -> str:
+    """Words alone, so that a label is found however it is written: `card_arrival`, Card arrival."""
+    return " ".join(_WORDS.findall(text.casefold()))
 
 
 def at_rung(

@@ -56,6 +56,10 @@ class KnowledgeRouter:
     """Chooses what to give one agent's model, task by task. Safe to share between threads.
 
     `load_router` makes one from a configuration; this constructor takes objects of your own.
+
+    Attributes:
+        base_model: What answers below the endpoint, once whoever calls it has told; the gate asks
+            whether that is what was measured.
     """
 
     def __init__(  # noqa: PLR0913 - each is a part of its own, and all but two are optional
@@ -110,6 +114,7 @@ class KnowledgeRouter:
         self.agent = agent
         self._judge, self._writer = _consulted(agent, judge, writer)
         self._evidence = evidence
+        self.base_model = ""
         own = {name: sets[name] for name in agent.examples}  # never another agent's
         self._shelf = Shelf(
             embedder=embedder,
@@ -159,7 +164,8 @@ class KnowledgeRouter:
     @property
     def record(self) -> TrackRecord:
         """What is on record about the agent's fine-tuned endpoint at this moment."""
-        return self._evidence.now() if self._evidence else NOTHING_ON_RECORD
+        found = self._evidence.now() if self._evidence else NOTHING_ON_RECORD
+        return replace(found, base_model=self.base_model)
 
     def route(self, task: Task | str) -> Decision:
         """Decide what to give the model. Calls none, unless the policy says so.

@@ -13,13 +13,22 @@ from typing import Literal
 
 from agent_knowledge.config.sections import PriceConfig
 from agent_knowledge.ledger import Trial
+from agent_knowledge.routing.ladder import RUNG_RULES
 from agent_knowledge.routing.rules import ORDER, RULES
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.costs import Load, Money, Range, Terms, about_range, money, no_saving
+from agent_knowledge.trials.costs import (
+    Load,
+    Money,
+    Range,
+    Terms,
+    about_range,
+    money,
+    no_saving,
+    price_of,
+)
 from agent_knowledge.trials.ground import Ground, rung_below
-from agent_knowledge.trials.open_gate import percent
-from agent_knowledge.trials.prices import price_of
 from agent_knowledge.trials.questions import ChecklistAnswer, answer_all, evaluate_command, untried
+from agent_knowledge.trials.recommend import percent
 from agent_knowledge.types import Reason, Rung
 
 Verdict = Literal["dont", "try_first", "unknown", "may_pay"]
@@ -34,12 +43,6 @@ _ALTERNATIVES = {
     "expertise-cost": "prompt-first",
 }
 """What the guide offers instead, by the rule that stands against fine-tuning."""
-_RUNG_RULES: dict[Rung, str] = {
-    "prompt": "prompt-first",
-    "few_shot": "pattern-wants-examples",
-    "retrieval": "facts-need-retrieval",
-    "retrieval+few_shot": "ladder-tried",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +249,7 @@ def _instead(verdict: Verdict, why: tuple[Reason, ...], lowest: Rung | None) -> 
     if verdict == "dont":
         rules = [_ALTERNATIVES[reason.rule] for reason in why if reason.rule in _ALTERNATIVES]
     if lowest is not None and verdict in {"dont", "try_first"}:
-        rules.append(_RUNG_RULES[lowest])
+        rules.append("ladder-tried" if lowest == "retrieval+few_shot" else RUNG_RULES[lowest])
     return tuple(Reason(rule=rule, text=RULES[rule].text) for rule in dict.fromkeys(rules))
 
 

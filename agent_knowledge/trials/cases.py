@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent_knowledge.config.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.errors import InputError, shown
 from agent_knowledge.ledger.records import digest
+from agent_knowledge.trials.overlap import folded
 from agent_knowledge.types import Message, Task, without_surrogates
 
 _KEYS = frozenset({"id", "task", "history", "expected", "relevant"})
@@ -58,10 +59,13 @@ class CaseSet:
         return digest([_content(case) for case in self.cases])
 
     @property
-    def repeated(self) -> int:
-        """How many cases ask what an earlier one asks."""
-        asked = Counter((case.task.text, case.task.history) for case in self.cases)
-        return len(self.cases) - len(asked)
+    def distinct(self) -> CaseSet:
+        """The cases without those that ask what an earlier one asks."""
+        first: dict[tuple[str, ...], TrialCase] = {}
+        for case in self.cases:
+            told = (f"{turn.role}: {folded(turn.content)}" for turn in case.task.history)
+            first.setdefault((folded(case.task.text), *told), case)
+        return replace(self, cases=tuple(first.values()))
 
 
 def read_cases(source: str | Path) -> CaseSet:

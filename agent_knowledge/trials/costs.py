@@ -3,19 +3,58 @@
 The guide's costs are fixed (training, hosting, one more run for each update); what a fine-tuned
 model saves grows with the number of tasks that its gate lets it serve; the others stay on the rung
 below. Where the two meet is the volume at which it breaks even. What is unknown is counted as
-nothing, so that a figure is then a lower bound, and named.
+nothing, so that a figure is then a lower bound, and named. Prices are the configuration's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from agent_knowledge.config import KnowledgeConfig, expand, label
 from agent_knowledge.config.sections import PriceConfig
+from agent_knowledge.errors import ConfigError
 from agent_knowledge.routing.rules import CHEAPEST_RUN_USD, DEAREST_RUN_USD
-from agent_knowledge.trials.open_gate import percent
-from agent_knowledge.trials.prices import cost_usd
+from agent_knowledge.trials.recommend import percent
 from agent_knowledge.types import Rung
+
+PACKAGED = "extractive"
+"""The packaged model runs on one's own machine and costs nothing."""
+_FREE = PriceConfig(input=0, output=0)
+
+
+def prices_of(config: KnowledgeConfig) -> dict[str, PriceConfig]:
+    """A configuration's prices, that of its default model also under what reports call it."""
+    spec, key = config.models.default, "models.default"
+    found = dict(config.prices)
+    with suppress(ConfigError):  # a variable that is not set fails what calls the model
+        model, name = expand(spec, key), label(spec, key)
+        known = [found[n] for n in (model, model.partition(":")[2], spec) if n in found]
+        if known:
+            found.setdefault(name, known[0])
+    return found
+
+
+def price_of(prices: Mapping[str, PriceConfig], *names: str) -> PriceConfig | None:
+    """The price of a model.
+
+    Args:
+        prices: By name, as configured.
+        names: What the model goes by: its own name, with its provider or without, or its
+            endpoint's; the first one that has a price counts.
+    """
+    for name in (*names, *(name.partition(":")[2] for name in names)):
+        if name in prices:
+            return prices[name]
+    return _FREE if PACKAGED in names else None
+
+
+def cost_usd(price: PriceConfig, tokens_in: float, tokens_out: float) -> float:
+    """What a prompt and its answer cost, in US dollars."""
+    return (price.input * tokens_in + price.output * tokens_out) / 1_000_000
+
 
 Range = tuple[float, float]
 """Least and most."""
@@ -42,7 +81,6 @@ GAPS: dict[Gap, tuple[str, str]] = {
 }
 """What each gap is, and what tells it."""
 _MONTHS = 12
-_FREE = PriceConfig(input=0, output=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,15 +24,15 @@ EXTRA = "pip install 'langchain-agent-knowledge[personal-data]'"
 
 
 class Detector(Protocol):
-    """Finds personal data."""
+    """Finds personal data and secrets."""
 
     @property
     def name(self) -> str:
         """Who looked, with the version."""
         ...
 
-    def kinds(self, text: str) -> Collection[str]:
-        """Which kinds of personal data a text holds."""
+    def find(self, text: str) -> Sequence[tuple[int, int, str]]:
+        """What a text holds of it: start, end and kind of each."""
         ...
 
 
@@ -43,12 +43,14 @@ class LeftOut:
     Attributes:
         duplicates: Each with the row that it repeats.
         conflicts: Rows that share an input and differ in the output, together.
+        near_conflicts: Pairs of rows that are exported, restate each other and differ in the label.
         empty_outputs: Rows whose output is empty.
         cases: Rows that restate a case which the model is to be measured on.
     """
 
     duplicates: tuple[tuple[int, int], ...] = ()
     conflicts: tuple[tuple[int, ...], ...] = ()
+    near_conflicts: tuple[tuple[int, int], ...] = ()
     empty_outputs: tuple[int, ...] = ()
     cases: tuple[int, ...] = ()
 
@@ -121,10 +123,12 @@ class Personal:
     Attributes:
         by: Who looked; None when nobody did.
         found: Rows by kind.
+        redacted: What was found was replaced by its kind.
     """
 
     by: str | None = None
     found: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,13 +172,10 @@ class Card:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to look at before training, a line each."""
-        return (
-            *_size_warnings(self.split),
-            *_left_out_warnings(self.left_out),
-            *_label_warnings(self.labels),
-            *_length_warnings(self.tokens),
-            *_personal_warnings(self.personal),
-        )
+        found = (_split_warnings(self.split), _left_out_warnings(self.left_out))
+        labels = _label_warnings(self.labels) if self.labels else {}
+        told = {**found[0], **found[1], **labels, **_row_warnings(self.tokens, self.personal)}
+        return tuple(line for line, applies in told.items() if applies)
 
 
 def render_card(card: Card) -> str:
@@ -231,75 +232,69 @@ def look_for_personal_data(texts: Mapping[int, str], detector: Detector | None) 
         return Personal()
     found: dict[str, list[int]] = {}
     for row, text in texts.items():
-        for kind in sorted(detector.kinds(text)):
+        for kind in sorted({kind for _, _, kind in detector.find(text)}):
             found.setdefault(kind, []).append(row)
     return Personal(by=detector.name, found={k: tuple(rows) for k, rows in sorted(found.items())})
 
 
-def _size_warnings(split: Split) -> tuple[str, ...]:
-    found: list[str] = []
-    if split.train < MIN_TRAINING_EXAMPLES:
-        found.append(
-            f"enough-data: {split.train} rows to train on; the gate stays shut for an endpoint"
-            f" trained on fewer than {MIN_TRAINING_EXAMPLES}"
-        )
-    if not split.validation:
-        found.append("no row could be validated on without a near-duplicate in training")
-    elif split.largest_group > split.validation:
-        found.append(
-            f"{split.largest_group} rows are near-duplicates of one another: the set says the same"
-            " thing over and over"
-        )
-    return tuple(found)
+def redact(text: str, detector: Detector) -> str:
+    """A text with all that a detector finds replaced by its kind, as `<EMAIL_ADDRESS>`."""
+    pieces, at = list[str](), 0
+    for start, end, kind in sorted(detector.find(text), key=lambda hit: (hit[0], -hit[1])):
+        if start >= at:
+            pieces += [text[at:start], f"<{kind}>"]
+        at = max(at, end)
+    return "".join([*pieces, text[at:]])
 
 
-def _left_out_warnings(left_out: LeftOut) -> tuple[str, ...]:
-    found: list[str] = []
-    if left_out.conflicts:
-        rows = sum(map(len, left_out.conflicts))
-        found.append(
-            f"{rows} rows are left out, for {_count(len(left_out.conflicts), 'input')} that have"
-            " different outputs: decide which is right"
-        )
-    if left_out.empty_outputs:
-        rows = left_out.empty_outputs
-        found.append(f"{_count(len(rows), 'row')} left out for an empty output: {listed(rows)}")
-    return tuple(found)
+def _split_warnings(split: Split) -> dict[str, bool]:
+    """Every warning about a split, and whether it applies."""
+    return {
+        f"enough-data: {split.train} rows to train on; the gate stays shut for an endpoint trained"
+        f" on fewer than {MIN_TRAINING_EXAMPLES}": split.train < MIN_TRAINING_EXAMPLES,
+        "no row could be validated on without a near-duplicate in training": not split.validation,
+        f"{split.largest_group} rows are near-duplicates of one another: the set says the same"
+        " thing over and over": split.largest_group > split.validation > 0,
+    }
 
 
-def _label_warnings(labels: Labels | None) -> tuple[str, ...]:
-    if labels is None:
-        return ()
-    found: list[str] = []
-    if labels.largest > _UNEVEN * labels.smallest:
-        times = labels.largest / labels.smallest
-        found.append(
-            f"the labels are uneven: {labels.smallest} to {labels.largest} rows, 1 to {times:.0f}"
-        )
-    if labels.few:
-        found.append(f"{_count(len(labels.few), 'label')} of fewer than {FEW_A_LABEL} rows")
-    if labels.not_validated:
-        found.append(
-            f"{_count(len(labels.not_validated), 'label')} without a row in validation.jsonl"
-        )
-    return tuple(found)
+def _left_out_warnings(gone: LeftOut) -> dict[str, bool]:
+    rows, pairs = sum(map(len, gone.conflicts)), gone.near_conflicts
+    named = ", ".join(f"{a} and {b}" for a, b in pairs[:_SHOWN_ROWS])
+    return {
+        f"{rows} rows are left out, for {_count(gone.conflicts, 'input')} that have different"
+        " outputs: decide which is right": rows > 0,
+        f"{_count(pairs, 'pair')} of rows restate each other and have different labels: decide"
+        f" which is right: {named}": bool(pairs),
+        f"{_count(gone.empty_outputs, 'row')} left out for an empty output:"
+        f" {listed(gone.empty_outputs)}": bool(gone.empty_outputs),
+    }
 
 
-def _length_warnings(tokens: Tokens) -> tuple[str, ...]:
-    if not tokens.over:
-        return ()
-    rows = _count(len(tokens.over), "row")
-    limit = f"{tokens.limit:,} tokens, where a trainer may cut"
-    return (f"{rows} longer than {limit}: {listed(tokens.over)}",)
+def _label_warnings(labels: Labels) -> dict[str, bool]:
+    uneven = f"{labels.smallest} to {labels.largest} rows, 1 to"
+    uneven += f" {labels.largest / labels.smallest:.0f}"
+    missing = labels.not_validated
+    return {
+        f"the labels are uneven: {uneven}": labels.largest > _UNEVEN * labels.smallest,
+        f"{_count(labels.few, 'label')} of fewer than {FEW_A_LABEL} rows": bool(labels.few),
+        f"{_count(missing, 'label')} without a row in validation.jsonl": bool(missing),
+    }
 
 
-def _personal_warnings(personal: Personal) -> tuple[str, ...]:
-    if personal.by is None:
-        return (f"personal data was not checked: {EXTRA}",)
-    return tuple(
-        f"personal data: {kind} in {_count(len(rows), 'row')}: {listed(rows)}"
-        for kind, rows in personal.found.items()
+def _row_warnings(tokens: Tokens, personal: Personal) -> dict[str, bool]:
+    long = (
+        f"{_count(tokens.over, 'row')} longer than {tokens.limit:,} tokens, where a trainer may cut"
     )
+    return {
+        f"{long}: {listed(tokens.over)}": bool(tokens.over),
+        f"personal data was not checked: {EXTRA}": personal.by is None,
+        **{
+            f"personal data or secret: {kind} in {_count(rows, 'row')}: {listed(rows)}": True
+            for kind, rows in personal.found.items()
+            if not personal.redacted
+        },
+    }
 
 
 def _quantile(ordered: Sequence[int], share: float) -> int:
@@ -307,8 +302,8 @@ def _quantile(ordered: Sequence[int], share: float) -> int:
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _count(rows: Sized, what: str) -> str:
+    return f"{len(rows):,} {what}{'' if len(rows) == 1 else 's'}"
 
 
 def listed(rows: Sequence[int]) -> str:

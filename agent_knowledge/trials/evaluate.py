@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -12,15 +12,16 @@ import numpy as np
 
 from agent_knowledge.build import ConfigLike
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.ledger import MIN_CASES, Ledger, RungComparison, RungResult, Trial
+from agent_knowledge.ledger import MIN_CASES, Ledger, RungComparison, RungResult, Trial, tries_of
 from agent_knowledge.ledger.history import History
+from agent_knowledge.models.chat import served_name
+from agent_knowledge.routing.proof import conditions_of
 from agent_knowledge.trials.asking import Arm, ArmReply
 from agent_knowledge.trials.cases import CaseSet, read_cases
-from agent_knowledge.trials.open_gate import open_gate
+from agent_knowledge.trials.costs import cost_usd, price_of, prices_of
+from agent_knowledge.trials.pages import CaseOutcome, TrialResult, write_report
 from agent_knowledge.trials.pool import Watch
-from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
-from agent_knowledge.trials.recommend import CasesNeeded, recommend
-from agent_knowledge.trials.report import CaseOutcome, write_report
+from agent_knowledge.trials.recommend import CasesNeeded, open_gate, recommend
 from agent_knowledge.trials.scoring import Scorer
 from agent_knowledge.trials.setup import Setup, TrialSettings, set_up
 from agent_knowledge.trials.statistics import Estimates, Interval
@@ -28,25 +29,6 @@ from agent_knowledge.types import Rung
 
 REPORTS = "reports"
 _DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialResult:
-    """What a trial came to.
-
-    Attributes:
-        trial: The figures, and what they speak for.
-        outcomes: What became of each case.
-        met: A rung that may serve reaches the target; True where there is none.
-        needed: How many cases would tell two rungs apart.
-        notes: What a reader should know beside the figures.
-    """
-
-    trial: Trial
-    outcomes: tuple[CaseOutcome, ...]
-    met: bool
-    needed: CasesNeeded
-    notes: tuple[str, ...]
 
 
 def evaluate(
@@ -79,7 +61,7 @@ def evaluate(
     if on_record:
         put_on_record(setup, measured)
     if report:
-        write_report(measured.trial, measured.outcomes, report)
+        write_report(measured, report)
     return measured.trial
 
 
@@ -107,14 +89,16 @@ def measure(setup: Setup, watch: Watch | None = None) -> TrialResult:
         ),
         comparisons=_comparisons(rungs, estimates),
     )
-    found = recommend(trial, setup.agent, needed)
+    record = setup.arms[0].router.record
+    tries = tries_of(trial, record.trials)
+    found = recommend(trial, setup.agent, needed, tries)
     gate = open_gate(arms[0].router, cases, trial)
     return TrialResult(
         trial=replace(trial, recommended=found.rung, why=found.why, open_gate=gate),
         outcomes=tuple(outcomes_of(columns, arms, setup.scorer)),
         met=found.met,
         needed=needed,
-        notes=(*setup.notes, *_notes(setup, columns)),
+        notes=(*setup.notes, *_notes(setup, columns), *_tried(trial, tries)),
     )
 
 
@@ -141,7 +125,6 @@ def result_of(
 ) -> RungResult:
     """The figures of one arm."""
     answered = [reply.entry for reply in replies if reply.entry]
-    failed = sum(reply.finished is None for reply in replies)
     latencies = [entry.latency_ms for entry in answered] or [0.0]
     tokens_in = _mean([entry.tokens_in for entry in answered])
     tokens_out = _mean([entry.tokens_out for entry in answered])
@@ -149,7 +132,7 @@ def result_of(
     return RungResult(
         rung=arm.rung,
         model=arm.chat.name,
-        n=len(replies) - failed,
+        n=len(answered),
         score=round(score, _DIGITS),
         ci=(round(ci[0], _DIGITS), round(ci[1], _DIGITS)),
         latency_p50_ms=round(float(np.percentile(latencies, 50)), 3),
@@ -159,7 +142,8 @@ def result_of(
         cost_usd_per_1k=round(1000 * cost_usd(price, tokens_in, tokens_out), _DIGITS)
         if price
         else None,
-        errors=failed,
+        errors=len(replies) - len(answered),
+        unusable=sum(reply.entry is not None and reply.finished is None for reply in replies),
         metrics=setup.scorer.extras(replies),
     )
 
@@ -187,7 +171,7 @@ def outcomes_of(
                 task=case.task.text,
                 expected=case.expected,
                 answers={rung: r.finished.text for rung, r in by_rung if r.finished},
-                scores={rung: round(scorer.score(r), _DIGITS) for rung, r in by_rung},
+                scores={rung: round(scorer.score(r), _DIGITS) for rung, r in by_rung if r.entry},
                 errors={rung: r.error for rung, r in by_rung if r.error},
             )
         )
@@ -201,6 +185,7 @@ def _ground(setup: Setup) -> Trial:
     states = {name: history.of("source", name) for name in agent.sources}
     tuned = next((arm for arm in setup.arms if arm.rung == "fine_tuned"), None)
     others = [arm for arm in setup.arms if arm.rung != "fine_tuned"]
+    below = {"base_model": served_name(others[0].chat.model)} if others else {}
     return Trial(
         id=f"{at:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}",
         at=at.isoformat(timespec="seconds"),
@@ -215,6 +200,8 @@ def _ground(setup: Setup) -> Trial:
         model=others[0].chat.name if others else "",
         versions=agent.versions_for(setup.example_set),
         documents={name: rows[-1].digest for name, rows in states.items() if rows},
+        conditions=conditions_of(agent, agent.endpoint if tuned else None) | below,
+        excluded=setup.excluded,
         rungs=(),
         target=setup.settings.target,
         latency_budget_ms=agent.policy.latency_budget_ms,
@@ -266,6 +253,13 @@ def _notes(setup: Setup, columns: Sequence[Sequence[ArmReply]]) -> list[str]:
     if policy.query_rewrite == "model":
         notes.append("query_rewrite: model asks in each run anew, and its cost is not counted")
     return notes
+
+
+def _tried(trial: Trial, tries: int) -> list[str]:
+    if tries == 1 or not trial.result("fine_tuned"):
+        return []
+    told = f"try {tries} of {trial.endpoint} on {trial.example_set}"
+    return [f"{told}: its lead is judged more strictly than at the first one"]
 
 
 def _rungs(setup: Setup) -> list[Rung]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,18 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from agent_knowledge.build import (
-    ConfigLike,
-    load_example_sets,
-    packaged_embedder,
-    read_config,
-)
+from agent_knowledge.build import ConfigLike, load_example_sets, packaged_embedder, read_config
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig
-from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, nearest
+from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, MissingExtraError, nearest
 from agent_knowledge.ledger.history import now
 from agent_knowledge.models.chat import to_messages
 from agent_knowledge.retrieval.examples import StoredExamples, load_examples
-from agent_knowledge.retrieval.labels import has_labels
+from agent_knowledge.retrieval.labels import are_labels
 from agent_knowledge.routing.few_shot import ExampleChooser
 from agent_knowledge.routing.gathering import gather
 from agent_knowledge.routing.ladder import at_rung
@@ -36,16 +30,26 @@ from agent_knowledge.routing.resources import Shelf, form_of
 from agent_knowledge.routing.rules import OVERFIT_EXAMPLES
 from agent_knowledge.text import count_tokens
 from agent_knowledge.trials.data_card import (
+    EXTRA,
     Card,
     Detector,
     LeftOut,
+    Personal,
     Split,
     look_for_personal_data,
     measure_labels,
     measure_tokens,
+    redact,
     render_card,
 )
-from agent_knowledge.trials.near_duplicates import SAME, groups_of, hold_out, restating
+from agent_knowledge.trials.overlap import (
+    SAME,
+    contradicting,
+    folded,
+    groups_of,
+    hold_out,
+    restating,
+)
 from agent_knowledge.types import Example, Signals, Task
 from agent_knowledge.types.search import MeasuredTask, Query
 
@@ -66,6 +70,7 @@ class Options:
         validation: Share of the rows to validate on, 0..0.5.
         seed: Of the chance that chooses them.
         max_tokens: Longer rows are named; TRL cuts at 1,024 unless told otherwise.
+        redact: Replace personal data and secrets by their kinds.
 
     Raises:
         InputError: A value is not accepted.
@@ -75,6 +80,7 @@ class Options:
     validation: float = 0.1
     seed: int = 0
     max_tokens: int = 1024
+    redact: bool = False
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -109,7 +115,8 @@ def make_export(
         example_set: The set.
         agent: Whose prompt the rows have; None for the only agent.
         options: How.
-        detector: Looks for personal data; without one the card says that nobody looked.
+        detector: Looks for personal data and secrets; without one the card says that nobody
+            looked.
         cases: Tasks that the trained model is to be measured on: rows that restate one are left
             out, so that nothing is trained on what it is tried by.
 
@@ -127,7 +134,16 @@ def make_export(
     if cases:
         places, left_out = _without_cases(stored, places, left_out, cases)
     _require_enough(example_set, len(places), len(stored.examples))
+    texts = {
+        place + 1: (stored.examples[place].input, stored.examples[place].output) for place in places
+    }
+    personal = look_for_personal_data(
+        {row: "\n".join(said) for row, said in texts.items()}, detector
+    )
+    if options.redact:
+        stored, personal = _redacted(stored, personal, detector)
     kept = _Kept.of(stored, places, profile, options)
+    left_out = replace(left_out, near_conflicts=_contradictions(stored, places, kept.labels))
     files = kept.files()
     card = Card(
         set=example_set,
@@ -142,7 +158,7 @@ def make_export(
         split=kept.split(options),
         labels=measure_labels(kept.labels, kept.validated) if any(kept.labels) else None,
         tokens=measure_tokens(kept.lengths(), options.max_tokens),
-        personal=look_for_personal_data(kept.texts(), detector),
+        personal=personal,
         files={name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
     )
     return Export(files=files, card=card)
@@ -161,7 +177,7 @@ def clean(examples: Sequence[Example]) -> tuple[tuple[int, ...], LeftOut]:
     rest = [place for place, example in enumerate(examples) if example.output.strip()]
     places: dict[str, list[int]] = {}
     for place in rest:
-        places.setdefault(_folded(examples[place].input), []).append(place)
+        places.setdefault(folded(examples[place].input), []).append(place)
     disputed = [
         group
         for group in places.values()
@@ -213,21 +229,17 @@ def to_row(card: Card) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """The rows that are exported, in their order.
+    """The rows that are exported, by number, in their order; `of` makes it.
 
     Attributes:
-        numbers: Their rows in the set's file.
-        examples: What they say.
+        rows: Number, example and prompt of each.
         labels: Their outputs where those are labels, else empty.
-        prompts: What the endpoint is sent for them.
         groups: Their groups of near-duplicates.
         validated: Places of those to validate on.
     """
 
-    numbers: tuple[int, ...]
-    examples: tuple[Example, ...]
+    rows: tuple[tuple[int, Example, Turns], ...]
     labels: tuple[str, ...]
-    prompts: tuple[Turns, ...]
     groups: tuple[int, ...]
     validated: frozenset[int]
 
@@ -235,39 +247,30 @@ class _Kept:
     def of(
         cls, stored: StoredExamples, places: Sequence[int], agent: AgentProfile, options: Options
     ) -> _Kept:
-        kept = replace(
-            stored,
-            examples=tuple(stored.examples[place] for place in places),
-            vectors=stored.vectors[list(places)],
-        )
-        labelled = has_labels(kept)
-        labels = tuple(example.output if labelled else "" for example in kept.examples)
-        groups = groups_of(kept.vectors)
+        examples = [stored.examples[place] for place in places]
+        labelled = are_labels([example.output for example in examples])
+        labels = tuple(example.output if labelled else "" for example in examples)
+        groups = groups_of(stored.vectors[list(places)])
+        numbers = [place + 1 for place in places]
         return cls(
-            numbers=tuple(place + 1 for place in places),
-            examples=kept.examples,
+            rows=tuple(zip(numbers, examples, _prompts(stored, places, agent), strict=True)),
             labels=labels,
-            prompts=tuple(_prompts(stored, places, agent)),
             groups=groups,
             validated=hold_out(groups, labels, options.validation, options.seed),
         )
 
     def files(self) -> dict[str, str]:
         """The text of each file."""
-        lines = [
-            json.dumps({"messages": [*prompt, _turn("assistant", example.output)]}) + "\n"
-            for prompt, example in zip(self.prompts, self.examples, strict=True)
-        ]
-        validated = self.validated
-        return {
-            TRAIN: "".join(line for place, line in enumerate(lines) if place not in validated),
-            VALIDATION: "".join(line for place, line in enumerate(lines) if place in validated),
-        }
+        texts = {TRAIN: "", VALIDATION: ""}
+        for place, (_, example, prompt) in enumerate(self.rows):
+            line = json.dumps({"messages": [*prompt, _turn("assistant", example.output)]}) + "\n"
+            texts[VALIDATION if place in self.validated else TRAIN] += line
+        return texts
 
     def split(self, options: Options) -> Split:
         sizes = Counter(self.groups)
         return Split(
-            train=len(self.numbers) - len(self.validated),
+            train=len(self.rows) - len(self.validated),
             validation=len(self.validated),
             share=options.validation,
             seed=options.seed,
@@ -279,19 +282,34 @@ class _Kept:
     def lengths(self) -> dict[int, int]:
         """Estimated tokens by row."""
         return {
-            number: sum(count_tokens(turn["content"]) for turn in prompt)
-            + count_tokens(example.output)
-            for number, prompt, example in zip(
-                self.numbers, self.prompts, self.examples, strict=True
-            )
+            number: count_tokens(example.output) + sum(count_tokens(t["content"]) for t in prompt)
+            for number, example, prompt in self.rows
         }
 
-    def texts(self) -> dict[int, str]:
-        """What each row says of its own, by row."""
-        return {
-            number: f"{example.input}\n{example.output}"
-            for number, example in zip(self.numbers, self.examples, strict=True)
-        }
+
+def _contradictions(
+    stored: StoredExamples, places: Sequence[int], labels: Sequence[str]
+) -> tuple[tuple[int, int], ...]:
+    found = contradicting(stored.vectors[list(places)], labels)
+    return tuple((places[a] + 1, places[b] + 1) for a, b in found)
+
+
+def _redacted(
+    stored: StoredExamples, personal: Personal, detector: Detector | None
+) -> tuple[StoredExamples, Personal]:
+    """The set with what was found replaced by its kind.
+
+    Raises:
+        MissingExtraError: Nobody can look.
+    """
+    if detector is None:
+        msg = f"--redact needs who finds personal data and secrets: {EXTRA}; all else works without"
+        raise MissingExtraError(msg)
+    examples = tuple(
+        Example(input=redact(one.input, detector), output=redact(one.output, detector))
+        for one in stored.examples
+    )
+    return replace(stored, examples=examples), replace(personal, redacted=True)
 
 
 def _load(config: KnowledgeConfig, name: str) -> StoredExamples:
@@ -357,10 +375,6 @@ def _prompts(stored: StoredExamples, places: Sequence[int], agent: AgentProfile)
 
 def _turn(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _write(file: Path, text: str) -> None:

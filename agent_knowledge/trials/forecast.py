@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from agent_knowledge.build import ConfigLike, read_config
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.asking import Arm, Asker, prompt_tokens
+from agent_knowledge.trials.asking import Arm, Asker, judge_prompt, prompt_tokens
 from agent_knowledge.trials.cases import CaseSet, TrialCase
+from agent_knowledge.trials.costs import cost_usd, price_of, prices_of
 from agent_knowledge.trials.evaluate import model_names
-from agent_knowledge.trials.judge import judge_prompt
 from agent_knowledge.trials.pool import Watch
-from agent_knowledge.trials.prices import cost_usd, price_of, prices_of
 from agent_knowledge.trials.setup import Setup, TrialSettings, set_up
 
 JUDGE = "judge"
@@ -62,11 +61,12 @@ def forecast(
         One row per rung, lowest first, and one for the judge where there is one.
     """
     setup = set_up(_silent(read_config(config)), cases, agent, settings)
-    total, done = len(setup.arms) * len(cases.cases), 0
+    measured = setup.cases.cases
+    total, done = len(setup.arms) * len(measured), 0
     rows: list[Forecast] = []
     for arm in setup.arms:
         open_: list[tuple[int, int]] = []
-        for case in cases.cases:
+        for case in measured:
             prompted = setup.asker.prompt(arm, case)
             done += 1
             if watch:

@@ -9,11 +9,11 @@ from typing import Literal
 
 from agent_knowledge.config import AgentProfile, EndpointConfig, KnowledgeConfig, label
 from agent_knowledge.errors import ConfigError, nearest
-from agent_knowledge.ledger import Ledger, RungResult, TrackRecord, Trial
+from agent_knowledge.ledger import Ledger, RungResult, TrackRecord, Trial, tries_of
 from agent_knowledge.ledger.history import Change, History, per_year
 from agent_knowledge.retrieval.examples import digest_of, read_examples
-from agent_knowledge.routing.gate import fallen
-from agent_knowledge.trials.prices import PACKAGED
+from agent_knowledge.routing.proof import fallen
+from agent_knowledge.trials.costs import PACKAGED
 from agent_knowledge.types import Example
 
 Case = Literal["style", "domain_language", "pattern", "latency"]
@@ -108,12 +108,15 @@ class Ground:
     def _fallen(self, trial: Trial) -> str:
         change = next((c for c in reversed(self.set_changes) if not c.first), None)
         record = TrackRecord(
-            examples=self.digest,
-            examples_changed=change.at if change else None,
-            model=self.model,
+            examples=self.digest, examples_changed=change.at if change else None, model=self.model
         )
         endpoint = self.endpoint if trial.result("fine_tuned") else None
         return fallen(self.agent, endpoint, record, trial)
+
+    @property
+    def tries(self) -> int:
+        """How often the model of the trial that stands was tried, that time included."""
+        return tries_of(self.trial, self.trials) if self.trial else 0
 
     @property
     def endpoint(self) -> EndpointConfig | None:

@@ -138,9 +138,7 @@ class Pool(Generic[_Job, _Result]):
             self._watch.done(len(results), total)
 
     def _serve(
-        self,
-        todo: deque[tuple[int, _Job]],
-        done: SimpleQueue[tuple[int, _Result | Exception]],
+        self, todo: deque[tuple[int, _Job]], done: SimpleQueue[tuple[int, _Result | Exception]]
     ) -> None:
         while not self._closing.is_set():
             try:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
 from agent_knowledge.ledger import MARGIN, MIN_CASES, Trial
-from agent_knowledge.routing.gate import shortfall
-from agent_knowledge.routing.ladder import rungs_of
+from agent_knowledge.routing.ladder import rungs_of, unnamed_labels
+from agent_knowledge.routing.proof import shortfall
 from agent_knowledge.routing.rules import MIN_TRAINING_EXAMPLES, OVERFIT_EXAMPLES
 from agent_knowledge.trials.ground import Ground, rung_below, times
-from agent_knowledge.trials.open_gate import percent
+from agent_knowledge.trials.recommend import percent
 from agent_knowledge.types import Rung
 
 Stand = Literal["for", "against", "neutral", "unknown"]
@@ -119,9 +119,14 @@ def _ladder(ground: Ground) -> _Answer:
         found = _unknown(f"{', '.join(missing)} not measured")
     elif trial.n < MIN_CASES:
         found = _unknown(f"{trial.n} cases were measured; {MIN_CASES} are needed")
+    elif trial.refused:
+        found = _unknown(trial.refused)
     else:
         found = _climbed(ground, trial)
+    name = ground.example_set
+    hardly = unnamed_labels(ground.agent, name, ground.examples) if name else ""
     return found._replace(
+        text=f"{found.text}; {hardly}" if hardly else found.text,
         origin=_named(trial) if trial else "",
         tell=evaluate_command(ground) if found.stand == "unknown" else "",
     )
@@ -133,7 +138,7 @@ def _climbed(ground: Ground, trial: Trial) -> _Answer:
     if (target is not None or tuned) and trial.recommended not in {None, "fine_tuned"}:
         return _Answer("no", "against", f"{trial.recommended} serves: {trial.why}")
     if ground.endpoint is not None and tuned:
-        if missing := shortfall(ground.agent, trial):
+        if missing := shortfall(ground.agent, trial, ground.tries):
             return _Answer("no", "against", missing)
         return _Answer("yes", "for", f"{ground.agent.endpoint_name} beat every rung below")
     scores = ", ".join(f"{row.rung} {row.score:.3f}" for row in trial.rungs)

@@ -1,21 +1,29 @@
-"""Which rung the cases speak for: the lowest that serves, and none where they tell nothing.
+"""Which rung the cases speak for, and what an endpoint would serve of them.
 
 With a target it is the lowest rung whose score reaches it. Without one the ladder is climbed from
 its lowest rung, and only to a rung that is proven better than the one stood on: its paired interval
 lies above zero. Either way the fine-tuned rung must have earned its place, as the gate asks it to
-(`decision.proof`), and below `MIN_CASES` no rung is recommended.
+(`routing.proof`), and below `MIN_CASES` no rung is recommended.
+
+A trial says how well a rung answers, whatever the router would choose. What an endpoint is worth
+depends besides on how many tasks its gate lets it serve. So the cases are routed as they would be
+with the trial on record and `ladder-tried` taken to hold. Nothing is written, and no model judges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.ledger import MIN_CASES, RungComparison, RungResult, Trial
-from agent_knowledge.routing.gate import shortfall
+from agent_knowledge.ledger import MIN_CASES, OpenGate, RungComparison, RungResult, Trial
 from agent_knowledge.routing.ladder import RUNG_RULES
-from agent_knowledge.types import Rung
+from agent_knowledge.routing.policy import decide
+from agent_knowledge.routing.proof import shortfall
+from agent_knowledge.routing.router import KnowledgeRouter
+from agent_knowledge.trials.cases import TrialCase
+from agent_knowledge.types import Decision, Rung
 
 CasesNeeded = Mapping[tuple[Rung, Rung], int | None]
 """By (higher, lower): how many cases would tell the two apart; None where no number would."""
@@ -44,15 +52,21 @@ class Recommendation:
     met: bool = True
 
 
-def recommend(trial: Trial, agent: AgentProfile, needed: CasesNeeded) -> Recommendation:
+def recommend(
+    trial: Trial, agent: AgentProfile, needed: CasesNeeded, tries: int = 1
+) -> Recommendation:
     """Say which rung a trial speaks for.
 
     Args:
         trial: The results and comparisons.
         agent: Whose; its policy and what it has decide what a fine-tuned rung must have beaten.
         needed: How many cases would tell two rungs apart.
+        tries: How often the fine-tuned model was tried on the set, this time included.
     """
-    missing = shortfall(agent, trial) if trial.result("fine_tuned") else ""
+    if trial.refused:
+        why = f"{trial.refused}: mend it and run the same command again"
+        return Recommendation(rung=None, why=why, met=trial.target is None)
+    missing = shortfall(agent, trial, tries) if trial.result("fine_tuned") else ""
     able = [row for row in trial.rungs if row.rung != "fine_tuned" or not missing]
     held_back = f"; fine_tuned may not serve (ladder-tried: {missing})" if missing else ""
     if trial.target is not None:
@@ -182,3 +196,63 @@ def _rule(rung: Rung, trial: Trial, agent: AgentProfile) -> str:
 
 def _count(cases: int) -> str:
     return f"{cases} case" + "s" * (cases != 1)
+
+
+def open_gate(router: KnowledgeRouter, cases: Sequence[TrialCase], trial: Trial) -> OpenGate | None:
+    """Route a trial's cases as if it had opened the gate.
+
+    Args:
+        router: Of the agent that was measured.
+        cases: The trial's, at least one.
+        trial: What was measured.
+
+    Returns:
+        What the endpoint would serve; None where the agent has none for the set that was tried.
+
+    Raises:
+        SourceError: A source is not indexed, or its index cannot serve.
+    """
+    endpoint = router.agent.endpoint
+    if endpoint is None or endpoint.serves != trial.example_set:
+        return None
+    decisions = list(_decided(router, cases, trial))
+    refused = Counter(_refusal(made) for made in decisions if made.strategy != "fine_tuned")
+    return OpenGate(
+        endpoint=router.agent.endpoint_name or "",
+        served=len(decisions) - refused.total(),
+        refused=dict(refused.most_common()),
+    )
+
+
+def served_line(gate: OpenGate) -> str:
+    """What the endpoint would serve, in a line, and why not the rest, rule by rule."""
+    text = f"with its gate open {gate.endpoint} would serve {gate.served:,} of {gate.n:,} cases"
+    text += f" ({percent(gate.share)})"
+    rules = ", ".join(f"{rule} {count:,}" for rule, count in gate.refused.items())
+    return f"{text}; the rest: {rules}" if rules else text
+
+
+def percent(share: float) -> str:
+    """A share as people write it: 97.5 %."""
+    return f"{share * 100:.3g} %"
+
+
+def _decided(
+    router: KnowledgeRouter, cases: Sequence[TrialCase], trial: Trial
+) -> Iterator[Decision]:
+    agent, record = _let_in(router.agent), router.record
+    record = replace(record, trials=(*record.trials, trial))
+    for reading in router.read([case.task for case in cases]):
+        query = reading.standalone
+        yield decide(reading.task, reading.signals, query, agent, reading.rewriting, record)
+
+
+def _let_in(agent: AgentProfile) -> AgentProfile:
+    """The same agent, whose endpoint need not have been proven."""
+    endpoint = agent.endpoint and agent.endpoint.model_copy(update={"allow_unproven": True})
+    return agent.model_copy(update={"endpoint": endpoint})
+
+
+def _refusal(decision: Decision) -> str:
+    """The first rule that refuses the endpoint; each strategy that was not chosen has one."""
+    return next(row.rule for row in decision.rejected if row.strategy == "fine_tuned")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,20 +13,107 @@ from typing import Literal, get_args
 import numpy as np
 
 from agent_knowledge.citations.markers import find_markers
+from agent_knowledge.config.json_schema import check_answer
 from agent_knowledge.errors import InputError
 from agent_knowledge.ports import ExampleSet
 from agent_knowledge.retrieval.labels import are_labels, has_labels
 from agent_knowledge.trials.asking import ArmReply
 from agent_knowledge.trials.cases import TrialCase
-from agent_knowledge.trials.metrics import (
-    TEXT_METRICS,
-    json_match,
-    json_valid,
-    label,
-    recall,
-    regex,
-)
 from agent_knowledge.trials.statistics import Estimates, macro_f1, of_macro_f1, of_means
+
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+
+
+def normalised(text: str) -> str:
+    """A text without case, punctuation, articles and superfluous blanks.
+
+    As the evaluation script of SQuAD does (Rajpurkar et al. 2016), for any script: what Unicode
+    counts as punctuation goes. A text that holds nothing else keeps it.
+    """
+    lowered = unicodedata.normalize("NFKC", text).lower()
+    words = "".join(c for c in lowered if unicodedata.category(c)[0] != "P")
+    return " ".join(_ARTICLES.sub(" ", words).split()) or " ".join(lowered.split())
+
+
+def exact(answer: str, expected: Sequence[str]) -> float:
+    """1 where the answer is one of what is expected, but for blanks around it."""
+    return float(answer.strip() in {text.strip() for text in expected})
+
+
+def normalised_match(answer: str, expected: Sequence[str]) -> float:
+    """1 where the answer is `normalised` one of what is expected."""
+    return float(normalised(answer) in {normalised(text) for text in expected})
+
+
+def token_f1(answer: str, expected: Sequence[str]) -> float:
+    """The overlap of words with the nearest of what is expected: SQuAD's F1."""
+    return max(_overlap(normalised(answer).split(), normalised(text).split()) for text in expected)
+
+
+def regex(answer: str, expected: Sequence[str]) -> float:
+    """1 where one of what is expected, read as a regular expression, is found in the answer."""
+    return float(any(re.search(pattern, answer) for pattern in expected))
+
+
+def json_match(answer: str, expected: Sequence[str], schema: str) -> float:
+    """1 where the answer is JSON that satisfies a schema and equals one of what is expected.
+
+    Args:
+        answer: JSON, also inside a Markdown code fence.
+        expected: JSON; where none of it is, satisfying the schema is enough.
+        schema: From `schemas.read_schema`; empty accepts any JSON.
+    """
+    checked = check_answer(answer, schema or "{}")
+    if checked.faults:
+        return 0.0
+    wanted = [value for text in expected for value in _json(text)]
+    return float(not wanted or any(_same(json.loads(checked.text), value) for value in wanted))
+
+
+def json_valid(answer: str, schema: str) -> float:
+    """1 where the answer is JSON that satisfies a schema."""
+    return float(not check_answer(answer, schema or "{}").faults)
+
+
+def recall(found: Sequence[str], relevant: frozenset[str]) -> float:
+    """The share of the relevant documents that were found."""
+    return len(relevant.intersection(found)) / len(relevant)
+
+
+def label(answer: str, expected: Sequence[str]) -> tuple[str, str]:
+    """Which label was expected and which answered, for macro-F1.
+
+    Where several would do, each of them counts as the first.
+    """
+    said, accepted = normalised(answer), [normalised(text) for text in expected]
+    return accepted[0], accepted[0] if said in accepted else said
+
+
+TEXT_METRICS: dict[str, Callable[[str, Sequence[str]], float]] = {
+    "exact": exact,
+    "normalised": normalised_match,
+    "token_f1": token_f1,
+}
+"""Measures that apply to any answer."""
+
+
+def _overlap(said: Sequence[str], wanted: Sequence[str]) -> float:
+    shared = sum((Counter(said) & Counter(wanted)).values())
+    return 2 * shared / (len(said) + len(wanted)) if shared else 0.0
+
+
+def _json(text: str) -> list[object]:
+    """The value of a JSON text, or nothing."""
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError):
+        return []
+
+
+def _same(one: object, other: object) -> bool:
+    """Equal as JSON: true is not 1, whatever Python says."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
 
 Metric = Literal[
     "exact", "normalised", "token_f1", "json_schema", "regex", "macro_f1", "citations", "judge"
@@ -46,7 +136,7 @@ class Scorer:
     schema: str = ""
 
     def score(self, reply: ArmReply) -> float:
-        """What one reply scores, 0..1; 0 where there is no answer.
+        """What one reply scores, 0..1; 0 where its form is broken. What failed has no score.
 
         With `macro_f1` this is whether the label is right, since an F1 is of all cases together.
         """
@@ -68,16 +158,17 @@ class Scorer:
         """What several arms score on the same cases, and how sure that is."""
         if self.metric == "macro_f1":
             return of_macro_f1(*_labels(arms))
-        scores = [[self.score(reply) for reply in replies] for replies in arms]
+        scores = [[self.score(r) if r.entry else np.nan for r in replies] for replies in arms]
         return of_means(np.array(scores, dtype=float).T)
 
     def extras(self, replies: Sequence[ArmReply]) -> dict[str, float]:
-        """What else is told of one arm, 0..1 each; what failed counts as 0."""
+        """What else is told of one arm, 0..1 each, over what it answered."""
+        replies = [reply for reply in replies if reply.entry]
         told = {
             name: _mean(measure(plain(r), r.case.expected) if r.finished else 0.0 for r in replies)
             for name, measure in TEXT_METRICS.items()
         }
-        if self.labels:
+        if self.labels and replies:
             expected, answered = _labels([replies])
             told["macro_f1"] = macro_f1(expected, answered[0])
         if self.schema:
@@ -179,11 +270,13 @@ def support(reply: ArmReply) -> float:
     return sum(claim.supported for claim in claims) / total if total else 0.0
 
 
-def _labels(arms: Sequence[Sequence[ArmReply]]) -> tuple[list[str], list[list[str]]]:
-    """What was expected of each case, and what each arm answered to it."""
-    pairs = [[label(plain(r), r.case.expected) for r in replies] for replies in arms]
-    expected = [wanted for wanted, _ in pairs[0]]
-    return expected, [[said for _, said in column] for column in pairs]
+def _labels(arms: Sequence[Sequence[ArmReply]]) -> tuple[list[str], list[list[str | None]]]:
+    """What was expected of each case, and what each arm answered to it; None where it failed."""
+    expected = [label("", reply.case.expected)[0] for reply in arms[0]]
+    return expected, [
+        [label(plain(r), r.case.expected)[1] if r.entry else None for r in replies]
+        for replies in arms
+    ]
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -27,13 +27,15 @@ from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, neares
 from agent_knowledge.models.chat import Chat
 from agent_knowledge.ports import Embedder, Retriever
 from agent_knowledge.retrieval.examples import StoredExamples
-from agent_knowledge.routing.ladder import rungs_of
+from agent_knowledge.routing.ladder import rungs_of, unnamed_labels
+from agent_knowledge.routing.resources import form_of
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.trials.asking import Arm, Asker
 from agent_knowledge.trials.cases import CaseSet
-from agent_knowledge.trials.journal import Journal
+from agent_knowledge.trials.costs import PACKAGED
+from agent_knowledge.trials.journal import FOLDER, Journal
+from agent_knowledge.trials.overlap import SAME, overlapping, read_training
 from agent_knowledge.trials.pool import Pace
-from agent_knowledge.trials.prices import PACKAGED
 from agent_knowledge.trials.scoring import Scorer, choose_metric, expect_labels, require_patterns
 from agent_knowledge.types import RUNGS, Rung
 
@@ -92,12 +94,13 @@ class Setup:
 
     Attributes:
         config: The configuration.
-        cases: The cases.
+        cases: The distinct ones that nothing was shown or trained on.
         settings: How to measure.
         examples: The set that the cases are instances of, if any.
         arms: One per rung, lowest first.
         scorer: Scores the replies.
         asker: Asks.
+        excluded: Cases that are left out, by why.
         notes: What a reader should know beside the figures.
     """
 
@@ -108,6 +111,7 @@ class Setup:
     arms: tuple[Arm, ...]
     scorer: Scorer
     asker: Asker
+    excluded: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: tuple[str, ...] = ()
 
     @property
@@ -137,7 +141,7 @@ def set_up(
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
-        InputError: The settings ask for what the agent lacks.
+        InputError: The settings ask for what the agent lacks; or no case is left to measure.
         SourceError: The store cannot be opened.
     """
     config, settings = read_config(config), settings or TrialSettings()
@@ -153,6 +157,7 @@ def set_up(
     rungs = _rungs(profile, example_set, settings.rungs)
     judge = None if settings.judge is None else _load_judge(config, settings.judge)
     examples = _examples(config, example_set, settings.embedding)
+    cases, excluded, told = _measurable(cases, config, profile, examples, rungs)
     labels = expect_labels(cases.cases, examples)
     known = Scorer(metric="exact", labels=labels, schema=profile.schemas.get(example_set or "", ""))
     metric = choose_metric(settings.metric, known, judged=judge is not None)
@@ -174,7 +179,8 @@ def set_up(
             judge=judge,
             judge_identity=identity_of(judge) if judge else {},
         ),
-        notes=(*note, *_repeated(cases)),
+        excluded=excluded,
+        notes=(*note, *told, *_unnamed(profile, examples)),
     )
 
 
@@ -278,8 +284,54 @@ def _rungs(agent: AgentProfile, example_set: str | None, asked: Sequence[str]) -
     return tuple(rung for rung in there if not asked or rung in asked)
 
 
-def _repeated(cases: CaseSet) -> tuple[str, ...]:
-    count = cases.repeated
-    if not count:
-        return ()
-    return (f"{count} of the cases ask what another asks: the intervals take them for new ones",)
+def _measurable(
+    cases: CaseSet,
+    config: KnowledgeConfig,
+    agent: AgentProfile,
+    examples: StoredExamples | None,
+    rungs: Sequence[Rung],
+) -> tuple[CaseSet, dict[str, int], tuple[str, ...]]:
+    """The cases that tell something, how many don't, by why, and notes on those.
+
+    Raises:
+        InputError: None does.
+    """
+    given, cases = len(cases.cases), cases.distinct
+    excluded, notes = {"repeated": given - len(cases.cases)}, list[str]()
+    if repeated := excluded["repeated"]:
+        notes.append(f"{repeated} of {given} cases ask what another asks: each counts once")
+    known: dict[str, Sequence[str]] = {}
+    if examples:
+        known["examples"] = [example.input for example in examples.examples]
+    endpoint, name = agent.endpoint, agent.endpoint_name
+    if endpoint and endpoint.training.file:
+        file = config.resolve(endpoint.training.file, f"endpoints.{name}.training.file")
+        same = examples if examples and examples.name == endpoint.serves else None
+        form = form_of(agent, endpoint.serves, same) if same else None
+        known["training"] = read_training(file, form)
+    elif "fine_tuned" in rungs:
+        notes.append(
+            f"nobody knows whether {name} was trained on cases: name its rows, as"
+            f" endpoints.{name}.training.file, and those are left out"
+        )
+    texts, cache = [case.task.text for case in cases.cases], config.store_path / FOLDER
+    gone: frozenset[int] = frozenset()
+    what = {"examples": "examples that are shown", "training": f"what {name} was trained on"}
+    for where, places in overlapping(texts, known, cache).items():
+        excluded[where] = len(places - gone)
+        gone |= places
+        if places:
+            notes.append(
+                f"{len(places)} of {len(texts)} cases are among {what[where]}, or restate it"
+                f" (cosine from {SAME}): they are left out"
+            )
+    if len(gone) == len(texts):
+        msg = f"--cases: nothing is left to measure: {'; '.join(notes)}. Give fresh cases"
+        raise InputError(msg)
+    left = tuple(case for place, case in enumerate(cases.cases) if place not in gone)
+    return replace(cases, cases=left), {k: n for k, n in excluded.items() if n}, tuple(notes)
+
+
+def _unnamed(agent: AgentProfile, examples: StoredExamples | None) -> tuple[str, ...]:
+    told = unnamed_labels(agent, examples.name, examples.examples) if examples else ""
+    return (told,) if told else ()

@@ -1,8 +1,8 @@
 """How many examples to show, which, and in which order: chosen by measuring, not by belief.
 
 Every number of examples is tried on the same cases, in both orders, and, of a set of labels, one
-of each label or half of them for the likeliest. The fewest that are not proven worse than the best
-are chosen: what more of them would buy is not there to be seen.
+of each label or half of them for the likeliest. The fewest are chosen that lie at most two points
+behind the best and are not proven worse: what more of them would buy is not there to be seen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 from agent_knowledge.build import load_router, load_verifier
 from agent_knowledge.errors import InputError
-from agent_knowledge.ledger import MIN_CASES
+from agent_knowledge.ledger import MARGIN, MAX_FAILED, MIN_CASES, RungResult
 from agent_knowledge.retrieval.examples import StoredExamples
 from agent_knowledge.retrieval.labels import has_labels
 from agent_knowledge.routing.few_shot import Selection
@@ -57,26 +57,20 @@ class Variant:
 
     Attributes:
         way: Which.
-        score: Mean of the metric, 0..1.
-        ci: 95 % interval of it.
-        behind: How far it lies behind the best, 95 % paired interval; (0, 0) for the best itself.
-        tokens_in: Mean tokens of a prompt.
-        cost_usd_per_1k: Of a thousand tasks; None where no price is configured.
-        errors: Cases without an answer.
+        result: Its figures.
+        lag: How far it lies behind the best, on the cases that both answered.
+        behind: 95 % paired interval of that; (0, 0) for the best itself.
     """
 
     way: Way
-    score: float
-    ci: Interval
+    result: RungResult
+    lag: float
     behind: Interval
-    tokens_in: float
-    cost_usd_per_1k: float | None
-    errors: int
 
     @property
     def worse(self) -> bool:
-        """Proven worse than the best."""
-        return self.behind[0] > 0
+        """Proven worse than the best, or further behind it than the margin."""
+        return self.behind[0] > 0 or self.lag > MARGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +83,7 @@ class TunedK:
         n: Cases.
         variants: Fewest examples first.
         best: The one with the highest score.
-        chosen: The fewest examples not proven worse; None where the cases are too few.
+        chosen: The fewest examples that are not worse; None where the cases are too few, or failed.
     """
 
     example_set: str
@@ -102,18 +96,23 @@ class TunedK:
     @property
     def why(self) -> str:
         """The choice in a sentence."""
+        if self.chosen is None and self.n >= MIN_CASES:
+            return f"more than {MAX_FAILED:.0%} of the cases failed: mend it and run it again"
         if self.chosen is None:
             return f"{self.n} cases tell no winner; at least {MIN_CASES} would do"
         way, best = self.chosen.way, self.best.way
         if way.k == 0:
-            told = "no number of examples is proven better than none: leave few-shot out"
+            told = (
+                "no number of examples is proven better than none, or by more than"
+                f" {MARGIN:g}: leave few-shot out"
+            )
         elif self.chosen is self.best:
             told = f"{way}: the best, and fewer examples are worse"
         else:
             low, high = self.chosen.behind
             told = (
-                f"{way} shows the fewest examples not proven worse than the best"
-                f" ({best}; it leads by {low:+.3f} to {high:+.3f})"
+                f"{way} shows the fewest examples within {MARGIN:g} of the best and not proven"
+                f" worse ({best} leads by {self.chosen.lag:+.3f}, {low:+.3f} to {high:+.3f})"
             )
         return f"{told}. Chosen on these cases, its score is optimistic: confirm it on others"
 
@@ -153,44 +152,37 @@ def tune_k(setup: Setup, watch: Watch | None = None, counts: Sequence[int] = COU
     best = max(range(len(arms)), key=lambda place: estimates.scores[place])
     variants: list[Variant] = []
     for place, (way, arm) in enumerate(zip(ways, arms, strict=True)):
-        score, ci = estimates.scores[place], estimates.ci[place]
-        row = result_of(arm, replies[arm.name], setup, score, ci)
-        variants.append(
-            Variant(
-                way=way,
-                score=row.score,
-                ci=row.ci,
-                behind=_lead(estimates, best, place),
-                tokens_in=row.tokens_in,
-                cost_usd_per_1k=row.cost_usd_per_1k,
-                errors=row.errors,
-            )
-        )
+        row = result_of(arm, replies[arm.name], setup, estimates.scores[place], estimates.ci[place])
+        lag, behind = _lead(estimates, best, place)
+        variants.append(Variant(way=way, result=row, lag=round(lag, 6), behind=behind))
+    failed = max(variant.result.errors for variant in variants)
+    able = len(cases) >= MIN_CASES and failed <= MAX_FAILED * len(cases)
     return TunedK(
         example_set=name,
         metric=setup.scorer.metric,
         n=len(cases),
         variants=tuple(variants),
         best=variants[best],
-        chosen=_choose(variants) if len(cases) >= MIN_CASES else None,
+        chosen=_choose(variants) if able else None,
     )
 
 
 def _choose(variants: Sequence[Variant]) -> Variant:
-    """The fewest examples not proven worse than the best, in their better order."""
+    """The fewest examples that are not worse than the best, in their better order."""
     able = [variant for variant in variants if not variant.worse]
     fewest = min(variant.way.k for variant in able)
-    return max((v for v in able if v.way.k == fewest), key=lambda variant: variant.score)
+    return max((v for v in able if v.way.k == fewest), key=lambda variant: variant.result.score)
 
 
-def _lead(estimates: Estimates, best: int, place: int) -> Interval:
-    """How far the best lies above a variant."""
+def _lead(estimates: Estimates, best: int, place: int) -> tuple[float, Interval]:
+    """How far the best lies above a variant, with its interval."""
     if best == place:
-        return 0.0, 0.0
+        return 0.0, (0.0, 0.0)
     if best > place:
-        return estimates.gaps[best, place].ci
-    low, high = estimates.gaps[place, best].ci
-    return 0.0 - high, 0.0 - low
+        gap = estimates.gaps[best, place]
+        return gap.difference, gap.ci
+    gap = estimates.gaps[place, best]
+    return 0.0 - gap.difference, (0.0 - gap.ci[1], 0.0 - gap.ci[0])
 
 
 def _ways(setup: Setup, examples: StoredExamples, counts: Sequence[int]) -> Iterator[Way]:

@@ -26,7 +26,7 @@ from agent_knowledge.build.indexing import index_sources
 from agent_knowledge.cli.app import app
 from agent_knowledge.errors import AgentKnowledgeError
 from agent_knowledge.langchain import KnowledgeMiddleware, KnowledgeRetriever, KnowledgeTool
-from agent_knowledge.trials.prices import prices_of
+from agent_knowledge.trials.costs import prices_of
 from tests.e2e.conftest import CommandLine
 from tests.scripted import ScriptedModel
 

@@ -175,3 +175,15 @@ def test_a_source_that_was_not_indexed_or_whose_files_are_gone_fails(small: Comm
     (small.folder / "docs" / "new.md").write_text("New")
     small("index", "--remove", "handbook")
     assert "run: agent-knowledge index" in checks(small, code=1)["source handbook"]["detail"]
+
+
+def test_a_prompt_that_names_no_label_is_noted_and_is_no_failure(here: CommandLine) -> None:
+    rows = [("charged twice", "billing"), ("where is it", "shipping")] * 2
+    lines = (f'{{"input": "{text} {n}", "output": "{out}"}}' for n, (text, out) in enumerate(rows))
+    (here.folder / "triage.jsonl").write_text("\n".join(lines))
+    yaml = "examples: {triage: {file: triage.jsonl}}\nagents: {support: {examples: [triage]}}\n"
+    (here.folder / "agent-knowledge.yaml").write_text(yaml)
+    ran = here("doctor", "--json")
+    (note,) = [row for row in ran.json["checks"] if row["what"] == "prompt of support"]
+    assert (ran.code, note["state"]) == (0, "note")
+    assert "the prompt names 0 of the 2 labels of triage" in note["detail"]

@@ -72,9 +72,26 @@ def test_without_the_extra_the_card_says_that_nobody_looked(
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     ran = stores("export", "--set", "codes", "--out", "data", "--json")
     assert ran.code == 0
-    assert ran.json["personal"] == {"by": None, "found": {}}
+    assert ran.json["personal"] == {"by": None, "found": {}, "redacted": False}
     card = (stores.folder / "data/card.md").read_text()
     assert "Not checked: pip install 'langchain-agent-knowledge[personal-data]'" in card
+
+
+def test_what_was_found_is_left_out_when_asked(
+    stores: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = stores("export", "--set", "codes", "--out", "data", "--redact", "--json").json
+    assert row["personal"]["redacted"]
+    data = stores.folder / "data"
+    written = (data / "train.jsonl").read_text() + (data / "validation.jsonl").read_text()
+    assert "jane" not in written
+    assert "<EMAIL_ADDRESS>" in written
+    monkeypatch.delitem(sys.modules, "agent_knowledge.trials.personal", raising=False)
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
+    refused = stores("export", "--set", "codes", "--out", "other", "--redact")
+    assert refused.code == 2
+    assert "pip install 'langchain-agent-knowledge[personal-data]'" in refused.err
+    assert not (stores.folder / "other").exists()
 
 
 def test_too_small_a_set_is_refused_by_its_rule(stores: CommandLine) -> None:

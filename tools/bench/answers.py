@@ -46,7 +46,7 @@ from agent_knowledge.prompts import read_passages
 from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.text import sentences
-from agent_knowledge.trials.metrics import token_f1
+from agent_knowledge.trials.scoring import token_f1
 from tools.bench.peers.endpoint import open_chat
 from tools.data.embedding import RememberingMiniLM
 from tools.data.rows import read_rows

@@ -177,7 +177,7 @@ def _configure(data: Path, servers: Servers, folder: Path) -> KnowledgeConfig:
         "model": f"openai:{servers.tuned_model}",
         "base_url": servers.tuned_url,
         "serves": "intents",
-        "training": {"examples": len(train)},
+        "training": {"examples": len(train), "file": str(data / NEEDED[0])},
     }
     given = {
         "models": {"default": f"openai:{servers.model}"},

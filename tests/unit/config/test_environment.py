@@ -7,7 +7,7 @@ import pytest
 from agent_knowledge import KnowledgeConfig
 from agent_knowledge.config import expand, label
 from agent_knowledge.errors import ConfigError, InputError
-from agent_knowledge.trials.prices import price_of, prices_of
+from agent_knowledge.trials.costs import price_of, prices_of
 
 
 def test_a_label_tells_a_variable_and_that_it_changed(monkeypatch: pytest.MonkeyPatch) -> None:

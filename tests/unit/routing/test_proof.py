@@ -16,6 +16,7 @@ from agent_knowledge.config import (
 )
 from agent_knowledge.ledger import TrackRecord
 from agent_knowledge.routing.policy import decide
+from agent_knowledge.routing.proof import conditions_of
 from agent_knowledge.types import Decision, Rung, Signals, Task
 from tests.unit.trial_values import beats, result, trial
 
@@ -55,6 +56,76 @@ def refusal(decision: Decision, rule: str) -> str:
     rows = [r for r in decision.rejected if (r.strategy, r.rule) == ("fine_tuned", rule)]
     assert decision.strategy != "fine_tuned"
     return rows[0].text if rows else ""
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ({"base_url": "http://two/v1"}, "its base_url changed"),
+        (
+            {"training": {"examples": 2400, "data_as_of": "2026-05-01"}},
+            "training.data_as_of became",
+        ),
+        ({"model": "${FT}"}, "model became"),
+    ],
+)
+def test_evidence_falls_when_what_serves_is_not_what_was_measured(
+    monkeypatch: pytest.MonkeyPatch, now: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setenv("FT", "ft-1")
+    then = {"base_url": "http://one/v1"} | ({"model": "${FT}"} if "model" in now else {})
+    before = agent(**then)
+    assert before.endpoint is not None
+    tried = trial(
+        BETTER,
+        conditions=conditions_of(before, before.endpoint),
+        endpoint_model=before.endpoint.model,
+    )
+    assert decided(on_record(tried), before).strategy == "fine_tuned"
+    monkeypatch.setenv("FT", "ft-2")
+    assert told in refusal(decided(on_record(tried), agent(**(then | now))), "ladder-tried")
+
+
+def test_evidence_falls_when_there_is_other_room_for_knowledge() -> None:
+    tried = trial(BETTER, conditions=conditions_of(agent(), agent().endpoint))
+    after = agent(policy={"context_tokens": 999})
+    told = refusal(decided(on_record(tried), after), "ladder-tried")
+    assert "context_tokens became 999 (measured: 2000)" in told
+
+
+def test_evidence_falls_when_another_model_really_answers_below() -> None:
+    tried = trial(BETTER, conditions={"base_model": "gpt-small"})
+    assert decided(on_record(tried, base_model="gpt-small")).strategy == "fine_tuned"
+    told = refusal(decided(on_record(tried, base_model="gpt-large")), "ladder-tried")
+    assert "gpt-large answers the other rungs (measured: gpt-small)" in told
+
+
+def test_a_lead_that_would_do_at_first_does_not_after_many_tries() -> None:
+    lucky = trial({"prompt": 0.4, "few_shot": 0.06})  # 0.06 with an interval of 0.04 to each side
+    assert decided(on_record(lucky)).strategy == "fine_tuned"
+    lost = [
+        replace(trial({"prompt": 0.4, "few_shot": 0.0}), id=f"t-{n}", cases=f"c-{n}")
+        for n in range(9)
+    ]
+    told = refusal(decided(on_record(*lost, lucky)), "ladder-tried")
+    assert "at the level left for try 10 it may be -0.01" in told
+    again = [replace(lost[0], id=f"again-{n}") for n in range(9)]  # nothing was asked anew
+    assert decided(on_record(*again, lucky)).strategy == "fine_tuned"
+    others = [replace(row, endpoint_model="ft-of-last-year") for row in lost]
+    assert decided(on_record(*others, lucky)).strategy == "fine_tuned"
+
+
+def test_a_trial_of_which_too_much_failed_proves_nothing() -> None:
+    tried = trial(BETTER)
+    rungs = (replace(tried.rungs[0], n=190, errors=10), *tried.rungs[1:])
+    told = refusal(decided(on_record(replace(tried, rungs=rungs))), "ladder-tried")
+    assert "prompt failed on 10 of 200 cases" in told
+    assert (
+        decided(
+            on_record(replace(tried, rungs=(replace(rungs[0], n=197, errors=3), *tried.rungs[1:])))
+        ).strategy
+        == "fine_tuned"
+    )
 
 
 def test_it_serves_where_it_beat_every_lower_rung():

@@ -12,6 +12,7 @@ import pytest
 
 from agent_knowledge.demo.completions import CompletionsServer, StubReply
 from agent_knowledge.ledger import Ledger
+from tests.unit.trials.test_open_gate import NEW
 from tools.bench.ladder import Servers, climb
 
 ASKED = {
@@ -21,6 +22,7 @@ ASKED = {
     "top_up_failed": "my top up did not go through",
 }
 WAYS = ("{}", "please help, {}", "{} since monday", "hello, {}", "so {}", "{} again", "{} today")
+"""What is trained on; the cases say more (`NEW`), so that none restates it."""
 
 
 def messages(times: int) -> list[dict[str, str]]:
@@ -40,7 +42,13 @@ def data(tmp_path: Path) -> Path:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     write("intents/banking77/train.jsonl", [dict(row) for row in messages(20)])
-    write("intents/banking77/test.jsonl", [dict(row) for row in messages(6)])
+    ways = (*NEW, *(f"{way}, too" for way in NEW))
+    asked = [
+        {"input": way.format(text), "output": label}
+        for label, text in ASKED.items()
+        for way in ways
+    ]
+    write("intents/banking77/test.jsonl", [dict(row) for row in asked])
     for name, thing in (("docs_rag", "parrot"), ("hotpot", "lighthouse")):
         text = f"The {thing} of Anvaria is called Lum and was first described in 1871 by Orla Venn."
         write(f"retrieval/{name}/corpus.jsonl", [{"id": thing, "title": thing, "text": text}])

@@ -18,6 +18,10 @@ from tests.scripted import ScriptedModel
 _THINGS = """
 lamp chair table vase rug mirror shelf candle clock frame stool desk
 """.split()  # noqa: SIM905 - a row of words reads better as words
+_SHOWN = """
+fridge oven kettle curtain pillow blanket carpet toaster sofa wardrobe bench barrel
+""".split()  # noqa: SIM905
+"""What the examples are about: other things than the cases, which would restate them."""
 _YAML = """
 examples: {triage: {file: triage.jsonl, k: 2}}
 endpoints:
@@ -45,7 +49,9 @@ def rows(words: str, things: Sequence[str] = _THINGS) -> list[tuple[str, str]]:
 
 def write_desk(folder: Path, more: str = "") -> KnowledgeConfig:
     """Write the desk's configuration and examples."""
-    lines = [json.dumps({"input": text, "output": queue}) for text, queue in rows("Good day")]
+    lines = [
+        json.dumps({"input": text, "output": queue}) for text, queue in rows("Good day", _SHOWN)
+    ]
     (folder / "triage.jsonl").write_text("\n".join(lines))
     return KnowledgeConfig.parse(_YAML + more).at(folder)
 

@@ -89,4 +89,10 @@ def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
     same = read(tmp_path, row).digest
     assert read(tmp_path, {**row, "id": "other"}).digest == same
     assert read(tmp_path, {**row, "expected": "z"}).digest != same
-    assert read(tmp_path, row, row).repeated == 1
+
+
+def test_cases_that_ask_the_same_are_one(tmp_path: Path) -> None:
+    row = {"task": "Where is it?", "expected": "y"}
+    spoken = {**row, "history": [{"role": "user", "content": "My parcel"}]}
+    made = read(tmp_path, row, {**row, "task": " where is IT? "}, spoken, spoken).distinct
+    assert [len(case.task.history) for case in made.cases] == [0, 1]

@@ -9,9 +9,9 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.prompts import render_prompt
+from agent_knowledge.trials.asking import judge_prompt
 from agent_knowledge.trials.cases import TrialCase
 from agent_knowledge.trials.journal import Entry, Journal, key_of
-from agent_knowledge.trials.judge import judge_prompt
 from agent_knowledge.types import Task
 from tests.unit.fakes import passage
 

@@ -16,10 +16,10 @@ from agent_knowledge import KnowledgeConfig, load_router
 from agent_knowledge.errors import ConfigError, EndpointError, InputError
 from agent_knowledge.ledger import Ledger
 from agent_knowledge.trials.cases import CaseSet
-from agent_knowledge.trials.evaluate import TrialResult, evaluate, measure
+from agent_knowledge.trials.evaluate import TrialResult, evaluate, measure, put_on_record
 from agent_knowledge.trials.pool import Interrupted
 from agent_knowledge.trials.setup import TrialSettings, set_up
-from agent_knowledge.types import Rung
+from agent_knowledge.types import Rung, Task
 from tests.scripted import filled
 from tests.unit.trials.desk import Counting, by_examples, cases, right, write_desk
 
@@ -99,20 +99,76 @@ def test_another_prompt_or_model_is_asked_anew(desk: KnowledgeConfig) -> None:
     assert other.calls == 4
 
 
-def test_a_failed_case_counts_as_0_and_is_tried_again_next_time(desk: KnowledgeConfig) -> None:
+def test_a_failed_case_is_no_score_and_is_tried_again_next_time(desk: KnowledgeConfig) -> None:
     def flaky(messages: Sequence[BaseMessage]) -> Any:
         bad = "chair" in messages[-1].text
         return RuntimeError("sk-secret") if bad else right(messages)
 
     measured = run(desk, cases(8), model=Counting(flaky), rungs=("prompt",))
     row = measured.trial.rungs[0]
-    assert (row.n, row.errors, row.score) == (6, 2, 0.75)
+    assert (row.n, row.errors, row.score) == (6, 2, 1)
     errors = [outcome.errors["prompt"] for outcome in measured.outcomes if outcome.errors]
     assert len(errors) == 2
     assert "sk-secret" not in str(errors)
     mended = Counting()
     assert run(desk, cases(8), model=mended, rungs=("prompt",)).trial.rungs[0].errors == 0
     assert mended.calls == 2
+
+
+def failing_on_lamps(messages: Sequence[BaseMessage]) -> Any:
+    """A model that knows nothing, and whose calls about lamps fail without examples."""
+    return OSError("500") if len(messages) == 1 and "lamp" in messages[-1].text else "returns"
+
+
+def test_rungs_are_compared_on_what_both_answered(desk: KnowledgeConfig) -> None:
+    measured = run(desk, cases(60), model=Counting(failing_on_lamps), concurrency=1)
+    found = measured.trial.compared("few_shot", "prompt")
+    assert found is not None
+    assert (found.n, found.difference) == (60 - measured.trial.rungs[0].errors, 0)
+
+
+def test_an_outage_of_the_base_model_opens_no_gate(desk: KnowledgeConfig) -> None:
+    settings = TrialSettings(model=Counting(failing_on_lamps), endpoint=Counting(), target=0.1)
+    measured = measure(set_up(desk, cases(60), "tuned-desk", settings))
+    trial = measured.trial
+    assert (trial.recommended, measured.met) == (None, False)
+    assert "prompt failed on" in trial.why
+    assert "at most 2% may" in trial.why
+    put_on_record(set_up(desk, cases(60), "tuned-desk", settings), measured)
+    decision = load_router(desk, "tuned-desk").route("Hello: where is the parcel with my lamp?")
+    assert decision.strategy == "few_shot"
+
+
+def test_cases_that_are_repeated_shown_or_trained_on_are_left_out(desk: KnowledgeConfig) -> None:
+    made = cases(12).cases
+    seen = json.loads((desk.folder / "triage.jsonl").read_text().splitlines()[0])["input"]
+    trained = {"role": "user", "content": made[1].task.text.upper()}
+    (desk.folder / "rows.jsonl").write_text(json.dumps({"messages": [trained]}) + "\n")
+    known = desk.endpoints["tuned"].training.model_copy(update={"file": "rows.jsonl"})
+    tuned = desk.endpoints["tuned"].model_copy(update={"training": known})
+    desk = desk.model_copy(update={"endpoints": {"tuned": tuned}}).at(desk.folder)
+    near = replace(made[0], id="near", task=Task(f"{seen}!"))
+    given = CaseSet(cases=(*made, *made, near))
+    measured = run(desk, given, "tuned-desk", model=Counting(), endpoint=Counting())
+    assert measured.trial.n == 11
+    assert measured.trial.excluded == {"repeated": 12, "examples": 1, "training": 1}
+    notes = " ".join(measured.notes)
+    assert "12 of 25 cases ask what another asks" in notes
+    assert "1 of 13 cases are among what tuned was trained on" in notes
+    shown = CaseSet(cases=(near,))
+    with pytest.raises(InputError, match="nothing is left to measure"):
+        run(desk, shown, model=Counting())
+
+
+def test_a_prompt_without_its_labels_is_no_real_try_and_the_trial_says_so(
+    desk: KnowledgeConfig,
+) -> None:
+    told = "the prompt names 0 of the 2 labels of triage: prompting was not really tried"
+    assert any(told in note for note in run(desk, cases(2), model=Counting()).notes)
+    (desk.folder / "form.md").write_text("One of:\n{{labels}}\n---\n{{input}}")
+    triage = desk.examples["triage"].model_copy(update={"template": "form.md"})
+    named = desk.model_copy(update={"examples": {"triage": triage}}).at(desk.folder)
+    assert not any("really tried" in n for n in run(named, cases(2), model=Counting()).notes)
 
 
 def test_a_model_that_always_fails_stops_the_trial_early(desk: KnowledgeConfig) -> None:
@@ -233,7 +289,7 @@ def test_an_endpoint_that_never_keeps_to_its_form_answers_nothing_as_in_producti
     for _ in range(2):  # what was paid for is not asked again, and is told alike
         measured = run(desk, cases(8), "tuned-desk", **settings)
         row = measured.trial.rungs[-1]
-        assert (row.score, row.n, row.errors, tuned.calls) == (0, 0, 8, 16)
+        assert (row.score, row.n, row.errors, row.unusable, tuned.calls) == (0, 8, 0, 8, 16)
         assert row.tokens_out
         assert "output_schema" in measured.outcomes[0].errors["fine_tuned"]
     assert measured.trial.rungs[0].errors == 0  # below the model itself nobody would answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_knowledge.trials import metrics
+from agent_knowledge.trials import scoring as metrics
 
 SCHEMA = '{"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}'
 

@@ -15,7 +15,7 @@ from agent_knowledge import KnowledgeConfig, index_sources, load_router
 from agent_knowledge.ledger import FILE, Ledger, OpenGate, Trial
 from agent_knowledge.trials.cases import CaseSet, TrialCase
 from agent_knowledge.trials.evaluate import evaluate
-from agent_knowledge.trials.report import render_report
+from agent_knowledge.trials.pages import TrialResult, render_report
 from agent_knowledge.trials.setup import TrialSettings
 from agent_knowledge.types import Decision, Task
 from tests.unit.trials.desk import Counting
@@ -28,7 +28,24 @@ ASKED = {
 }
 """They read like questions of fact, and are put into an intent all the same."""
 SEEN = ("{}", "hello, {}", "please tell me: {}", "{}?", "so {}", "hi there, {}")
-NEW = ("good day, {}", "{} please", "one more thing: {}", "{}, thanks", "and {}?")
+NEW = (
+    "{}, I am asking for my mother",
+    "{}, the branch was closed today",
+    "{}, we leave for Norway on Friday",
+    "{}, my account is three weeks old",
+    "{}, my colleague has the same bank",
+    "{}, your leaflet does not tell",
+    "{}, I opened the account with my husband",
+    "{}, the chat was offline all morning",
+    "{}, my daughter studies in Leeds",
+    "{}, I could not find it in the app",
+    "{}, nobody at the counter knew",
+    "{}, I write from my phone",
+    "{}, I have been a customer for ten years",
+    "{}, my bus leaves in ten minutes",
+    "{}, the last letter got lost",
+)
+"""Said in passing, so that none restates an example."""
 RATES = """# Exchange rates
 
 Which exchange rate do we apply to your payment? We apply the exchange rate of the card network on
@@ -72,9 +89,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeConfig:
 
 def cases(times: int = 1) -> CaseSet:
     """Twenty of them, or so many times as many: 60 are enough to prove something."""
-    asked = [
-        (f"{text}{'!' * again}", intent) for again in range(times) for text, intent in worded(NEW)
-    ]
+    asked = worded(NEW[: 5 * times])
     made = [
         TrialCase(id=str(n), task=Task(text), expected=(intent,))
         for n, (text, intent) in enumerate(asked)
@@ -100,7 +115,8 @@ def routed(bank: KnowledgeConfig, agent: str, made: CaseSet | None = None) -> li
 
 def told(trial: Trial) -> str:
     """What the report says."""
-    return html.fromstring(render_report(trial, [])).text_content()
+    shown = TrialResult(trial=trial, outcomes=(), met=True, needed={}, notes=())
+    return html.fromstring(render_report(shown)).text_content()
 
 
 def test_an_agent_without_sources_has_the_very_cases_of_its_trial_served(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import html
 
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger import RungComparison, RungResult, Trial
-from agent_knowledge.trials.report import (
+from agent_knowledge.trials.pages import (
     MOST_CASES,
     CaseOutcome,
+    TrialResult,
     parted,
     render_report,
     verdict,
@@ -71,7 +73,15 @@ CASES = [outcome("c1", prompt=0, few_shot=1), outcome("c2", prompt=1, few_shot=1
 
 
 def read(trial: Trial = TRIAL, cases: list[CaseOutcome] | None = None) -> html.HtmlElement:
-    return html.fromstring(render_report(trial, CASES if cases is None else cases))
+    return html.fromstring(render_report(measured(trial, cases)))
+
+
+def measured(
+    trial: Trial = TRIAL, cases: list[CaseOutcome] | None = None, **more: Any
+) -> TrialResult:
+    outcomes = tuple(CASES if cases is None else cases)
+    fields: dict[str, Any] = {"met": True, "needed": {}, "notes": ()}
+    return TrialResult(trial=trial, outcomes=outcomes, **(fields | more))
 
 
 def test_it_says_what_is_recommended_and_what_was_measured() -> None:
@@ -118,7 +128,7 @@ def test_only_cases_that_rungs_part_on_are_listed_most_first() -> None:
     text = read().text_content()
     assert "task of c1" in text
     assert "task of c2" not in text
-    assert "On 1 of 2 cases all rungs score the same." in text
+    assert "On 1 of 2 cases all rungs answered and score the same." in text
 
 
 def test_many_cases_are_cut_and_the_table_says_so() -> None:
@@ -134,7 +144,7 @@ def test_a_rung_that_failed_shows_what_went_wrong() -> None:
         task="t",
         expected=("a", "b"),
         answers={"few_shot": "a"},
-        scores={"prompt": 0, "few_shot": 1},
+        scores={"few_shot": 1},
         errors={"prompt": "timed out"},
     )
     text = read(cases=[failed]).text_content()
@@ -165,7 +175,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
 
 
 def test_the_page_loads_nothing_and_forbids_itself_to() -> None:
-    page = render_report(TRIAL, CASES)
+    page = render_report(measured())
     policy = html.fromstring(page).xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
     loaded = re.findall(r"(?:src|href|url)\s*[=(]\s*\S+", page.replace("default-src", ""))
@@ -227,15 +237,25 @@ def test_cases_can_be_narrowed_to_those_that_one_rung_fell_behind_on() -> None:
 def test_a_long_answer_is_cut_and_lone_surrogates_do_no_harm(tmp_path: Path) -> None:
     long = replace(CASES[0], task="x" * 5_000, expected=("broken \ud83d",))
     file = tmp_path / "new" / "report.html"
-    write_report(TRIAL, [long], file)
+    write_report(measured(cases=[long]), file)
     text = file.read_text(encoding="utf-8")
     assert "(5,000 characters)" in text
     assert "x" * 1_000 not in text
 
 
+def test_every_note_and_how_many_cases_would_do_are_told_as_on_a_terminal() -> None:
+    told = measured(notes=("try 2 of ft", "no price for m"), needed={("few_shot", "prompt"): 812})
+    undecided = replace(TRIAL.comparisons[0], ci=(-0.1, 0.2), n=200)
+    told = replace(told, trial=replace(TRIAL, comparisons=(undecided,)))
+    text = html.fromstring(render_report(told)).text_content()
+    assert "Note: try 2 of ft" in text
+    assert "Note: no price for m" in text
+    assert "about 812 cases would tell" in text
+
+
 def test_a_folder_in_the_reports_place_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write"):
-        write_report(TRIAL, CASES, tmp_path)
+        write_report(measured(), tmp_path)
 
 
 def test_a_trial_without_rungs_or_cases_has_a_page_too() -> None:

@@ -99,3 +99,20 @@ def test_macro_f1_is_that_of_the_expected_labels() -> None:
     assert found.scores == pytest.approx((wanted, 1.0))
     assert found.ci[0][0] < wanted < found.ci[0][1]
     assert found.gaps[1, 0].proven
+
+
+def test_columns_are_compared_on_what_both_have_a_score_of() -> None:
+    scores = columns((40, [1, 1]), (10, [np.nan, 1]), (10, [0, np.nan]), (20, [0, 0]))
+    found = of_means(scores)
+    assert found.scores == (40 / 70, 50 / 70)
+    gap = found.gaps[1, 0]
+    assert (gap.n, gap.difference) == (60, 0)
+    expected = ["a"] * 30 + ["b"] * 30
+    right: list[str | None] = list(expected)
+    failing = [None if place % 3 == 0 else label for place, label in enumerate(expected)]
+    labelled = of_macro_f1(expected, [right, failing])
+    assert (labelled.scores, labelled.gaps[1, 0].n, labelled.gaps[1, 0].difference) == (
+        (1, 1),
+        40,
+        0,
+    )

@@ -45,7 +45,7 @@ def test_every_number_is_tried_in_both_orders_and_paid_for_once(tmp_path: Path) 
 @pytest.mark.slow
 def test_the_fewest_that_do_as_well_are_chosen(tmp_path: Path) -> None:
     found = tuned(tmp_path, Counting(wants_two), counts=(0, 1, 2, 4))
-    assert [row.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1, 1, 1]
+    assert [row.result.score for row in found.variants] == [0.5, 0.5, 1, 1, 1, 1, 1, 1]
     assert found.variants[1].worse
     assert found.chosen is not None
     assert found.chosen.way.k == 2
@@ -71,6 +71,28 @@ def test_examples_that_buy_nothing_are_left_out(tmp_path: Path) -> None:
     assert found.chosen is not None
     assert (found.chosen.way.k, found.yaml) == (0, "")
     assert "leave few-shot out" in found.why
+
+
+def test_fewer_that_lie_further_behind_than_the_margin_are_not_chosen(tmp_path: Path) -> None:
+    def misses_lamps(messages: Sequence[BaseMessage]) -> str:
+        unshown = len(messages) == 1 and "send the lamp" in messages[-1].text
+        return "neither" if unshown else right(messages)
+
+    found = tuned(tmp_path, Counting(misses_lamps), counts=(0, 1))
+    none, one = found.variants
+    assert none.behind[0] < 0  # too few cases differ to prove anything
+    assert (none.lag, none.worse) == (0.06, True)
+    assert found.chosen is one
+
+
+def test_where_much_failed_nothing_is_chosen(tmp_path: Path) -> None:
+    def flaky(messages: Sequence[BaseMessage]) -> object:
+        bad = len(messages) == 1 and "lamp" in messages[-1].text
+        return OSError("500") if bad else right(messages)
+
+    found = tuned(tmp_path, Counting(flaky), counts=(0, 1))
+    assert (found.chosen, found.yaml) == (None, "")
+    assert found.why.startswith("more than 2% of the cases failed")
 
 
 def test_too_few_cases_choose_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from agent_knowledge.trials.near_duplicates import groups_of, hold_out
+from agent_knowledge.trials.overlap import contradicting, groups_of, hold_out
 from tests.unit.fakes import unit
 
 
@@ -16,6 +16,13 @@ def test_what_is_near_to_a_near_duplicate_belongs_with_it() -> None:
     vectors = np.array([unit(np.cos(a), np.sin(a)) for a in angles])
     assert vectors[0] @ vectors[3] < 0.92 < vectors[0] @ vectors[2]
     assert groups_of(vectors) == (0, 1, 0, 0, 1)
+
+
+def test_rows_that_restate_each_other_under_different_labels_are_named() -> None:
+    angles = [0.0, 1.5, 0.1, 1.4, 0.05]
+    vectors = np.array([unit(np.cos(a), np.sin(a)) for a in angles])
+    assert contradicting(vectors, ["a", "b", "b", "b", "a"]) == ((0, 2), (2, 4))
+    assert contradicting(vectors, [""] * 5) == ()
 
 
 def test_groups_reach_across_the_blocks_that_are_compared_at_once() -> None:
