@@ -48,7 +48,7 @@ class Verdict:
         return not self.broken
 
 
-_CASES = {
+CASES = {
     "style": "a specific style or voice",
     "domain_language": "domain-specific language",
     "pattern": "a specific task pattern",
@@ -80,7 +80,7 @@ def check_gate(agent: AgentProfile, facts: TaskFacts, record: TrackRecord) -> Ve
     )
     broken = tuple(Reason(rule=rule, text=text) for rule, text in checks if text)
     proof = account if not missing else f"{missing}; allow_unproven: true lets {name} serve"
-    reason = _CASES[_reason(agent, endpoint)]
+    reason = CASES[_reason(agent, endpoint)]
     notes = (
         Reason(rule="ladder-tried", text=proof),
         Reason(rule="fits-the-case", text=f"{name} serves {endpoint.serves}: {reason}"),

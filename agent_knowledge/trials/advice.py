@@ -22,7 +22,6 @@ from agent_knowledge.trials.costs import (
     Range,
     Terms,
     about_range,
-    money,
     no_saving,
     price_of,
 )
@@ -107,7 +106,7 @@ def advise(ground: Ground, costs: Costs) -> Advice:
     findings = answer_all(ground)
     verdict, why = _judge(findings)
     load = load_of(ground)
-    reckoned = money(load, terms_of(ground, costs)) if load else None
+    reckoned = Money(load=load, terms=terms_of(ground, costs)) if load else None
     lowest = next(iter(untried(ground)), None)
     return Advice(
         agent=ground.agent.name,

@@ -136,33 +136,76 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What fine-tuning costs and saves.
+    """What fine-tuning costs and saves, and from which volume on it pays.
 
     Attributes:
         load: What a task takes.
-        terms: What it was reckoned with.
-        training_usd_per_month: Training runs, spread over a year.
-        fixed_usd_per_month: Training and hosting, whatever the volume.
-        below_usd_per_task: A task on the rung below; None where its price is unknown.
-        tuned_usd_per_task: A task that the fine-tuned model serves.
-        outcome: `at` a volume; `never`, as a task saves nothing; or `unknown`.
-        break_even_per_month: Tasks a month at which both cost the same, from the cheapest to the
-            dearest training run; None unless `outcome` is `at`.
-        share: Of the tasks, what it serves, 0..1: all where nobody told.
-        gaps: What is unknown. `price` leaves the outcome unknown; each other one is counted as the
-            least that it can cost (no hosting, free tokens, a single run, every task served).
+        terms: Prices, training, hosting.
     """
 
     load: Load
     terms: Terms
-    training_usd_per_month: Range
-    fixed_usd_per_month: Range
-    below_usd_per_task: float | None
-    tuned_usd_per_task: float
-    outcome: Literal["at", "never", "unknown"]
-    break_even_per_month: Range | None
-    share: float
-    gaps: tuple[Gap, ...]
+
+    @property
+    def training_usd_per_month(self) -> Range:
+        """Training runs, spread over a year."""
+        (least, most), told = self.terms.usd_per_run, self.terms.runs_per_year
+        runs = 1.0 if told is None else told
+        return runs * least / _MONTHS, runs * most / _MONTHS
+
+    @property
+    def fixed_usd_per_month(self) -> Range:
+        """Training and hosting, whatever the volume."""
+        least, most = self.training_usd_per_month
+        hosting = self.terms.hosting_usd_per_month or 0
+        return least + hosting, most + hosting
+
+    @property
+    def below_usd_per_task(self) -> float | None:
+        """A task on the rung below; None where its price is unknown."""
+        price, load = self.terms.price, self.load
+        return cost_usd(price, load.below_in, load.below_out) if price else None
+
+    @property
+    def tuned_usd_per_task(self) -> float:
+        """A task that the fine-tuned model serves."""
+        return cost_usd(self.terms.tuned_price or _FREE, self.load.tuned_in, self.load.tuned_out)
+
+    @property
+    def share(self) -> float:
+        """Of the tasks, what it serves, 0..1: all where nobody told."""
+        return 1.0 if self.terms.share is None else self.terms.share
+
+    @property
+    def outcome(self) -> Literal["at", "never", "unknown"]:
+        """It breaks even `at` a volume; `never`, as a task saves nothing; or `unknown`."""
+        saved = self.saved_usd_per_task
+        return "unknown" if saved is None else "at" if saved > 0 else "never"
+
+    @property
+    def break_even_per_month(self) -> Range | None:
+        """Tasks a month at which both cost the same, from the cheapest training run to the dearest.
+
+        None unless `outcome` is `at`.
+        """
+        saved, (least, most) = self.saved_usd_per_task, self.fixed_usd_per_month
+        return (least / saved, most / saved) if saved and saved > 0 else None
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What is unknown. `price` leaves the outcome unknown; each other one is counted as least.
+
+        That is no hosting, free tokens, a single run, every task served.
+        """
+        terms = self.terms
+        known: dict[Gap, object] = {
+            "price": terms.price,
+            "tuned_price": terms.tuned_price,
+            "runs_per_year": terms.runs_per_year,
+            "hosting": terms.hosting_usd_per_month,
+            "share": terms.share,
+        }
+        return tuple(gap for gap, value in known.items() if value is None)
 
     @property
     def lower_bound(self) -> bool:
@@ -187,57 +230,6 @@ class Money:
         below = (1 - self.share) * (self.below_usd_per_task or 0)
         tasks = volume * (self.share * self.tuned_usd_per_task + below)
         return least + tasks, most + tasks
-
-
-def money(load: Load, terms: Terms) -> Money:
-    """Reckon what fine-tuning costs and saves, and from which volume on it pays.
-
-    Args:
-        load: What a task takes.
-        terms: Prices, training, hosting.
-    """
-    least, most = terms.usd_per_run
-    runs = 1.0 if terms.runs_per_year is None else terms.runs_per_year
-    training = (runs * least / _MONTHS, runs * most / _MONTHS)
-    hosting = terms.hosting_usd_per_month or 0
-    fixed = (training[0] + hosting, training[1] + hosting)
-    below = cost_usd(terms.price, load.below_in, load.below_out) if terms.price else None
-    tuned = cost_usd(terms.tuned_price or _FREE, load.tuned_in, load.tuned_out)
-    share = 1.0 if terms.share is None else terms.share
-    outcome, even = _break_even(fixed, None if below is None else share * (below - tuned))
-    return Money(
-        load=load,
-        terms=terms,
-        training_usd_per_month=training,
-        fixed_usd_per_month=fixed,
-        below_usd_per_task=below,
-        tuned_usd_per_task=tuned,
-        outcome=outcome,
-        break_even_per_month=even,
-        share=share,
-        gaps=_gaps(terms),
-    )
-
-
-def _break_even(
-    fixed: Range, saved: float | None
-) -> tuple[Literal["at", "never", "unknown"], Range | None]:
-    if saved is None:
-        return "unknown", None
-    if saved <= 0:
-        return "never", None
-    return "at", (fixed[0] / saved, fixed[1] / saved)
-
-
-def _gaps(terms: Terms) -> tuple[Gap, ...]:
-    known: dict[Gap, object] = {
-        "price": terms.price,
-        "tuned_price": terms.tuned_price,
-        "runs_per_year": terms.runs_per_year,
-        "hosting": terms.hosting_usd_per_month,
-        "share": terms.share,
-    }
-    return tuple(gap for gap, value in known.items() if value is None)
 
 
 def about(number: float) -> str:

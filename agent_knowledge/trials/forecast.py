@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent_knowledge.build import ConfigLike, read_config
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.text import count_tokens
-from agent_knowledge.trials.asking import Arm, Asker, judge_prompt, prompt_tokens
+from agent_knowledge.trials.asking import judge_prompt, prompt_tokens
 from agent_knowledge.trials.cases import CaseSet, TrialCase
 from agent_knowledge.trials.costs import cost_usd, price_of, prices_of
 from agent_knowledge.trials.evaluate import model_names
@@ -73,38 +73,25 @@ def forecast(
                 watch.done(done, total)
             if setup.asker.journal.find(prompted.key) is None:
                 open_.append((prompted.tokens, count_tokens(case.expected[0])))
-        rows.append(_row(setup, arm, open_))
-    judged = _judge_row(setup.asker, setup)
-    return (*rows, judged) if judged else tuple(rows)
+        kept = len(measured) - len(open_)
+        rows.append(_row(setup, arm.rung, model_names(arm), open_, kept))
+    if judge := setup.asker.judge:  # every answer judged anew
+        judged = [(_judged_tokens(case), _VERDICT_TOKENS) for case in measured] * len(setup.arms)
+        rows.append(_row(setup, JUDGE, (judge.name,), judged, 0))
+    return tuple(rows)
 
 
-def _row(setup: Setup, arm: Arm, calls: Sequence[tuple[int, int]]) -> Forecast:
+def _row(
+    setup: Setup, rung: str, names: Sequence[str], calls: Sequence[tuple[int, int]], kept: int
+) -> Forecast:
+    """What calls of so many tokens, in and out, would take; the first name is the model's own."""
     tokens_in, tokens_out = sum(given for given, _ in calls), sum(said for _, said in calls)
-    price = price_of(prices_of(setup.config), *model_names(arm))
+    price = price_of(prices_of(setup.config), *names)
     return Forecast(
-        rung=arm.rung,
-        model=arm.chat.name,
+        rung=rung,
+        model=names[0],
         calls=len(calls),
-        kept=len(setup.cases.cases) - len(calls),
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost_usd=cost_usd(price, tokens_in, tokens_out) if price else None,
-    )
-
-
-def _judge_row(asker: Asker, setup: Setup) -> Forecast | None:
-    """What judging every answer anew would take."""
-    if asker.judge is None:
-        return None
-    arms, cases = len(setup.arms), setup.cases.cases
-    tokens_in = arms * sum(_judged_tokens(case) for case in cases)
-    tokens_out = arms * len(cases) * _VERDICT_TOKENS
-    price = price_of(prices_of(setup.config), asker.judge.name)
-    return Forecast(
-        rung=JUDGE,
-        model=asker.judge.name,
-        calls=arms * len(cases),
-        kept=0,
+        kept=kept,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         cost_usd=cost_usd(price, tokens_in, tokens_out) if price else None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
 from agent_knowledge.ledger import MARGIN, MIN_CASES, Trial
+from agent_knowledge.routing.gate import CASES
 from agent_knowledge.routing.ladder import rungs_of, unnamed_labels
 from agent_knowledge.routing.proof import shortfall
 from agent_knowledge.routing.rules import MIN_TRAINING_EXAMPLES, OVERFIT_EXAMPLES
@@ -23,12 +24,6 @@ T = TypeVar("T")
 
 OFTEN_PER_YEAR = 12
 """stable-data: from here on data changes often. Ours; the guide gives no number."""
-_CASES = {
-    "style": "a specific style or voice",
-    "domain_language": "domain-specific language",
-    "pattern": "a specific task pattern",
-    "latency": "latency",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +241,7 @@ def _case(ground: Ground) -> _Answer:
     if case == "latency" and agent.policy.latency_budget_ms is None:
         text = "latency is the reason, and the policy has no latency_budget_ms"
         return _Answer(case, "against", text, origin)
-    return _Answer(case, "for", f"{_CASES[case]} is one of the guide's four reasons", origin)
+    return _Answer(case, "for", f"{CASES[case]} is one of the guide's four reasons", origin)
 
 
 def _latency(ground: Ground) -> _Answer:

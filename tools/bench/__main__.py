@@ -17,8 +17,9 @@ BENCHES = (
     "answers",
     "screen",
     "store_faults",
+    "trials",
 )
-_NEED_NO_DATA = {"imports", "store_faults"}
+_NEED_NO_DATA = {"imports", "store_faults", "trials"}
 _MORE = {"agents": ("--peers",)}
 
 

@@ -88,12 +88,12 @@ def rows(runs: int) -> Iterator[str]:
 
 
 def _row(what: str, world: World, runs: int, tries: int = 1) -> str:
-    before, now = _opened(world, runs, tries)
+    before, now = opened(world, runs, tries)
     return f"| {what} | {before[:, :tries].any(axis=1).mean():.1%} | {_share(now, tries)} |"
 
 
 def _tried(what: str, world: World, runs: int) -> Iterator[str]:
-    before, now = _opened(world, runs, max(TRIES))
+    before, now = opened(world, runs, max(TRIES))
     for tries in TRIES:
         yield (
             f"| {what}; within {tries} {'tries' if tries > 1 else 'try'} | {_share(before, tries)}"
@@ -119,8 +119,17 @@ def _share(opened: NDArray[np.bool_], tries: int) -> str:
     return f"{opened[:, :tries].any(axis=1).mean():.1%}"
 
 
-def _opened(world: World, runs: int, tries: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether the gate opens at each try of each history, by the rule of before and by today's."""
+def opened(world: World, runs: int, tries: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the gate opens at each try of each history, by the rule of before and by today's.
+
+    Args:
+        world: What is true.
+        runs: Histories.
+        tries: Trials of each, on fresh cases.
+
+    Returns:
+        Two of shape (runs, tries).
+    """
     random = np.random.default_rng(SEED)
     before, now = (np.zeros((runs, tries), dtype=bool) for _ in range(2))
     for run in range(runs):

@@ -10,7 +10,7 @@ from lxml import html
 
 from agent_knowledge.config.schema import PriceConfig
 from agent_knowledge.trials.advice import Advice
-from agent_knowledge.trials.costs import Load, Money, Terms, money
+from agent_knowledge.trials.costs import Load, Money, Terms
 from agent_knowledge.trials.pages import render_advice
 from agent_knowledge.trials.questions import ChecklistAnswer
 from agent_knowledge.types import Reason
@@ -69,7 +69,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
         instead=(reason,),
         command=attack,
         findings=(ChecklistAnswer(stand="for", **said),),
-        money=money(replace(LOAD, origin=attack), TERMS),
+        money=Money(load=replace(LOAD, origin=attack), terms=TERMS),
     )
     shown = html.fromstring(render_advice(advice))
     assert not shown.xpath("//script | //img | //@onerror | //@src")
@@ -77,7 +77,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
 
 
 def test_bars_are_as_long_as_their_figures_and_meet_at_the_break_evens() -> None:
-    text = page(money(LOAD, replace(TERMS, volume_per_month=200_000)))
+    text = page(Money(load=LOAD, terms=replace(TERMS, volume_per_month=200_000)))
     (table,) = html.fromstring(text).xpath("//figure//table")
     rows = {tr.xpath("string(th)").split()[0]: tr.xpath("td") for tr in table.xpath("tbody/tr")}
     told = {name: [cell.text_content() for cell in cells] for name, cells in rows.items()}
@@ -102,6 +102,6 @@ def test_every_bar_keeps_to_its_track(volume: float | None, price: float, run: f
         usd_per_run=(run, run),
         hosting_usd_per_month=0,
     )
-    cells = html.fromstring(page(money(LOAD, terms))).xpath("//figure//td")
+    cells = html.fromstring(page(Money(load=LOAD, terms=terms))).xpath("//figure//td")
     assert cells
     assert all(0 <= width <= 100 for cell in cells for width in widths(cell))
