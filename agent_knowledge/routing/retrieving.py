@@ -8,7 +8,7 @@ from itertools import chain, zip_longest
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.ports import Embedder, PassageIndex, Retriever
-from agent_knowledge.retrieval.search import fuse
+from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.routing.admission import LOOKED_AT, admit
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.types import Passage, Plan

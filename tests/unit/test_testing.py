@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent_knowledge.retrieval.search import fuse
+from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.testing import HashEmbedder, MemoryIndex
 from agent_knowledge.types.search import Query
 from tests.unit.fakes import passage

@@ -24,8 +24,9 @@ import numpy as np
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.config import AgentProfile, SourceConfig
+from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex, fuse
+from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.retrieval.store import PassageStore
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult
 from tools.data.embedding import RememberingMiniLM

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agent_knowledge.retrieval.search import PARTS_WEIGHT, fuse
+from agent_knowledge.retrieval.fusion import PARTS_WEIGHT, fuse
 from agent_knowledge.types.search import SearchResult
 from tests.unit.fakes import result
 

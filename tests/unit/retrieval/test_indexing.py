@@ -13,9 +13,10 @@ import pytest
 from hashed_words import HashedWords
 
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError
+from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.search import SourceIndex, fuse
+from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.types import Passage
 
 SCRIPT = str(Path(__file__).with_name("hashed_words.py"))
