@@ -71,9 +71,11 @@ def payload(text: str) -> str | None:
 
 
 _MOST = 4
-"""Parts that are searched for: a limit."""
+"""Parts that are searched for: a limit, halved or doubled nothing moves (`tools.ablate`,
+retrieval)."""
 _LEAST_WORDS = 2
-"""Content words that a part has at least: one alone asks nothing."""
+"""Content words that a part has at least. With 1 nDCG@10 falls by 0.002 on hotpot and 0.004 on
+musique (`tools.ablate`, retrieval)."""
 _SEAM = re.compile(
     r"(?:(?<!\s)\s++)?+[,;]\s++|(?<!\s)\s++(?=(?:that|which|who|whom|whose|where|when|and|or|than|while|during|after"
     r"|before|(?:in|for|of|by|to|from|with) (?:which|whom|whose|the)|in what|both|between)\b)",
