@@ -20,6 +20,9 @@ _SOUNDS = re.compile(
     r"|(?:one )?last question)\b[ ,.!]*",
     re.IGNORECASE,
 )
+"""Fillers and courtesies of speech. Without them nDCG@10 in dialogues falls by 0.017
+(`tools.ablate`, retrieval), and written follow-ups are routed rightly more often by 0.009
+(routing)."""
 _JOINT = re.compile(r"^(?:and|but)\s+", re.IGNORECASE)
 
 
@@ -71,9 +74,11 @@ def payload(text: str) -> str | None:
 
 
 _MOST = 4
-"""Parts that are searched for: a limit."""
+"""Parts that are searched for: a limit, halved or doubled nothing moves (`tools.ablate`,
+retrieval)."""
 _LEAST_WORDS = 2
-"""Content words that a part has at least: one alone asks nothing."""
+"""Content words that a part has at least. With 1 nDCG@10 falls by 0.002 on hotpot and 0.004 on
+musique (`tools.ablate`, retrieval)."""
 _SEAM = re.compile(
     r"(?:(?<!\s)\s++)?+[,;]\s++|(?<!\s)\s++(?=(?:that|which|who|whom|whose|where|when|and|or|than|while|during|after"
     r"|before|(?:in|for|of|by|to|from|with) (?:which|whom|whose|the)|in what|both|between)\b)",
