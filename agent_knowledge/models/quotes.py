@@ -32,7 +32,7 @@ _LEANS = re.compile(
     re.IGNORECASE,
 )
 _MARKUP = (
-    (re.compile(r"\n\s*+(?:>[ \t]?)++"), " "),
+    (re.compile(r"\n[ \t]*+(?:>[ \t]?)++"), " "),
     (re.compile(r"``([^`\n]++)``"), r"`\1`"),
     (
         re.compile(r"(?::[\w:+-]{1,40}:|\{[\w:+-]{1,40}\})`[~!]?([^`<\n]++)(?:<[^`>\n]*+>)?`"),
@@ -53,7 +53,7 @@ _ADMONITION = re.compile(
 )
 _DIRECTIVE = re.compile(r"\.\. |#\. |\([\w-]+\)=|!!! |\?\?\? |=== |:::|:\w[\w-]*:(?: |$)")
 _CODE_DIRECTIVE = re.compile(r"\.\. (?:code|code-block|sourcecode|parsed-literal|highlight)::")
-_DELIMITER = re.compile(r"\n[ \t]*[|:-][-|: \t]*-[-|: \t]*(?:\n|$)")
+_DELIMITER = re.compile(r"\n[ \t]*+\|?[ \t]*+:?-[-|: \t]*+(?:\r?\n|\Z)")
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})(.*)", re.MULTILINE)
 _LITERAL_INDENT = {"::": 2, ":": 4}
 """How far what follows such an end is indented where it is code."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from agent_knowledge import limits
 from agent_knowledge.retrieval.dates import is_date_field
 
-FORMAT = 4
+FORMAT = 5
 """Raise it when reading or splitting yields something else: re-indexing then renews everything."""
 _KEYWORD_CHARACTERS = 80
 

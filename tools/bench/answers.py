@@ -10,6 +10,10 @@ it cites against those that hold the answer. Then each question is asked once mo
 without its documents: the share that says so is printed beside. The baseline quotes the first
 sentence of the best passage.
 
+Then the tasks of the shared agents and the turns of mtrag, on the passages that are found for
+them: how many are answered, citing what, and in what form. What is unanswerable there has no
+passage of its own.
+
 With an endpoint, the model answers in its place, and beside it the same model given the same
 passages by LangChain's retrieval chain.
 """
@@ -103,8 +107,10 @@ def main() -> None:
         if chat:
             some = cases[:: max(1, len(cases) // args.cases)][: args.cases]
             print_model(chat, name, corpus, some, embedder)
-    print_agents(args.data / "agents", RememberingMiniLM())
-    print_conversations(args.data, RememberingMiniLM())
+    if (args.data / "agents").is_dir():
+        print_agents(args.data / "agents", RememberingMiniLM())
+    if (args.data / "answerability").is_dir():
+        print_conversations(args.data, RememberingMiniLM())
 
 
 def through_product(router: KnowledgeRouter, chat: Chat) -> Answers:

@@ -121,7 +121,7 @@ def fit_spans(samples: Sequence[Sample], space: str) -> tuple[Row, Row]:
     p, first = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
     for fold in range(FOLDS):
         made = _span_fit([r for r in rows if r[2] != fold], names)
-        for place in np.flatnonzero(folds == fold):
+        for place in np.flatnonzero(folds == fold).tolist():
             likely = [made.probability(made.score(v)) for v in samples[place].view.values.values()]
             p[place], first[place] = max(likely), right[place][int(np.argmax(likely))]
     made = _span_fit(rows, names)
@@ -145,7 +145,7 @@ def _span_fit(rows: Sequence[Any], names: Sequence[str]) -> AnswerFit:
             z = np.exp(x @ weights - (x @ weights).max())
             total -= np.log(z[right].sum() / z.sum())
             slope = slope - z[right] @ x[right] / z[right].sum() + z @ x / z.sum()
-        return total, slope
+        return float(total), slope
 
     weights = minimize(lost, np.zeros(len(names)), jac=True, method="L-BFGS-B").x
     scores = [x @ weights for x, *_ in rows]
