@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 import sentencex
 
@@ -23,8 +24,11 @@ _LINE = re.compile(r"[^\n]+")
 _LIST_ITEM = re.compile(r"(?:[-*+•‣◦]|\d{1,3}[.)]|\(?[A-Za-z]\))[ \t]+")
 _HEADING = re.compile(r"#{1,6}[ \t]+")
 _QUOTE = re.compile(r"(?:>[ \t]?){1,8}")
-_RULE = frozenset("-=*_|:+ \t\r")
-_CODE_FENCE = ("```", "~~~")
+_RULE = frozenset("-=*_|:+~ \t\r")
+_FENCE = re.compile(r"\s*+(`{3,}|~{3,})")
+_UNDERLINE = re.compile(r"~{4,}\s*")
+"""Below a line of words: reStructuredText's heading, and no fence."""
+_TAGS = re.compile(r"(?:</?[A-Za-z][^<>\n]*+>\s*+)++|<!--(?:[^-]|-(?!->))*+-->\s*+")
 _CJK_STOP = re.compile(r"[。！？｡]+[」』）”’\"')\]】]*")
 
 _CJK = (
@@ -64,6 +68,21 @@ STOP_WORDS = frozenset(
 turns are read with what was said before, and thanks gain 0.013 (`tools.ablate`, routing)."""
 
 
+BlockKind = Literal["prose", "heading", "item", "row", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What stands together in a text: `text[start:end]`, and what it is.
+
+    A row is one of a table. All lines between two fences are one block of code.
+    """
+
+    start: int
+    end: int
+    kind: BlockKind
+
+
 def sentences(text: str) -> list[tuple[int, int]]:
     """Find the sentences of a text.
 
@@ -75,11 +94,13 @@ def sentences(text: str) -> list[tuple[int, int]]:
     Returns:
         `(start, end)` in characters, in order, never empty, no white space at either end.
     """
-    found: list[tuple[int, int]] = []
-    for start, end in _blocks(text):
-        for part_start, part_end in _cut_at_cjk_stops(text, start, end):
-            found.extend(_split(text, part_start, part_end))
-    return found
+    return [
+        span
+        for block in blocks(text)
+        for start, end in _lines(text, block)
+        for part_start, part_end in _cut_at_cjk_stops(text, start, end)
+        for span in _split(text, part_start, part_end)
+    ]
 
 
 def words(text: str) -> list[str]:
@@ -124,51 +145,76 @@ def _normalised(word: str) -> str:
     return word.lower().replace("’", "'")
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans within which sentences are sought."""
-    start = end = -1  # of the paragraph being gathered; none while start is -1
-    in_code = False
-    for line in _LINE.finditer(text):
-        opens, alone = _read_line(line.group())
-        in_code ^= line.group().lstrip().startswith(_CODE_FENCE)
-        after_blank_line = line.start() > end + 1
-        if start >= 0 and (opens is None or opens > 0 or alone or in_code or after_blank_line):
-            yield start, end
-            start = -1
-        if opens is None:
-            continue
-        if start < 0:
-            start = line.start() + opens
-        end = line.end()
-        if alone or in_code:
-            yield start, end
-            start = -1
-    if start >= 0:
-        yield start, end
+def blocks(text: str) -> Iterator[Block]:
+    """Read a text's blocks, as Markdown and plain text have them, in order and in linear time.
 
-
-def _read_line(line: str) -> tuple[int | None, bool]:
-    """Read one line's form.
-
-    Returns:
-        Where its words begin (None: it has none; above 0: it opens a block), and whether it is a
-        block by itself.
+    Blank lines, lists, headings, tables, fences and lines of nothing but tags end a paragraph; its
+    soft-wrapped lines don't. Blocks hold neither fences nor the signs that open a list item, a
+    heading or a quotation.
     """
+    held: Block | None = None
+    for found, goes_on in _read_lines(text):
+        if held and found and goes_on and _joins(held, found):
+            held = replace(held, end=found.end)
+            continue
+        if held:
+            yield held
+        held = found
+    if held:
+        yield held
+
+
+def _joins(held: Block, found: Block) -> bool:
+    if found.kind == "code":
+        return held.kind == "code"
+    return held.kind in {"prose", "item"} and found.start == held.end + 1
+
+
+def _read_lines(text: str) -> Iterator[tuple[Block | None, bool]]:
+    """Each line's block, None where it has no words, and whether it may go on with one before."""
+    fence, end = "", -1
+    for line in _LINE.finditer(text):
+        ticks = _FENCE.match(line.group())
+        if ticks and line.start() == end + 1 and _UNDERLINE.fullmatch(line.group()):
+            ticks = None
+        if ticks:
+            closes = fence and ticks.group(1).startswith(fence)
+            fence = "" if closes else fence or ticks.group(1)
+            yield None, False
+        elif fence:
+            yield Block(*line.span(), "code"), True
+        else:
+            opens, kind = _read_line(line.group())
+            end = -1 if opens is None else line.end()
+            found = None if opens is None else Block(line.start() + opens, line.end(), kind)
+            yield found, kind == "prose" and opens == 0
+
+
+def _read_line(line: str) -> tuple[int | None, BlockKind]:
+    """Where a line's words begin (None: it has none; above 0: it opens a block), and of what."""
     body = line.lstrip()
     indent = len(line) - len(body)
-    if body.startswith(_CODE_FENCE) or _RULE.issuperset(body[:LONGEST_SENTENCE]):
-        return None, False
+    if _RULE.issuperset(body[:LONGEST_SENTENCE]) or _TAGS.fullmatch(body):
+        return None, "prose"
     if body.startswith("|"):
-        return indent, True
-    sign = _HEADING.match(body)
-    if sign:
-        return indent + sign.end(), True
+        return indent, "row"
+    if sign := _HEADING.match(body):
+        return indent + sign.end(), "heading"
     quote = _QUOTE.match(body)
-    item = _LIST_ITEM.match(body, quote.end() if quote else 0)
-    if item:
-        return indent + item.end(), False
+    if item := _LIST_ITEM.match(body, quote.end() if quote else 0):
+        return indent + item.end(), "item"
     # A quotation's later lines continue its paragraph; only its first line could open one.
-    return (indent + quote.end() if quote else 0), False
+    return (indent + quote.end() if quote else 0), "prose"
+
+
+def _lines(text: str, block: Block) -> Iterator[tuple[int, int]]:
+    """Within what sentences are sought: a block, or each line of code."""
+    if block.kind != "code":
+        yield block.start, block.end
+        return
+    for line in _LINE.finditer(text, block.start, block.end):
+        if not _RULE.issuperset(line.group()[:LONGEST_SENTENCE]):
+            yield line.span()
 
 
 def _cut_at_cjk_stops(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -1,8 +1,7 @@
-"""Which sentences of the passages answer a question.
+"""Which sentences, lists or code of the passages answer a question.
 
-Plain extraction: coverage of the question's words, the rare ones counting more, plus the cosine
-of question and sentence where an embedder is at hand. It understands nothing, and says so where
-too little is covered. How its constants were chosen stands in docs/benchmarks.md.
+A logistic function, fitted by `tools/train/answers.py`, says how likely a span answers. It
+understands nothing, and where the best span is not likely enough to answer, none is quoted.
 """
 
 from __future__ import annotations
@@ -11,193 +10,243 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from json import loads
 
 from agent_knowledge.models.quotes import Place, QuotableSpan, read_quotes, stems
 from agent_knowledge.ports import Embedder
 from agent_knowledge.prompts import WrittenPassage
 from agent_knowledge.text import words
 
-MOST_SENTENCES = 3
-_CONTEXT = 0.5
-"""What a word of the question counts that stands in the title or the heading only."""
-_RANK_BONUS = 0.25
-_NEARNESS = 2.0
-"""What nearness in meaning counts against the share of words."""
-ENOUGH = 1.4
-"""Score of the best sentence from which it is an answer at all ..."""
-DOUBT = 0.4
-"""... what more it takes when the sources may lack what is asked ..."""
-_ENOUGH_WORDS = 0.45
-_DOUBT_IN_WORDS = 0.2
-"""... and the same where nothing measures nearness."""
-_WORTH_ADDING = 0.05
-"""Share of the question that a further sentence must add, after what its weakness costs."""
-_PRICE = 0.33
-"""What being weaker than the best sentence costs, in shares of the question."""
-_LINK_BONUS = 0.15
-"""What it is worth that one sentence names what the other is about, as a second look-up would."""
-_SAME = 0.6
-"""Share of common words from which two sentences say the same."""
-_LEANING = 0.05
-"""What a sentence loses that leans on the one before it ..."""
-_NO_PROSE = 0.3
-"""... and one that is code or a menu."""
+MOST_SPANS = 3
 _EMBEDDED = 16
-"""Candidates that are embedded, and of each the characters: some 5 ms a candidate."""
+"""Spans that are embedded, and of each the characters: some 5 ms a span."""
 _EMBEDDED_CHARACTERS = 240
-_LEAD_CHARACTERS = 300
-"""A longer sentence is not taken along for the sake of one that leans on it."""
+_WORTH_ADDING = 0.05
+"""Share of the question that a further span must add, after what its weakness costs ..."""
+_PRICE = 0.12
+"""... for each of the log-odds by which it is weaker than the best one ..."""
+_LINK_BONUS = 0.15
+"""... and what it is worth that one names what the other is titled, as a second look-up would. A
+fit of these to labelled spans split two-part questions no better: it had seen too few of them."""
 _HEADING_WORDS = 12
 """A longer title is not put before a quote."""
+_SAME = 0.6
+"""Share of common stems from which two spans say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerSentence:
-    """What answers, on one line, and the number of its passage."""
+class AnswerSpan:
+    """What answers, on one line; the code that it introduces; the number of its passage."""
 
     text: str
+    code: str = ""
     number: int
 
 
-def answer_sentences(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFit:
+    """A logistic function of named values, and the probability from which it says yes."""
+
+    weights: Mapping[str, float]
+    bias: float
+    enough: float
+
+    def score(self, values: Mapping[str, float]) -> float:
+        """Log-odds; what it has no weight for counts nothing."""
+        return self.bias + sum(weight * values[name] for name, weight in self.weights.items())
+
+    def probability(self, score: float) -> float:
+        """Of log-odds, 0..1."""
+        return 1 / (1 + math.exp(-score))
+
+
+@cache
+def load_answer_fits() -> Mapping[str, AnswerFit]:
+    """The packaged fits: `minilm`, and `words` for where nothing measures nearness."""
+    text = files("agent_knowledge.data").joinpath("answers.json").read_text(encoding="utf-8")
+    return {name: AnswerFit(**fit) for name, fit in loads(text)["fits"].items()}
+
+
+def answer_spans(
     question: str,
     passages: Sequence[WrittenPassage],
     embedder: Embedder | None = None,
     *,
     doubtful: bool = False,
-) -> tuple[AnswerSentence, ...]:
-    """Choose the one to three sentences that best cover a question.
+) -> tuple[AnswerSpan, ...]:
+    """Choose the one to three spans that most likely answer a question.
 
-    A sentence that leans on the one before it ("It takes 30 days.") takes that one along, or the
+    A span that leans on the one before it ("It takes 30 days.") takes that one along, or the
     heading of its passage where it is the first.
 
     Args:
         question: The question.
         passages: Best first.
         embedder: Adds nearness in meaning to coverage; its cosines must be MiniLM's in kind.
-        doubtful: The sources may lack what is asked: more evidence is wanted.
+        doubtful: The router found that the sources may lack what is asked.
 
     Returns:
-        In the order of the passages, and within one in its own; none if too little is covered.
+        In the order of the passages, and within one in its own; none if nothing is likely enough.
     """
-    quotes = _read(passages)
-    if not quotes or not question.strip():
-        return ()
-    view = _View.of(question, quotes, embedder)
-    enough, doubt = (ENOUGH, DOUBT) if embedder else (_ENOUGH_WORDS, _DOUBT_IN_WORDS)
-    if view.best < enough + doubt * doubtful:
-        return ()
-    by_place = {quote.place: quote for quote in quotes}
-    shown = _with_leads(_pick(view), by_place)
-    return tuple(_found(shown[place], shown) for place in sorted(shown))
-
-
-def evidence(
-    question: str, passages: Sequence[WrittenPassage], embedder: Embedder | None = None
-) -> float:
-    """How well the best sentence answers a question: what is held against `ENOUGH`.
-
-    Returns:
-        Some 0 to 3 with an embedder, to 1 without; 0 where there is nothing to quote.
-    """
-    quotes = _read(passages)
-    return _View.of(question, quotes, embedder).best if quotes else 0.0
-
-
-def _read(passages: Sequence[WrittenPassage]) -> list[QuotableSpan]:
-    return [quote for rank, p in enumerate(passages) for quote in read_quotes(p, rank)]
+    view = QuestionView.of(question, passages, embedder, doubtful=doubtful)
+    shown = _with_leads(view.pick(), {span.place: span for span in view.spans})
+    ordered = [shown[place] for place in sorted(shown)]
+    openings = [""] + [span.opening for span in ordered]
+    return tuple(
+        _found(span, shown, opened=before)
+        for span, before in zip(ordered, openings[:-1], strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    """The quotes of all passages as a question sees them.
+class QuestionView:
+    """The spans of all passages as a question sees them.
 
     Attributes:
+        spans: All that can be quoted, in order.
+        values: What is measured of those that promise most; see `_measure`.
+        weights: What each stem of the question weighs: more, the fewer spans hold it.
         question: As it was put.
-        weights: What each of its stems weighs.
-        scores: Of each quote, the best first.
+        space: Which of the fits reads it.
     """
 
-    question: str
+    spans: Sequence[QuotableSpan]
+    values: Mapping[QuotableSpan, Mapping[str, float]]
     weights: Mapping[str, float]
-    scores: Mapping[QuotableSpan, float]
+    question: str
+    space: str
 
     @classmethod
-    def of(cls, question: str, quotes: Sequence[QuotableSpan], embedder: Embedder | None) -> _View:
-        """Measure every quote; the nearness of those that promise most."""
-        weights = _rarity(stems(question), quotes)
-        values = {quote: _value(quote, weights) for quote in quotes}
-        best = sorted(quotes, key=lambda quote: -values[quote])[:_EMBEDDED]
-        cosines = _cosines(question, best, embedder)
-        scores = {quote: v + _NEARNESS * cosines.get(quote, 0.0) for quote, v in values.items()}
-        ranked = sorted(scores.items(), key=lambda pair: -pair[1])
-        return cls(question=question, weights=weights, scores=dict(ranked))
+    def of(
+        cls,
+        question: str,
+        passages: Sequence[WrittenPassage],
+        embedder: Embedder | None = None,
+        *,
+        doubtful: bool = False,
+    ) -> QuestionView:
+        """Measure what the passages hold; see `answer_spans`."""
+        spans = [span for rank, p in enumerate(passages) for span in read_quotes(p, rank)]
+        asked = stems(question)
+        counts = Counter(stem for s in spans for stem in (s.own | s.context) & asked)
+        weights = {stem: math.log(1 + len(spans) / (0.5 + counts[stem])) for stem in asked}
+        by_words = _preferred(spans, weights)
+        near = _nearness(question, by_words, embedder)
+        values = _measure(by_words, weights, near, doubtful=doubtful)
+        space = "minilm" if embedder else "words"
+        return cls(spans=spans, values=values, weights=weights, question=question, space=space)
 
-    @property
-    def best(self) -> float:
-        """The score of the best quote."""
-        return next(iter(self.scores.values()))
+    def pick(self) -> list[QuotableSpan]:
+        """The likeliest span, if it is likely enough, and up to two that belong beside it."""
+        fit = load_answer_fits()[self.space]
+        scores = {span: fit.score(values) for span, values in self.values.items()}
+        best = max(scores, key=scores.__getitem__, default=None)
+        if best is None or fit.probability(scores[best]) < fit.enough:
+            return []
+        picked = [best]
+        open_ = frozenset(self.weights) - best.own - best.context
 
-    def share(self, held: Collection[str]) -> float:
-        """What share of the question some of its stems are."""
+        def worth(span: QuotableSpan) -> float:
+            linked = any(_is_linked(span, other, self.question) for other in picked)
+            weaker = scores[best] - scores[span]
+            return self._share(open_ & span.own) - _PRICE * weaker + _LINK_BONUS * linked
+
+        while len(picked) < MOST_SPANS:
+            rest = [s for s in scores if not any(_same(s, other) for other in picked)]
+            further = max(rest, key=worth, default=None)
+            if further is None or worth(further) < _WORTH_ADDING:
+                break
+            picked.append(further)
+            open_ -= further.own
+        return picked
+
+    def _share(self, held: Collection[str]) -> float:
         total = sum(self.weights.values()) or 1.0
         return sum(self.weights[stem] for stem in held) / total
 
 
-def _value(quote: QuotableSpan, weights: Mapping[str, float]) -> float:
-    """Coverage, with a little trust in the order of the passages, and less in what reads badly."""
-    trust = _RANK_BONUS / (1 + quote.place[0])
-    reads_badly = _LEANING * quote.leans + _NO_PROSE * (not quote.is_prose)
-    return quote.coverage(weights, _CONTEXT) + trust - reads_badly
+def _preferred(spans: Sequence[QuotableSpan], weights: Mapping[str, float]) -> list[QuotableSpan]:
+    """Those that hold most of the question: embedding all would take too long."""
+
+    def held(span: QuotableSpan) -> float:
+        cover, context = _cover(span, weights)
+        return cover + context / 2 + 1 / (4 + 4 * span.place[0])
+
+    return sorted(spans, key=held, reverse=True)[:_EMBEDDED]
 
 
-def _rarity(asked: Collection[str], quotes: Sequence[QuotableSpan]) -> dict[str, float]:
-    """What each word of the question weighs: more, the fewer sentences hold it."""
-    counts = Counter(stem for q in quotes for stem in (q.own | q.context).intersection(asked))
-    return {stem: math.log(1 + len(quotes) / (0.5 + counts[stem])) for stem in asked}
+def _cover(span: QuotableSpan, weights: Mapping[str, float]) -> tuple[float, float]:
+    """Share of the question that a span holds, and that only its title or heading does."""
+    total = sum(weights.values()) or 1.0
+    own = sum(weight for stem, weight in weights.items() if stem in span.own)
+    more = sum(weights.get(stem, 0.0) for stem in span.context - span.own)
+    return own / total, more / total
 
 
-def _pick(view: _View) -> list[QuotableSpan]:
-    """The best quote, and those that cover enough of what is still open to pay for themselves."""
-    best, *rest = view.scores
-    picked = [best]
-    open_ = {stem for stem in view.weights if stem not in best.own | best.context}
+def _measure(
+    spans: Sequence[QuotableSpan],
+    weights: Mapping[str, float],
+    near: Mapping[QuotableSpan, float],
+    *,
+    doubtful: bool,
+) -> dict[QuotableSpan, Mapping[str, float]]:
+    """What is measured of each span.
 
-    def worth(quote: QuotableSpan) -> float:
-        weaker = view.scores[best] - view.scores[quote]
-        linked = any(_is_linked(quote, other, view.question) for other in picked)
-        return view.share(open_ & quote.own) - _PRICE * weaker + _LINK_BONUS * linked
+    Returns:
+        `near`: cosine with the question; `cover`, `context`: share of the question that it holds,
+        and that only its title or lead does; `rank`: 1 for the best passage, 1/2 for the next;
+        `leans`, `doubtful`: 1 or 0.
+    """
+    found: dict[QuotableSpan, Mapping[str, float]] = {}
+    for span in spans:
+        cover, context = _cover(span, weights)
+        found[span] = {
+            "near": near.get(span, 0.0),
+            "cover": cover,
+            "context": context,
+            "rank": 1 / (1 + span.place[0]),
+            "leans": float(span.leans),
+            "doubtful": float(doubtful),
+        }
+    return found
 
-    while len(picked) < MOST_SENTENCES:
-        rest = [q for q in rest if not any(_same(q, other) for other in picked)]
-        further = max(rest, key=worth, default=None)
-        if further is None or worth(further) < _WORTH_ADDING:
-            break
-        picked.append(further)
-        open_ -= further.own
-    return picked
+
+def _nearness(
+    question: str, spans: Sequence[QuotableSpan], embedder: Embedder | None
+) -> dict[QuotableSpan, float]:
+    if embedder is None or not spans:
+        return {}
+    texts = [f"{s.lead or s.title} {s.text} {s.code}".strip()[:_EMBEDDED_CHARACTERS] for s in spans]
+    vectors = embedder.embed([question, *texts])
+    return {s: float(v @ vectors[0]) for s, v in zip(spans, vectors[1:], strict=True)}
 
 
 def _with_leads(
     picked: Sequence[QuotableSpan], by_place: Mapping[Place, QuotableSpan]
 ) -> Mapping[Place, QuotableSpan]:
-    """The picked, with the sentences that they lean on."""
-    found = {quote.place: quote for quote in picked}
-    for quote in picked:
-        lead = by_place.get(quote.before) if quote.leans else None
-        if lead is None or not lead.is_prose or len(lead.text) > _LEAD_CHARACTERS:
-            continue
-        if not any(_same(lead, other) for other in found.values() if other is not quote):
-            found[lead.place] = lead
+    """The picked, each with the sentence that it leans on, as long as there is room."""
+    found: dict[Place, QuotableSpan] = {}
+    for span in picked:
+        lead = by_place.get(span.before) if span.leans else None
+        if lead and (lead.form != "sentence" or any(_same(lead, o) for o in found.values())):
+            lead = None
+        added = [one for one in (lead, span) if one]
+        if len(found) + len(added) <= MOST_SPANS:
+            found |= {one.place: one for one in added}
     return found
 
 
-def _found(quote: QuotableSpan, shown: Mapping[Place, QuotableSpan]) -> AnswerSentence:
-    """A quote as it is given: under its heading where it leans on nothing that is shown."""
-    text = quote.text
-    if quote.leans and quote.before not in shown and 0 < len(words(quote.title)) <= _HEADING_WORDS:
-        text = f"{quote.title}{' ' if quote.title[-1] in '.!?' else ': '}{text}"
-    return AnswerSentence(text=text, number=quote.number)
+def _found(span: QuotableSpan, shown: Mapping[Place, QuotableSpan], *, opened: str) -> AnswerSpan:
+    """A span as it is given: under its heading where it leans on nothing that is shown.
+
+    What opens a list stands before the first of its items alone.
+    """
+    text = span.text.removeprefix(span.opening) if span.opening == opened else span.text
+    if span.leans and span.before not in shown and 0 < len(words(span.title)) <= _HEADING_WORDS:
+        text = f"{span.title}{' ' if span.title[-1] in '.!?' else ': '}{text}"
+    return AnswerSpan(text=text, code=span.code, number=span.number)
 
 
 def _is_linked(one: QuotableSpan, other: QuotableSpan, question: str) -> bool:
@@ -210,13 +259,3 @@ def _is_linked(one: QuotableSpan, other: QuotableSpan, question: str) -> bool:
 
 def _same(one: QuotableSpan, other: QuotableSpan) -> bool:
     return len(one.own & other.own) > _SAME * max(1, min(len(one.own), len(other.own)))
-
-
-def _cosines(
-    question: str, quotes: Sequence[QuotableSpan], embedder: Embedder | None
-) -> dict[QuotableSpan, float]:
-    if embedder is None:
-        return {}
-    texts = [f"{quote.title} {quote.text}".strip()[:_EMBEDDED_CHARACTERS] for quote in quotes]
-    vectors = embedder.embed([question, *texts])
-    return {q: float(v @ vectors[0]) for q, v in zip(quotes, vectors[1:], strict=True)}

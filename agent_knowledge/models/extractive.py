@@ -33,9 +33,10 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
 
 from agent_knowledge.models.by_example import nearest_example, without_frame
-from agent_knowledge.models.extract import answer_sentences
+from agent_knowledge.models.extract import AnswerSpan, answer_spans
 from agent_knowledge.models.given import DATA, Given, given_by_data, given_by_text
 from agent_knowledge.prompts import EXAMPLE_ASSISTANT, EXAMPLE_USER, WrittenPassage
+from agent_knowledge.text import sentences
 from agent_knowledge.types import Example
 
 NOT_COVERED = "The passages do not answer this."
@@ -149,15 +150,11 @@ class ExtractiveChatModel(BaseChatModel):
 
     def _quote(self, turn: _PromptState, passages: Sequence[WrittenPassage]) -> AIMessage | None:
         """Quote what answers the question; None where nothing does."""
-        found = answer_sentences(turn.question, passages, self.embedder, doubtful=turn.doubts)
+        found = answer_spans(turn.question, passages, self.embedder, doubtful=turn.doubts)
         if not found:
             return None
-        quotes: list[str] = []
-        for sentence in found:
-            text = sentence.text.rstrip(":")
-            text = text if text[-1:] in _STOPS else f"{text}."
-            quotes.append(f"{text} [{sentence.number}]" if turn.cites and sentence.number else text)
-        return _said(" ".join(quotes), "quoted_passages")
+        text = "".join(_quoted(span, cites=turn.cites) for span in found)
+        return _said(text.strip(), "quoted_passages")
 
     def _follow(self, turn: _PromptState) -> AIMessage:
         task, examples = without_frame(turn.task, turn.examples)
@@ -247,6 +244,19 @@ def _query_tool(tools: Sequence[dict[str, Any]]) -> str | None:
         if parameters.get("required") == ["query"] and query.get("type") == "string":
             return function["name"]
     return None
+
+
+def _quoted(span: AnswerSpan, *, cites: bool) -> str:
+    """A span, its marker behind each sentence, so that none stands uncited; then its code."""
+    marker = f" [{span.number}]" if cites and span.number else ""
+    cuts = [span.text[slice(*cut)] for cut in sentences(span.text)] or [span.text]
+    told = " ".join(f"{cut}{marker}" for cut in cuts[:-1])
+    last = cuts[-1].rstrip(":")
+    if span.code:
+        colon = "" if last[-1:] in _STOPS else ":"
+        return f"{told} {last}{marker}{colon}\n\n```\n{span.code}\n```\n\n".lstrip()
+    last = last if last[-1:] in _STOPS else f"{last}."
+    return f"{told} {last}{marker} ".lstrip()
 
 
 def _said(text: str, method: str, **more: Any) -> AIMessage:

@@ -1,29 +1,28 @@
-"""What of a passage can be quoted: its sentences, each with what it needs to be understood."""
+"""What of a passage can be quoted: sentences, lists, rows of tables, code behind its sentence."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, zip_longest
+from textwrap import dedent
 from typing import cast
 
 import Stemmer
 
 from agent_knowledge.prompts import WrittenPassage
-from agent_knowledge.text import content_words, sentences, words
+from agent_knowledge.text import blocks, content_words, sentences, words
 
-_MOST_CHARACTERS = 600
-"""A longer sentence is a table or code rather than an answer; it is cut."""
-_LONGEST_JOINED = 400
-"""Characters: a list goes with the words that open it until it is as long as this."""
+LONGEST = 600
+"""Characters. A longer sentence is cut, a longer list quoted by its items, and longer code is no
+answer."""
 _HEADING_WORDS = 6
-_OPENING_WORDS = 1
+"""A line as short as this that ends in no stop is a heading, though nothing marks it as one."""
+_FEWEST_OPENING = 3
+"""Fewer words ("Example:") need the sentence before them to introduce code."""
 _BROKEN_WORDS = 6
 """A beginning as short as this that goes on in lower case was no sentence: `Pick Me Up! is`."""
-_RUN_ON_WORDS = 40
-"""More words than these without a full stop are a menu or a listing."""
-_CODE_SHARE = 0.02
-_CODE_AT_LEAST = 2
 _LEANS = re.compile(
     r"(?:(?:and|but|so|yet|also|however|then|therefore|thus|moreover|instead"
     r"|in addition|for example|for instance|as a result),? )?"
@@ -32,92 +31,124 @@ _LEANS = re.compile(
     r"(?! (?:is|was) (?:not )?(?:important|best|possible|necessary|recommended|worth|free|safe)\b)",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"[{}<>=\\$#;_`]|\w\(|\)\.|\"[:,]")
-_ENDED = re.compile(r"[.!?。！？…][\"'”’)\]]*$")
-_LIST_SIGN = re.compile(r"[-*+•‣◦]|\d{1,3}[.)]|\(?[A-Za-z]\)")
+_MARKUP = (
+    (re.compile(r"\n[ \t]*+(?:>[ \t]?)++"), " "),
+    (re.compile(r"``([^`\n]++)``"), r"`\1`"),
+    (
+        re.compile(r"(?::[\w:+-]{1,40}:|\{[\w:+-]{1,40}\})`[~!]?([^`<\n]++)(?:<[^`>\n]*+>)?`"),
+        r"`\1`",
+    ),
+    (re.compile(r"`([^`<\n]++)<[^`>\n]++>`__?"), r"\1"),
+    (re.compile(r"!\[[^\[\]\n]*+\]\([^()\n]*+\)|\[\^[^\[\]\n]{1,40}\]|\\(?= )"), ""),
+    (re.compile(r"\[([^\[\]]++)\](?:\([^()\n]*+\)|\[[^\[\]\n]*+\]|\{[^{}\n]*+\})"), r"\1"),
+    (re.compile(r"(`[^`\n]++`)|</?[A-Za-z][^<>\n]*+>"), r"\1"),
+    (re.compile(r"(?<![`\w*])(\*\*?)(?=[^\s*])((?:[^*`\n]|`[^`\n]*+`)++)\1(?![\w*])"), r"\2"),
+    (re.compile(r"[ \t]\{[#.:][^{}\n]*+\}"), ""),
+)
+"""What is taken off: signs of a quotation, reStructuredText's roles and links, Markdown's images,
+footnotes, links, emphasis and attributes, tags."""
+_ADMONITION = re.compile(
+    r"\.\. (?:note|warning|tip|important|hint|caution|danger|attention|seealso|versionadded"
+    r"|versionchanged|deprecated)::[ \t]*"
+)
+_DIRECTIVE = re.compile(r"\.\. |#\. |\([\w-]+\)=|!!! |\?\?\? |=== |:::|:\w[\w-]*:(?: |$)")
+_CODE_DIRECTIVE = re.compile(r"\.\. (?:code|code-block|sourcecode|parsed-literal|highlight)::")
+_DELIMITER = re.compile(r"\n[ \t]*+\|?[ \t]*+:?-[-|: \t]*+(?:\r?\n|\Z)")
+_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})(.*)", re.MULTILINE)
+_LITERAL_INDENT = {"::": 2, ":": 4}
+"""How far what follows such an end is indented where it is code."""
+_POINTS = re.compile(
+    r"(?:for (?:more|further|an|full)[^,]{0,80}, )?(?:please )?(?:see|read|refer to|check out)\b",
+    re.IGNORECASE,
+)
+"""It only names another place."""
+_INLINE_CODE = re.compile(r"`[^`]*+`")
+_CODE_SIGN = re.compile(r"[{}<>=\\$#;_]|\w\(|\)\.|\"[:,]")
+_STOPS = ".!?:。！？…\"'”’)"
+_RUN_ON_WORDS = 40
+"""More words than these without a stop are a menu or a listing."""
 _BRACKETS = str.maketrans("[]【】［］", "()()()")
 
 Place = tuple[int, int]
-"""Rank of a passage, and number of a sentence in it."""
+"""Rank of a passage, and number of a span in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotableSpan:
-    """A sentence that may answer, on one line.
+    """What may answer.
 
     Attributes:
-        text: A list is one with the words that open it.
+        text: On one line, without markup.
+        code: The lines of code that it introduces; empty where there are none.
+        form: What it is: `sentence`, `list`, `item`, `row` or `code`.
         title: The last heading of its passage.
+        lead: The question or heading right before it; empty for none.
         number: Of its passage.
-        place: Where it stands; what ends a list or a broken sentence counts no place of its own.
+        place: Where it stands among the spans of its passage.
         own: Its stems.
-        context: Stems of the title, and of the question or heading before it.
-        leans: It opens with a word for something that was named before it, or is a list that
-            nothing opens.
-        is_prose: It is neither code nor a menu, nor announces what is not there.
+        context: Stems of title and lead.
+        leans: It opens with a word for something that was named before it, or is part of a list
+            that nothing opens.
+        opening: The words that open its list, where its text begins with them.
     """
 
     text: str
+    code: str = ""
+    form: str
     title: str
+    lead: str
     number: int
     place: Place
     own: frozenset[str]
     context: frozenset[str]
     leans: bool
-    is_prose: bool
+    opening: str = ""
 
     @property
     def before(self) -> Place:
-        """The place of the sentence before it, which may be a heading, and so no quote."""
+        """The place of the span before it, which may be a heading, and so no quote."""
         rank, place = self.place
         return rank, place - 1
 
-    def coverage(self, weights: Mapping[str, float], context: float) -> float:
-        """Share of the question that the quote holds, 0..1.
 
-        Args:
-            weights: What each stem of the question weighs.
-            context: What a word counts that stands in the title or the heading only.
-        """
-        total = sum(weights.values()) or 1.0
-        held = sum(
-            weight if stem in self.own else context * weight * (stem in self.context)
-            for stem, weight in weights.items()
-        )
-        return held / total
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+    form: str
+    code: str = ""
+    opened: bool = True
+    opening: str = ""
 
 
 def read_quotes(passage: WrittenPassage, rank: int) -> Iterator[QuotableSpan]:
     """Find what can be quoted of a passage, in its order.
 
-    A question ("Can I return shoes?") or a short heading is no answer by itself, but lends its
-    words to what follows it.
+    A question ("Can I return shoes?") or a heading is no answer by itself, but lends its words to
+    what follows it.
 
     Args:
         passage: The passage.
         rank: 0 for the best passage.
     """
     title, heading = stems(passage.title), _one_line(passage.title.rpartition(" > ")[2])
-    lead: frozenset[str] = frozenset()
-    spans = list(_whole(passage.text))
-    for place, (start, end, is_list) in enumerate(spans):
-        text = _one_line(passage.text[start:end])
-        if not text:
-            continue
-        own = stems(text)
-        last = place == len(spans) - 1
-        if text.endswith(("?", "？")) or (_is_heading(text) and not (last or is_list)):
-            lead = own
-        elif own or lead:
+    lead, led = "", frozenset[str]()
+    for place, piece in enumerate(_pieces(passage.text)):
+        own = stems(f"{piece.text} {piece.code}")
+        if piece.form == "heading":
+            lead, led = piece.text, own
+        elif own or led:
             yield QuotableSpan(
-                text=text,
+                text=piece.text,
+                code=piece.code,
+                form=piece.form,
                 title=heading,
+                lead=lead,
                 number=passage.number,
                 place=(rank, place),
                 own=own,
-                context=title | lead,
-                leans=is_list or _LEANS.match(text) is not None,
-                is_prose=_is_prose(text),
+                context=title | led,
+                leans=not piece.opened or _LEANS.match(piece.text) is not None,
+                opening=piece.opening,
             )
 
 
@@ -127,69 +158,155 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(stem(content_words(text)))
 
 
-def _whole(text: str) -> Iterator[tuple[int, int, bool]]:
-    """The spans of sentences, those joined that say something only together.
-
-    A list goes with the words that open it; several short items go together without any, and
-    the third value says so.
-    """
-    first = last = 0
-    in_list = may_list = is_list = False
-    for start, end in sentences(text):
-        before, after = text[first:last], text[start:end]
-        is_item = _LIST_SIGN.fullmatch(text[last:start].strip()) is not None
-        is_short = is_item and len(words(after)) <= _HEADING_WORDS
-        in_list = _opens_list(before, is_item=is_item) or (in_list and is_item)
-        joins = in_list or (may_list and is_short) or _is_broken(before, after)
-        if last and joins and end - first <= _LONGEST_JOINED:
-            is_list = is_list or (may_list and is_short)
+def _pieces(text: str) -> Iterator[_Piece]:
+    """Read what stands together: a list with the words that open it, code with its sentence."""
+    opening, columns = "", [""][:0]
+    for kind, found in groupby(_read(_whole_code(text)), key=lambda block: block[0]):
+        bodies = [body for _, body in found]
+        if opening and not (kind == "code" or (kind == "item" and opening.endswith(":"))):
+            yield from _alone(opening)
+            opening = ""
+        if kind == "prose":
+            told = [sentence for body in bodies for sentence in _sentences(body)]
+            for sentence in told[:-1]:
+                yield from _alone(sentence)
+            opening = told[-1] if told else ""
+        elif kind == "header":
+            columns = _cells(bodies[-1])
         else:
-            if last:
-                yield first, last, is_list
-            first, in_list, may_list, is_list = start, False, is_short, False
-        last = end
-    if last:
-        yield first, last, is_list
+            yield from _structured(kind, bodies, opening, columns)
+            opening, columns = "", []
+    if opening:
+        yield from _alone(opening, last=True)
 
 
-def _opens_list(before: str, *, is_item: bool) -> bool:
-    """Whether a sentence announces what follows, rather than being a heading for it."""
-    return before.endswith(":") and (is_item or len(words(before)) > _HEADING_WORDS)
+def _structured(
+    kind: str, bodies: Sequence[str], opening: str, columns: Sequence[str]
+) -> Iterator[_Piece]:
+    """What is no prose, behind the sentence that opens it."""
+    if kind == "item":
+        yield from _listed(opening, [_one_line(body) for body in bodies])
+    elif kind == "code":
+        if opening and len(bodies[0]) <= LONGEST:
+            opened = len(words(opening)) >= _FEWEST_OPENING
+            yield _Piece(opening, "code", bodies[0], opened=opened)
+        elif opening:
+            yield from _alone(opening)
+    else:
+        for body in bodies:
+            text = _row(columns, _cells(body)) if kind == "row" else _one_line(body)
+            yield _Piece(text, kind)
+
+
+def _whole_code(text: str) -> str:
+    """A passage cut within code: opened where it began before, without what goes on behind."""
+    fences = list(_FENCE.finditer(text))
+    if fences and fences[-1].group(1).strip():  # what names a language opens
+        text = text[: fences.pop().start()]
+    if len(fences) % 2 == 0:
+        return text
+    before = text[: fences[0].start()]
+    opens = not before.strip() or before.endswith(("\n\n", ":\n")) or fences[0].group(1).strip()
+    return text[: fences[-1].start()] if opens else f"```\n{text}"
+
+
+def _read(text: str) -> Iterator[tuple[str, str]]:
+    """The kinds and words of blocks; what is indented behind a colon is code as well."""
+    least, code = 0, ""
+    for block in blocks(text):
+        start = text.rfind("\n", 0, block.start) + 1
+        line, body = text[start : block.end], text[block.start : block.end].strip()
+        if least and len(line) - len(line.lstrip(" ")) >= least:
+            code += f"\n\n{line}" if code else line
+            continue
+        if code:
+            yield "code", dedent(code)
+        code, least = "", 0
+        if block.kind == "code":
+            yield "code", dedent(line.strip("\n"))
+        elif _CODE_DIRECTIVE.match(body):
+            least = _LITERAL_INDENT["::"]
+        else:
+            end = body[-2:] if body.endswith("::") else body[-1:]
+            least = _LITERAL_INDENT.get(end, 0)
+            body = _ADMONITION.sub("", body, count=1)
+            if body and not _DIRECTIVE.match(body):
+                header = block.kind == "row" and _DELIMITER.match(text, block.end)
+                yield "header" if header else block.kind, body
+    if code:
+        yield "code", dedent(code)
+
+
+def _sentences(text: str) -> list[str]:
+    """Sentences, each on one line; what looks like two and is one is joined: "Yes. We ship"."""
+    found: list[str] = []
+    line = _plain(text)
+    for start, end in sentences(line):
+        if found and _is_broken(found[-1], line[start:end]):
+            found[-1] += f" {line[start:end]}"
+        else:
+            found.append(line[start:end])
+    return [cut for sentence in found if (cut := _cut(sentence))]
+
+
+def _alone(text: str, *, last: bool = False) -> Iterator[_Piece]:
+    """A sentence, or what only announces what follows it; nothing of a menu or of stray code."""
+    bare = _INLINE_CODE.sub("", text)
+    if len(_CODE_SIGN.findall(bare)) > 2 + len(bare) / 50:
+        return
+    if text[-1] not in _STOPS and len(words(text)) > _RUN_ON_WORDS:
+        return
+    short = text[-1] not in ".!。！…;)" and len(words(text)) <= _HEADING_WORDS
+    heading = text.endswith(("?", "？", ":")) or (short and not last) or _POINTS.match(text)
+    yield _Piece(text, "heading" if heading else "sentence")
+
+
+def _listed(opening: str, items: list[str]) -> Iterator[_Piece]:
+    """A short list as one sentence, or its items one by one."""
+    items = [item for item in items if item]
+    joined = "; ".join(item.rstrip(".;,") for item in items)
+    brief = all(len(words(item)) <= _HEADING_WORDS for item in items)
+    if items and len(joined) <= LONGEST and (opening or brief):
+        yield _Piece(f"{opening} {joined}." if opening else joined, "list", opened=bool(opening))
+        return
+    if opening:
+        yield _Piece(opening, "heading")
+    for item in items:
+        first = f"{opening} " if opening and len(opening) + len(item) < LONGEST else ""
+        yield _Piece(f"{first}{item}", "item", opened=bool(opening), opening=first)
+
+
+def _cells(row: str) -> list[str]:
+    return [_one_line(cell) for cell in row.removeprefix("|").removesuffix("|").split("|")]
+
+
+def _row(columns: Sequence[str], cells: Sequence[str]) -> str:
+    """A row of a table, each further cell behind the name of its column."""
+    named = zip_longest(columns[1:], cells[1:], fillvalue="")
+    told = "; ".join(f"{column}: {cell}" if column else cell for column, cell in named if cell)
+    return f"{cells[0]}: {told}" if told else cells[0]
 
 
 def _is_broken(before: str, after: str) -> bool:
     """Whether what looks like two sentences is one: "Yes. We ship", "Pick Me Up! is"."""
-    if not before:
-        return False
     count = len(words(before))
-    if count <= _OPENING_WORDS:
+    if count <= 1:
         return before[-1] in ".!,;"
-    return (
-        count <= _BROKEN_WORDS
-        and before[-1] in ".!?"
-        and before[0].isupper()
-        and after[0].islower()
-    )
-
-
-def _is_heading(text: str) -> bool:
-    return " | " not in text and text[-1] not in ".!。！…;)" and len(words(text)) <= _HEADING_WORDS
-
-
-def _is_prose(text: str) -> bool:
-    if len(_CODE.findall(text)) > _CODE_SHARE * len(text) + _CODE_AT_LEAST:
-        return False
-    if text.endswith(":"):
-        return False  # it announces what is not there
-    return _ENDED.search(text) is not None or len(words(text)) <= _RUN_ON_WORDS
+    goes_on = before[0].isupper() and after[0].islower()
+    return count <= _BROKEN_WORDS and before[-1] in ".!?" and goes_on
 
 
 def _one_line(text: str) -> str:
-    """A sentence as it is quoted: on one line, and no bracket in it can pass for a citation.
+    return _cut(_plain(text))
 
-    A row of a table is shown without the bars at its ends.
-    """
-    text = " ".join(text.split()).strip("|").strip().translate(_BRACKETS)
-    if len(text) > _MOST_CHARACTERS:
-        text = text[:_MOST_CHARACTERS].rpartition(" ")[0] + " …"
-    return text
+
+def _plain(text: str) -> str:
+    """Words on one line, without markup; no bracket in them passes for a marker."""
+    for markup, instead in _MARKUP:
+        text = markup.sub(instead, text)
+    return " ".join(text.split()).translate(_BRACKETS)
+
+
+def _cut(text: str) -> str:
+    text = text.removesuffix(":") if text.endswith("::") else text
+    return text if len(text) <= LONGEST else text[:LONGEST].rpartition(" ")[0] + " …"

@@ -121,7 +121,7 @@ def _plain(name: str) -> str:
     return _NOT_IN_A_NAME.sub("", name.lower())
 
 
-FORMAT = 4
+FORMAT = 5
 """Raise it when reading or splitting yields something else: re-indexing then renews everything."""
 _KEYWORD_CHARACTERS = 80
 """A longer value of metadata is a text, not a name: a limit."""

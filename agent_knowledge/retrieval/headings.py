@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LINE = re.compile(r"^ {0,3}(?:(#{1,6})[ \t]++(\S.*)|(`{3,}|~{3,}))", re.MULTILINE)
+from agent_knowledge.text import blocks
+
 _BLANK = " \t"
+_MOST_INDENTED = 3
+"""Blanks before the signs of a heading; behind more of them it is code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,13 @@ class Heading:
 
 def headings(text: str) -> Iterator[Heading]:
     """Find the ATX headings (`## Like this`) of a text that stand outside of code fences."""
-    fence = ""
-    for found in _LINE.finditer(text):
-        marks, title, ticks = found.groups()
-        if ticks:
-            if not fence:
-                fence = ticks
-            elif ticks.startswith(fence):
-                fence = ""
-        elif not fence:
-            yield Heading(len(marks), _unclosed(title), found.start(), found.end())
+    for block in blocks(text):
+        start = text.rfind("\n", 0, block.start) + 1
+        sign = text[start : block.start].rstrip(_BLANK)
+        level = sign.count("#")
+        words = block.kind == "heading" and text[block.start : block.end].strip()
+        if words and len(sign) - level <= _MOST_INDENTED:
+            yield Heading(level, _unclosed(text[block.start : block.end]), start, block.end)
 
 
 def _unclosed(title: str) -> str:

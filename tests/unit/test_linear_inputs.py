@@ -16,7 +16,7 @@ from agent_knowledge.citations.markers import find_markers
 from agent_knowledge.citations.quotations import find_quotation
 from agent_knowledge.citations.verification import verify
 from agent_knowledge.config.json_schema import check_answer
-from agent_knowledge.models.extract import answer_sentences
+from agent_knowledge.models.extract import answer_spans
 from agent_knowledge.prompts import WrittenPassage
 from agent_knowledge.retrieval.chunks import split
 from agent_knowledge.retrieval.documents import Document
@@ -133,7 +133,7 @@ def test_passages_below_a_long_heading_are_not_named_by_all_of_it():
 def test_passages_are_quoted_in_linear_time(unit: str):
     def quote(text: str) -> None:
         written = WrittenPassage(number=1, title=text, uri="", text=text)
-        answer_sentences("How long may shoes be returned?", [written])
+        answer_spans("How long may shoes be returned?", [written])
 
     held_linear(quote, unit)
 

@@ -10,21 +10,20 @@ it cites against those that hold the answer. Then each question is asked once mo
 without its documents: the share that says so is printed beside. The baseline quotes the first
 sentence of the best passage.
 
+Then the tasks of the shared agents and the turns of mtrag, on the passages that are found for
+them: how many are answered, citing what, and in what form. What is unanswerable there has no
+passage of its own.
+
 With an endpoint, the model answers in its place, and beside it the same model given the same
-passages by LangChain's retrieval chain. `--curve` prints how many questions are answered and how
-many gaps admitted for each threshold of the extractive model, also for musique, which the
-thresholds were chosen on.
+passages by LangChain's retrieval chain.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -37,25 +36,17 @@ from openai import OpenAIError
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.answerer import Answerer
-from agent_knowledge.config import AgentProfile, Policy, SourceConfig
 from agent_knowledge.errors import EndpointError
 from agent_knowledge.models.chat import Chat
-from agent_knowledge.models.extract import DOUBT, evidence
 from agent_knowledge.models.extractive import NOT_COVERED, ExtractiveChatModel
-from agent_knowledge.prompts import read_passages
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.text import sentences
 from agent_knowledge.trials.scoring import token_f1
+from tools.bench.answers_given import print_agents, print_conversations
 from tools.bench.peers.endpoint import open_chat
 from tools.data.embedding import RememberingMiniLM
-from tools.data.rows import read_rows
+from tools.data.questions import Case, opened, read_set, without
 
 SETS = ("docs_rag", "hotpot")
-CHOSEN_ON = "musique"
-PARTS = 5
-"""Indexes without the documents of every fifth question: the rest of the corpus stays whole."""
-THRESHOLDS = tuple(round(1.0 + step / 10, 1) for step in range(11))
 PLAIN_PROMPT = (
     "You are an assistant for question-answering tasks. Use the following pieces of retrieved "
     "context to answer the question. If you don't know the answer, just say that you don't know. "
@@ -63,15 +54,6 @@ PLAIN_PROMPT = (
 )
 """Of LangChain's documentation of its retrieval chains (langchain-classic 1.0)."""
 _MARKERS = re.compile(r"\s*\[\d+\]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A question, the answer that a person wrote, and the ids of the documents that hold it."""
-
-    question: str
-    answer: str
-    relevant: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,62 +93,24 @@ def main() -> None:
     parser.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible base URL")
     parser.add_argument("--endpoint-model", metavar="NAME", help="the model behind it")
     parser.add_argument("--cases", type=int, default=30, help="of a set, for the model (30)")
-    parser.add_argument("--curve", action="store_true", help="print the extractive thresholds")
     args = parser.parse_args()
     if bool(args.endpoint) != bool(args.endpoint_model):
         parser.error("--endpoint and --endpoint-model go together")
     chat = open_chat(args.endpoint, args.endpoint_model) if args.endpoint else None
-    names = (*SETS, CHOSEN_ON) if args.curve else SETS
-    found = [name for name in names if (args.data / "retrieval" / name / "queries.jsonl").is_file()]
+    found = [name for name in SETS if (args.data / "retrieval" / name / "queries.jsonl").is_file()]
     if not found:
         print(f"no data at {str(args.data / 'retrieval')!r}: pass --data FOLDER")
     for name in found:
         corpus, cases = read_set(args.data, name)
         embedder = RememberingMiniLM()
-        if args.curve:
-            print_curve(name, corpus, cases, embedder)
-        else:
-            print_answers(name, corpus, cases, embedder)
-        if chat and name in SETS:
+        print_answers(name, corpus, cases, embedder)
+        if chat:
             some = cases[:: max(1, len(cases) // args.cases)][: args.cases]
             print_model(chat, name, corpus, some, embedder)
-
-
-def read_set(data: Path, name: str) -> tuple[list[Mapping[str, Any]], list[Case]]:
-    """Read the documents of a set, and its questions."""
-    folder = data / "retrieval" / name
-    cases = [
-        Case(question=row["query"], answer=row["answer"], relevant=frozenset(row["relevant"]))
-        for row in read_rows(folder / "queries.jsonl")
-    ]
-    return list(read_rows(folder / "corpus.jsonl")), cases
-
-
-@contextmanager
-def opened(
-    corpus: Sequence[Mapping[str, Any]], embedder: RememberingMiniLM
-) -> Generator[KnowledgeRouter]:
-    """Index documents, and open a router of an agent that always cites them."""
-    with tempfile.TemporaryDirectory() as folder:
-        file, store = Path(folder) / "corpus.jsonl", Path(folder) / "store"
-        file.write_text("".join(f"{json.dumps(row)}\n" for row in corpus), encoding="utf-8")
-        with Indexer(store, embedder) as indexer:
-            indexer.index("corpus", file)
-        with SourceIndex(store, embedder.name) as index:
-            source = SourceConfig(path="already-indexed")
-            policy = Policy(citations="always")
-            agent = AgentProfile(sources={"corpus": source}, policy=policy)
-            yield KnowledgeRouter(agent, embedder=embedder, index=index)
-
-
-def without(
-    corpus: Sequence[Mapping[str, Any]], cases: Sequence[Case]
-) -> Iterator[tuple[list[Mapping[str, Any]], list[Case]]]:
-    """Part the questions; with each part goes the corpus without the documents that answer it."""
-    for part in range(PARTS):
-        asked = list(cases[part::PARTS])
-        gone = frozenset[str]().union(*(case.relevant for case in asked))
-        yield [row for row in corpus if row["id"] not in gone], asked
+    if (args.data / "agents").is_dir():
+        print_agents(args.data / "agents", RememberingMiniLM())
+    if (args.data / "answerability").is_dir():
+        print_conversations(args.data, RememberingMiniLM())
 
 
 def through_product(router: KnowledgeRouter, chat: Chat) -> Answers:
@@ -292,39 +236,6 @@ def print_model(
             except (EndpointError, OpenAIError) as error:
                 print(f"{chat.model_name}: {type(error).__name__}", file=sys.stderr)
                 return
-
-
-def print_curve(
-    name: str,
-    corpus: Sequence[Mapping[str, Any]],
-    cases: Sequence[Case],
-    embedder: RememberingMiniLM,
-) -> None:
-    """Questions answered whose documents are shown, and gaps admitted, by threshold."""
-    with opened(corpus, embedder) as router:
-        there = list(_evidence(router, cases, embedder, shown=True))
-    gone: list[float] = []
-    for rest, asked in without(corpus, cases):
-        with opened(rest, embedder) as router:
-            gone += _evidence(router, asked, embedder, shown=False)
-    print(f"{name}: {len(there)} questions with, {len(gone)} without a document that answers")
-    for threshold in THRESHOLDS:
-        answered = mean(found >= threshold for found in there)
-        admits = mean(found < threshold for found in gone)
-        print(f"  from {threshold}: answered {answered:.2f}, gaps admitted {admits:.2f}")
-
-
-def _evidence(
-    router: KnowledgeRouter, cases: Sequence[Case], embedder: RememberingMiniLM, *, shown: bool
-) -> Iterator[float]:
-    """What the model finds for each question; what a gap costs is taken off."""
-    for case in cases:
-        knowledge = router.prepare(case.question)
-        documents = {passage.document for passage in knowledge.passages}
-        if shown and documents.isdisjoint(case.relevant):
-            continue
-        found = evidence(case.question, read_passages(knowledge.prompt), embedder)
-        yield found - DOUBT * knowledge.decision.gap
 
 
 def _line(way: str, score: Score) -> str:

@@ -18,18 +18,19 @@ pytest.importorskip("langchain_classic", reason="the peers are in the extra 'ben
 
 from tools.bench import answers as bench
 from tools.bench.answers import (
-    PARTS,
     Case,
     Said,
     admitted,
     measure,
     opened,
-    print_curve,
     print_model,
     read_set,
     through_product,
     without,
 )
+from tools.bench.answers_given import Given
+from tools.data.questions import PARTS
+from tools.train.answers_data import AnswerCase
 
 BIRDS = {
     "heron": "Grey herons of the delta nest in alder trees and lay four eggs in March.",
@@ -138,19 +139,6 @@ def test_a_model_that_fails_ends_the_run(
     assert said.err == "absent: EndpointError\n"
 
 
-def test_the_curve_falls_and_rises(
-    embedder: RememberingMiniLM, capsys: pytest.CaptureFixture[str]
-) -> None:
-    print_curve("birds", CORPUS, CASES, embedder)
-    head, *rows = capsys.readouterr().out.splitlines()
-    assert head == "birds: 3 questions with, 3 without a document that answers"
-    answered = [float(row.split("answered ")[1][:4]) for row in rows]
-    admits = [float(row.split("admitted ")[1]) for row in rows]
-    assert answered == sorted(answered, reverse=True)
-    assert admits == sorted(admits)
-    assert answered[0] == admits[-1] == 1
-
-
 def test_sets_are_read_and_those_that_are_absent_left_out(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,3 +152,23 @@ def test_sets_are_read_and_those_that_are_absent_left_out(
     monkeypatch.setattr(sys, "argv", ["answers", "--data", str(data / "elsewhere")])
     bench.main()
     assert "pass --data FOLDER" in capsys.readouterr().out
+
+
+def test_what_cites_a_document_that_answers_and_what_leaves_half_a_fence() -> None:
+    case = AnswerCase(
+        group="a",
+        id="1",
+        kind="covered",
+        question="How?",
+        passages=(),
+        relevant=(False, True),
+        doubtful=False,
+    )
+    whole = Given(case=case, text="Run [2]:\n\n```\na\n```", cited=frozenset({2}))
+    assert whole.answers
+    assert whole.right
+    assert "```" not in whole.plain
+    other = Given(case=case, text="Run. [1] ```", cited=frozenset({1}))
+    assert not other.right
+    assert "```" in other.plain
+    assert not Given(case=case, text=NOT_COVERED, cited=frozenset()).answers
