@@ -10,9 +10,8 @@ it cites against those that hold the answer. Then each question is asked once mo
 without its documents: the share that says so is printed beside. The baseline quotes the first
 sentence of the best passage.
 
-Then the tasks of the shared agents and the turns of mtrag, on the passages that are found for
-them: how many are answered, citing what, and in what form. What is unanswerable there has no
-passage of its own.
+Then the tasks of the shared agents, and those turns of mtrag that have passages, on what was found
+for them: how many are answered, citing what, and in what form.
 
 With an endpoint, the model answers in its place, and beside it the same model given the same
 passages by LangChain's retrieval chain.

@@ -18,7 +18,7 @@ from tools.train.answers_data import AnswerCase, agent_cases, conversation_cases
 
 KINDS = ("answerable", "partial", "underspecified", "unanswerable")
 _MARKER = re.compile(r"\s*\[(\d+)\]")
-_CODE = re.compile(r"```\n.*?\n```|`[^`\n]*`", re.DOTALL)
+_CODE = re.compile(r"```\n.*?\n```|(?<!`)`[^`\n]+`(?!`)", re.DOTALL)
 _MARKUP = re.compile(r"```|</?\w[^<>]*>|\]\(|\*\*|\|\s*-{2,}|\A\W*\|")
 """Outside of whole code: half a fence, a tag, half a link, emphasis, half a table."""
 

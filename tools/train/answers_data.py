@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.prompts import WrittenPassage
-from agent_knowledge.types import Message, Passage, Task
+from agent_knowledge.types import Passage, Task
 from tools.bench.agents import choose_weights
 from tools.data.agent_folders import indexed
 from tools.data.agents import read_agents
@@ -17,6 +17,7 @@ from tools.data.embedding import RememberingMiniLM
 from tools.data.questions import opened, read_set
 from tools.data.rows import read_rows
 
+PASSAGES = 5
 KINDS = ("covered", "gap")
 FOLDER = Path(__file__).parents[2] / ".cache" / "answers"
 
@@ -101,32 +102,26 @@ def musique_cases(data: Path) -> list[AnswerCase]:
     return read_cases(kept)
 
 
-def conversation_cases(data: Path) -> list[AnswerCase]:
-    """The turns of mtrag, with what is found among the passages of all of them.
+def conversation_cases(data: Path) -> Iterator[AnswerCase]:
+    """The turns of mtrag that have passages; their kind is the turn's answerability.
 
-    What is unanswerable has none of its own. A case's kind is the turn's answerability.
+    None of the unanswerable ones has any.
     """
-    kept = FOLDER / "mtrag.jsonl"
-    if not kept.is_file():
-        rows = read_rows(data / "answerability" / "mtrag.jsonl")
-        corpus = {p["id"]: p for row in rows for p in row["passages"]}
-        with opened([{"title": "", **p} for p in corpus.values()], RememberingMiniLM()) as router:
-            cases = [
-                _prepared(
-                    "mtrag",
-                    router,
-                    Task(
-                        row["task"], tuple(Message(**turn) for turn in row["history"]), id=row["id"]
-                    ),
-                    lambda passage, own=frozenset(p["id"] for p in row["passages"]): (
-                        passage.document in own
-                    ),
-                    row["answerability"],
-                )
-                for row in rows
-            ]
-        _keep(cases, kept)
-    return read_cases(kept)
+    for row in read_rows(data / "answerability" / "mtrag.jsonl"):
+        found = row["passages"][:PASSAGES]
+        if found:
+            yield AnswerCase(
+                group="mtrag",
+                id=row["id"],
+                kind=row["answerability"],
+                question=row["task"],
+                passages=tuple(
+                    WrittenPassage(number=n, title=p.get("title") or "", uri="", text=p["text"])
+                    for n, p in enumerate(found, start=1)
+                ),
+                relevant=tuple(True for _ in found),
+                doubtful=False,
+            )
 
 
 def _keep(cases: Iterable[AnswerCase], file: Path) -> None:
