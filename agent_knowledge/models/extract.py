@@ -7,6 +7,7 @@ understands nothing, and where the best span is not likely enough to answer, non
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from json import loads
 from agent_knowledge.models.quotes import Place, QuotableSpan, read_quotes, stems
 from agent_knowledge.ports import Embedder
 from agent_knowledge.prompts import WrittenPassage
-from agent_knowledge.text import words
+from agent_knowledge.text import sentences, words
 
 MOST_SPANS = 3
 _EMBEDDED = 16
@@ -30,6 +31,20 @@ _PRICE = 0.12
 _LINK_BONUS = 0.15
 """... and what it is worth that one names what the other is titled, as a second look-up would. A
 fit of these to labelled spans split two-part questions no better: it had seen too few of them."""
+_ASKS_AMOUNT = re.compile(
+    r"\b(?:how (?:long|many|much|often|old|far|big|large|high|fast|heavy)|when"
+    r"|(?:what|which) (?:year|date|time|price|percentage|number|amount|age|size|version|port))\b",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|once|twice|hundred|thousand"
+    r"|million|percent|half|daily|weekly|monthly)\b",
+    re.IGNORECASE,
+)
+"""What such a question asks for. Without the two, the left-out share of questions answered falls
+from 0.55 to 0.54, the gaps refused from 0.855 to 0.848 (`tools.train.answers`)."""
+_SEVERAL = re.compile(r"\b(?:and|or|as well as|plus)\b|;|\?.*\?", re.IGNORECASE | re.DOTALL)
+"""A question of several parts: only that, or a link, makes room for a further span."""
 _HEADING_WORDS = 12
 """A longer title is not put before a quote."""
 _SAME = 0.6
@@ -134,7 +149,8 @@ class QuestionView:
         weights = {stem: math.log(1 + len(spans) / (0.5 + counts[stem])) for stem in asked}
         by_words = _preferred(spans, weights)
         near = _nearness(question, by_words, embedder)
-        values = _measure(by_words, weights, near, doubtful=doubtful)
+        amount = bool(_ASKS_AMOUNT.search(question))
+        values = _measure(by_words, weights, near, amount=amount, doubtful=doubtful)
         space = "minilm" if embedder else "words"
         return cls(spans=spans, values=values, weights=weights, question=question, space=space)
 
@@ -148,10 +164,13 @@ class QuestionView:
         picked = [best]
         open_ = frozenset(self.weights) - best.own - best.context
 
+        several = _has_parts(self.question)
+
         def worth(span: QuotableSpan) -> float:
             linked = any(_is_linked(span, other, self.question) for other in picked)
             weaker = scores[best] - scores[span]
-            return self._share(open_ & span.own) - _PRICE * weaker + _LINK_BONUS * linked
+            added = self._share(open_ & span.own) if several or linked else 0.0
+            return added - _PRICE * weaker + _LINK_BONUS * linked
 
         while len(picked) < MOST_SPANS:
             rest = [s for s in scores if not any(_same(s, other) for other in picked)]
@@ -165,6 +184,12 @@ class QuestionView:
     def _share(self, held: Collection[str]) -> float:
         total = sum(self.weights.values()) or 1.0
         return sum(self.weights[stem] for stem in held) / total
+
+
+def _has_parts(question: str) -> bool:
+    """Whether a question, without what is told before it, has more than one part."""
+    read = [question[start:end] for start, end in sentences(question)]
+    return _SEVERAL.search(" ".join([s for s in read if s.endswith("?")] or read)) is not None
 
 
 def _preferred(spans: Sequence[QuotableSpan], weights: Mapping[str, float]) -> list[QuotableSpan]:
@@ -190,24 +215,27 @@ def _measure(
     weights: Mapping[str, float],
     near: Mapping[QuotableSpan, float],
     *,
+    amount: bool,
     doubtful: bool,
 ) -> dict[QuotableSpan, Mapping[str, float]]:
     """What is measured of each span.
 
     Returns:
-        `near`: cosine with the question; `cover`, `context`: share of the question that it holds,
-        and that only its title or lead does; `rank`: 1 for the best passage, 1/2 for the next;
-        `leans`, `doubtful`: 1 or 0.
+        `near`: cosine with the question; `held`: share of the question that it, its title or its
+        lead holds; `rank`: 1 for the best passage, 1/2 for the next; `first`: 1 for the first span
+        of a passage, 1/2 for the next; `amount`: where an amount is asked for, 1 if it has one and
+        -1 if not, else 0; `doubtful`: 1 or 0.
     """
     found: dict[QuotableSpan, Mapping[str, float]] = {}
     for span in spans:
-        cover, context = _cover(span, weights)
+        passage, place = span.place
+        given = 1.0 if _AMOUNT.search(span.text) else -1.0
         found[span] = {
             "near": near.get(span, 0.0),
-            "cover": cover,
-            "context": context,
-            "rank": 1 / (1 + span.place[0]),
-            "leans": float(span.leans),
+            "held": sum(_cover(span, weights)),
+            "rank": 1 / (1 + passage),
+            "first": 1 / (1 + place),
+            "amount": given if amount else 0.0,
             "doubtful": float(doubtful),
         }
     return found

@@ -28,6 +28,7 @@ from agent_knowledge.types import Rung
 _ASKED: tuple[Rung, ...] = ("prompt", "few_shot", "retrieval")
 """What the guide wants tried first, where the agent has it; whatever else was tried counts too."""
 _DIGITS = 12
+"""Of a hash that stands for an address: a plain length."""
 
 
 def prove(agent: AgentProfile, endpoint: EndpointConfig, record: TrackRecord) -> tuple[str, str]:
