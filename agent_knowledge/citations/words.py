@@ -122,6 +122,24 @@ OPPOSITES = _opposites()
 """Per stem, the stems of words that say the contrary in most texts."""
 
 
+def opposites(word: str) -> frozenset[str]:
+    """The words that say the contrary of a word, as the table writes them; for made claims."""
+    return _WRITTEN.get(word, frozenset())
+
+
+def _written() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for pair in filter(None, _PAIRS.split("|")):
+        left, right = (side.split(",") for side in pair.split())
+        for here, there in ((left, right), (right, left)):
+            for word in here:
+                found.setdefault(word, set()).add(there[0])
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+_WRITTEN = _written()
+
+
 def mark_denials(tokens: Sequence[Token], text: str) -> Iterator[Token]:
     """Tell the tokens of a text what denies them: sets `denied` and `plain`.
 
