@@ -28,11 +28,12 @@ from agent_knowledge.types import Task
 from agent_knowledge.types.answers import Answer
 
 if TYPE_CHECKING:
-    from agent_knowledge.citations.opinions import EntailmentModel
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables import RunnableConfig
+
+    from agent_knowledge.citations.opinions import EntailmentModel
 
 
 def load_answerer(

@@ -22,8 +22,8 @@ from agent_knowledge.text import content_words, sentences
 from agent_knowledge.types.answers import Opinion, Verdict, verdict_of
 
 THRESHOLD = 0.5
-"""Probability from which a claim counts as supported where nobody chooses another; docs/citations.md
-has its curve."""
+"""Probability from which a claim counts as supported where nobody chooses another; its curve stands
+in docs/citations.md."""
 Question = tuple[str, str, str]
 """A claim, a passage's text and its title."""
 
@@ -79,7 +79,7 @@ class SupportCheck:
         self._meaning: Meaning | None = None
         if isinstance(embedder, TokenEmbedder) and has_fit(embedder.name):
             self._meaning = Meaning(embedder)
-        self._fit = load_fit(embedder.name if embedder and self._meaning else "words")
+        self._space = embedder.name if embedder and self._meaning else "words"
         self._threshold = threshold
         self._readings = Memory[TokenizedText](_PASSAGES)
         self._measured = Memory[_ByWords](_CLAIMS)
@@ -117,14 +117,15 @@ class SupportCheck:
 
     def _judge(self, claim: str, reading: TokenizedText) -> Entailment:
         found = self._by_words(claim, reading)
-        beside, fit, measured = found.beside, self._fit, found.measured
+        beside, fit, measured = found.beside, load_fit(self._space), found.measured
         if beside is None:
             return _NOTHING
         if self._meaning and self._is_sure(found):
             fit = _words()
         elif self._meaning:
             measured = measured | self._meaning.measure(beside)
-        score = fit.supported.probability(measured)
+        weigh = fit.supported(measured)
+        score = weigh.probability(measured)
         supported = score >= self._threshold
         denied = (1 - score) * fit.denied.probability(measured)
         return Entailment(
@@ -132,7 +133,7 @@ class SupportCheck:
             score=score,
             span=beside.window.span(reading),
             contradicted=not supported and denied >= fit.contradicted,
-            reason="" if supported else reason_against(beside, fit.supported.parts(measured)),
+            reason="" if supported else reason_against(beside, weigh.parts(measured)),
         )
 
     def _by_words(self, claim: str, reading: TokenizedText) -> _ByWords:
@@ -144,8 +145,9 @@ class SupportCheck:
 
     def _is_sure(self, found: _ByWords) -> bool:
         """Whether vectors would next to never change what words say."""
-        low, high = self._fit.sure
-        return not low <= _words().supported.probability(found.measured) <= high
+        low, high = load_fit(self._space).sure
+        weigh = _words().supported(found.measured) if found.beside else None
+        return weigh is None or not low <= weigh.probability(found.measured) <= high
 
 
 @dataclass(frozen=True, slots=True)

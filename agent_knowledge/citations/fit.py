@@ -41,16 +41,27 @@ class SupportFit:
     """What decides on a sentence.
 
     Attributes:
-        supported: Gives the probability that a passage says it.
+        copied: Gives the probability that a passage says a sentence that has most of its words in
+            the passage's order, or all that say something from one sentence of it.
+        reworded: The same of any other sentence.
+        copied_from: Share of words in the same order, `order`, from which it counts as copied.
         denied: Gives the probability that a passage which does not say it says otherwise.
         contradicted: From so much of both together, 0..1, it counts as contradicted.
         sure: Probabilities of support below and above which an embedder is not asked.
     """
 
-    supported: Logistic
+    copied: Logistic
+    reworded: Logistic
+    copied_from: float
     denied: Logistic
     contradicted: float
     sure: tuple[float, float]
+
+    def supported(self, measured: Mapping[str, float]) -> Logistic:
+        """What gives the probability that a passage says a sentence."""
+        rearranged = measured["run"] == 0 and measured["win_n"] == 1
+        ordered = measured["order"] >= self.copied_from
+        return self.copied if ordered or rearranged else self.reworded
 
 
 @cache
@@ -59,7 +70,9 @@ def load_fit(name: str) -> SupportFit:
     fit = _fits()[name]
     low, high = fit["sure"]
     return SupportFit(
-        supported=Logistic(**fit["supported"]),
+        copied=Logistic(**fit["copied"]),
+        reworded=Logistic(**fit["reworded"]),
+        copied_from=fit["copied_from"],
         denied=Logistic(**fit["denied"]),
         contradicted=fit["contradicted"],
         sure=(low, high),

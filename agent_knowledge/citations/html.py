@@ -36,7 +36,7 @@ from agent_knowledge.citations.notes import (
     visible,
 )
 from agent_knowledge.types import Passage
-from agent_knowledge.types.answers import verdict_of, Answer, Citation, Verdict
+from agent_knowledge.types.answers import Answer, Citation, Verdict, verdict_of
 
 _AROUND_CHARACTERS = 240
 """What a card shows of a passage before and behind the supporting words."""

@@ -9,8 +9,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from agent_knowledge.citations.measures import FACTS, Beside, slots
-from agent_knowledge.citations.reading import TokenizedText
+from agent_knowledge.citations.measures import FACTS, Beside
 from agent_knowledge.citations.tokens import Token
 from agent_knowledge.ports import TokenEmbedder
 from agent_knowledge.types import Matrix, Vector
@@ -23,7 +22,7 @@ _MOST_SENTENCES = 10
 _WEAKEST = 0.2
 """Share of a claim's words, those least found, of which the mean is measured."""
 _BESIDE, _WITHIN = 3, 8
-"""Content words on either side of a fact in the claim, and words around it in the passage, among
+"""Content words on either side of a number in the claim, and words around it in the passage, among
 which they should be found."""
 
 T = TypeVar("T")
@@ -66,6 +65,7 @@ class Meaning:
         """Prepare without embedding anything."""
         self._embedder = embedder
         self._sentences = Memory[TokenVectors](_SENTENCES)
+        self._words = Memory[Matrix](_SENTENCES)
 
     def embed(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Embed sentences, those that are new in one batch."""
@@ -83,39 +83,36 @@ class Meaning:
     def measure(self, beside: Beside) -> dict[str, float]:
         """What the vectors of the words say; each measurement is a cosine or a difference of two.
 
-        `cos1`, `cos_win`: of the sentence with the best one of the passage, and with the window.
-        `mean`, `fifth`, `min`, `min_name`, `min_number`: of the claim's words, each with the
-        closest of the passage. `exmin`, `ex_name`, `ex_number`: of words with the same word there.
-        `missmin`, `misssum`: of words that the passage does not have. `flip`: the share whose
-        closest word is denied, or denied in the claim alone. `sslot_*`, `bind_*`: how much better
-        the rest of the claim is found where the word is not, in other sentences and near it.
+        `cos_win`: of the sentence with the window. `min`, `min_name`, `min_number`, `fifth`: of
+        the claim's words, each with the closest of the passage: the least of all, of names, of
+        numbers, and the mean of the weakest fifth. `ex_name`, `ex_number`: the least of names and
+        numbers with the same one there. `bind_number`: how much better a number's neighbours are
+        found elsewhere in these sentences than near the number.
         """
-        reading = beside.reading
-        numbers = _near(beside)
+        reading, numbers = beside.reading, _near(beside)
         texts = [reading.text[slice(*reading.spans[n])] for n in numbers]
         own, *theirs = self.embed([beside.claim, *texts])
-        ours = _of_words(own, beside.content, 0)
-        parts = [
-            _of_words(vectors, reading.sentences[n], reading.spans[n][0])
-            for n, vectors in zip(numbers, theirs, strict=True)
-        ]
+        parts: list[Matrix] = []
+        for n, text, vectors in zip(numbers, texts, theirs, strict=True):
+            words = self._words.find(text)
+            if words is None:
+                made = _of_words(vectors, reading.sentences[n], reading.spans[n][0])
+                words = self._words.keep(text, made)
+            parts.append(words)
         tokens = [token for n in numbers for token in reading.sentences[n]]
-        edges = np.cumsum([0, *(len(part) for part in parts)])
         content = np.array([token.is_content for token in tokens])
+        ours = _of_words(own, beside.content, 0)
         alike = np.where(content, ours @ np.concatenate(parts).T, -1.0)
-        means = np.array([vectors.mean for vectors in theirs])
-        cosines = means @ own.mean
-        window = means[[n in beside.window.sentences for n in numbers]].sum(axis=0)
-        found = {
-            "cos1": float(cosines.max()),
-            "cos_win": float(window @ own.mean / max(float(np.linalg.norm(window)), 1e-6)),
+        near = [
+            v.mean for n, v in zip(numbers, theirs, strict=True) if n in beside.window.sentences
+        ]
+        window = np.sum(near, axis=0)
+        cosine = float(window @ own.mean / max(float(np.linalg.norm(window)), 1e-6))
+        return {
+            "cos_win": cosine,
+            **_alignment(beside.content, tokens, alike),
+            "bind_number": _binding(beside.content, tokens, alike),
         }
-        per_sentence = np.stack(
-            [alike[:, a:b].max(axis=1, initial=-1.0) for a, b in zip(edges, edges[1:], strict=False)]
-        ).T
-        bound = slots(beside, per_sentence.clip(0), numbers)
-        found |= {f"sslot_{kind}": drop for kind, drop in bound.items()}
-        return found | _alignment(beside.content, tokens, alike) | _binding(beside, tokens, alike)
 
 
 def _near(beside: Beside) -> list[int]:
@@ -129,11 +126,10 @@ def _near(beside: Beside) -> list[int]:
 
 def _of_words(vectors: TokenVectors, tokens: Sequence[Token], base: int) -> Matrix:
     """A row per word: the mean of its pieces' vectors, of length 1; zero for one cut off."""
-    starts, ends = vectors.starts, vectors.ends
-    rows = np.zeros((len(tokens), len(vectors.rows)), dtype=np.float32)
-    for row, token in enumerate(tokens):
-        rows[row] = (starts < token.end - base) & (ends > token.start - base) & (ends > starts)
-    words = rows @ vectors.rows
+    starts = np.array([token.start - base for token in tokens])[:, None]
+    ends = np.array([token.end - base for token in tokens])[:, None]
+    within = (vectors.starts < ends) & (vectors.ends > starts) & (vectors.ends > vectors.starts)
+    words = within.astype(np.float32) @ vectors.rows
     return words / np.maximum(np.linalg.norm(words, axis=1, keepdims=True), 1e-6)
 
 
@@ -141,24 +137,16 @@ def _alignment(
     content: Sequence[Token], tokens: Sequence[Token], alike: Matrix
 ) -> dict[str, float]:
     """How well each word of a claim is found."""
-    best, at = alike.max(axis=1), alike.argmax(axis=1)
+    best = alike.max(axis=1)
     weakest = np.sort(best)
     number = {stem: i for i, stem in enumerate({t.stem for t in (*content, *tokens)})}
     stems = np.array([number[t.stem] for t in tokens])
     same = np.array([number[t.stem] for t in content])[:, None] == stems
-    has = same.any(axis=1)
-    exact = np.where(same, alike, -1.0).max(axis=1)
+    has, exact = same.any(axis=1), np.where(same, alike, -1.0).max(axis=1)
     kinds = np.array([t.kind for t in content])
-    denied = np.array([t.denied for t in content]) != np.array([tokens[i].denied for i in at])
     found = {
-        "mean": float(best.mean()),
-        "fifth": float(weakest[: max(1, round(len(best) * _WEAKEST))].mean()),
         "min": float(weakest[0]),
-        "missmin": _least(best[~has]),
-        "misssum": float((1 - best[~has]).sum()),
-        "exmin": _least(exact[has]),
-        "flip": float(denied.mean()),
-        "cont": float((np.abs(np.diff(at)) <= _BESIDE + 1).mean()) if len(at) > 1 else 1.0,
+        "fifth": float(weakest[: max(1, round(len(best) * _WEAKEST))].mean()),
     }
     for kind in FACTS:
         own = kinds == kind
@@ -170,22 +158,17 @@ def _least(values: Vector) -> float:
     return float(values.min()) if len(values) else 1.0
 
 
-def _binding(beside: Beside, tokens: Sequence[Token], alike: Matrix) -> dict[str, float]:
-    """Whether a fact's neighbours in the claim are found near it in the passage."""
-    found = dict.fromkeys((f"bind_{kind}" for kind in FACTS), 0.0)
-    best = alike.max(axis=1)
-    places: dict[str, list[int]] = {}
-    for place, token in enumerate(tokens):
-        places.setdefault(token.stem, []).append(place)
-    for row, token in enumerate(beside.content):
-        at = places.get(token.stem, ())
-        around = range(max(0, row - _BESIDE), min(len(beside.content), row + _BESIDE + 1))
+def _binding(content: Sequence[Token], tokens: Sequence[Token], alike: Matrix) -> float:
+    """Whether a number's neighbours in the claim are found near it in the passage."""
+    most, best = 0.0, alike.max(axis=1)
+    for row, token in enumerate(content):
+        at = [place for place, other in enumerate(tokens) if other.stem == token.stem]
+        around = range(max(0, row - _BESIDE), min(len(content), row + _BESIDE + 1))
         rows = [r for r in around if r != row]
-        if token.kind not in FACTS or not at or not rows:
+        if token.kind != "number" or not at or not rows:
             continue
         near = max(
             float(alike[rows, max(0, p - _WITHIN) : p + _WITHIN + 1].max(axis=1).mean()) for p in at
         )
-        key = f"bind_{token.kind}"
-        found[key] = max(found[key], float(best[rows].mean()) - near)
-    return found
+        most = max(most, float(best[rows].mean()) - near)
+    return most

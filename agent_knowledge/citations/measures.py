@@ -6,6 +6,7 @@ Every measurement is a number that the fit of `tools/train/support.py` weighs; n
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,10 +19,8 @@ from agent_knowledge.citations.reading import TokenizedText, read
 from agent_knowledge.citations.tokens import Token
 from agent_knowledge.citations.windows import FACT, Window, best_windows, closest, held_by
 from agent_knowledge.citations.words import (
-    CONDITIONS,
     FRAMES,
     HEDGES,
-    OPPOSITES,
     QUANTIFIERS,
     contrary,
     opposed,
@@ -143,21 +142,13 @@ def _wording(beside: Beside) -> dict[str, float]:
     """How much of the claim the window has, the passage has, and where the largest gap is."""
     content, window, reading = beside.content, beside.window, beside.reading
     count = len(content)
-    cover = sum(window.held) / count
-    gap = len(longest_gap(beside))
-    lost = sum(not reading.has(token.stem) for token in content)
-    short = float(count < _SHORT)
     missing = math.log1p(count - sum(window.held))
+    short = float(count < _SHORT)
     return {
         "n_content": math.log(count),
         "n_pass": math.log1p(len(reading.spans)),
         "win_n": float(len(window.sentences)),
-        "cover": cover,
-        "cover_all": 1 - lost / count,
-        "run": gap / count,
-        "run_n": float(min(gap, 6)),
-        "missing": missing,
-        "missing_all": math.log1p(lost),
+        "run": len(longest_gap(beside)) / count,
         "order": beside.alignment.order,
         "block": beside.alignment.block,
         "short": short,
@@ -210,10 +201,7 @@ def _differences(beside: Beside) -> dict[str, float]:
         count = sum(d.kind == kind for d in alignment.differences)
         count = float(min(count, 2)) if alignment.order >= _LOOSE else 0.0
         found |= {f"diff_{kind}_s": count * strict, f"diff_{kind}_l": count * (not strict)}
-    held = {token.stem for token in beside.window.around(reading)}
-    added = sum(t.kind in FACTS and t.stem not in held for t in alignment.added)
     return found | {
-        "added": float(min(added, _MOST)),
         "date_denied": float(any(_denied(date, reading) for date in beside.dates)),
         "unit_other": float(len(other_units(beside))),
     }
@@ -241,36 +229,24 @@ def _single(beside: Beside) -> Window:
 
 
 def _polarity(beside: Beside) -> dict[str, float]:
-    """Negations, opposites, hedges, frames and quantifiers that only one of the two has."""
+    """Negations, contraries, hedges, frames and quantifiers that only one of the two has."""
     tokens, reading = beside.tokens, beside.reading
-    near, single = beside.window.tokens(reading), _single(beside)
+    near = beside.window.tokens(reading)
     own, theirs = {t.word for t in tokens}, {t.word for t in near}
-    sentence = {t.word for t in single.tokens(reading)}
+    sentence = {t.word for t in _single(beside).tokens(reading)}
     denying = sum(t.kind == "negation" for t in tokens)
     denied = sum(t.kind == "negation" for t in near)
-    stems = {t.stem for t in single.tokens(reading)}
-    against = sum(
-        not has and bool(OPPOSITES.get(t.stem, frozenset()) & stems)
-        for t, has in zip(beside.content, single.held, strict=True)
-    )
-    closing = reading.text[slice(*single.span(reading))].rstrip()
     plain = all(token.plain for token in beside.window.around(reading))
     return {
         "neg_claim": float(min(denying, 2)),
         "neg_win": float(min(denied, _MOST)),
         "neg_extra": float(denying > 0 and denied == 0),
-        "neg_gone": float(denied > 0 and denying == 0),
         "neg_plain": float(denying > 0 and plain),
         "contrary": float(min(len(contrary(tokens, near)), 2)),
         "opposed": float(min(len(opposed(tokens, near)), 2)),
-        "opp": float(min(against, 2)),
         "frame": float(len((sentence & FRAMES) - own)),
-        "cond": float(bool((sentence & CONDITIONS) - own)),
-        "hedge_gone": float(min(len((sentence & HEDGES) - own), 2)),
         "hedge_new": float(min(len((own & HEDGES) - theirs), 2)),
         "quant_new": float(min(len((own & QUANTIFIERS) - theirs), _MOST)),
-        "quant_gone": float(min(len((sentence & QUANTIFIERS) - own), _MOST)),
-        "asked": float(closing.endswith("?")),
     }
 
 
@@ -288,47 +264,55 @@ def _order(beside: Beside) -> dict[str, float]:
     once = [(places[t.stem][0], t.kind) for t in beside.content if len(places.get(t.stem, ())) == 1]
     turned = [a > b for (a, _), (b, _) in pairwise(once)]
     facts = [place for place, kind in once if kind in FACTS]
-    by = {"by"}
-    passive = ({t.word for t in beside.tokens} & by) != ({t.word for t in window} & by)
     swapped = sum(a > b for a, b in pairwise(facts))
     return {
         "bigram_held": sum(both) / len(both) if both else 1.0,
         "inverted": sum(turned) / len(turned) if turned else 0.0,
         "inv_names": float(min(swapped, _MOST)),
-        "by": float(passive),
-        "inv_active": float(min(swapped, 1) * (not passive)),
+        "swap": float(bool(swapped_roles(beside))),
     }
+
+
+def swapped_roles(beside: Beside) -> Sequence[Token]:
+    """Two names of a claim that a sentence has in each other's place around the same words.
+
+    Not where only one of the two says it in the passive.
+    """
+    tokens = beside.tokens
+    names = [place for place, token in enumerate(tokens) if token.kind == "name"]
+    often = Counter(token.stem for token in tokens)
+    names = [place for place in names if often[tokens[place].stem] == 1]
+    for sentence in _single(beside).of(beside.reading):
+        often = Counter(token.stem for token in sentence)
+        places = {t.stem: place for place, t in enumerate(sentence) if often[t.stem] == 1}
+        for first, second in pairwise(names):
+            a, b = places.get(tokens[first].stem, -1), places.get(tokens[second].stem, -1)
+            ours, theirs = tokens[first + 1 : second], sentence[b + 1 : a]
+            same = {t.stem for t in ours if t.kind == "word"} & {t.stem for t in theirs}
+            if 0 <= b < a and same and _is_passive(ours) == _is_passive(theirs):
+                return tokens[first], tokens[second]
+    return ()
+
+
+def _is_passive(tokens: Sequence[Token]) -> bool:
+    return any(token.word == "by" for token in tokens)
 
 
 def _slots(beside: Beside) -> dict[str, float]:
-    """Whether what is said of a fact stands elsewhere in the passage than the fact."""
-    return {
-        f"slot_{kind}": most
-        for kind, most in slots(beside, beside.held, range(len(beside.reading.spans))).items()
-    }
-
-
-def slots(beside: Beside, likeness: Matrix, numbers: Sequence[int]) -> dict[str, float]:
-    """Per kind of word, how much better the rest of the claim fits where the word is not.
-
-    Args:
-        beside: The claim and the passage.
-        likeness: A row per content word, a column per sentence: how well that has it, 0..1.
-        numbers: The numbers of these sentences in the passage.
-    """
-    found = dict.fromkeys(("name", "number", "word"), 0.0)
+    """Per kind of word, how much more of the rest of the claim stands where the word does not."""
+    found = dict.fromkeys(("slot_name", "slot_number", "slot_word"), 0.0)
+    held, count = beside.held, len(beside.reading.spans)
     weights = np.array([1.0 if t.kind == "word" else FACT for t in beside.content])
     total = weights.sum()
-    column = {number: place for place, number in enumerate(numbers)}
-    summed = weights @ likeness
+    summed = weights @ held
     for row, token in enumerate(beside.content):
         if token.stem in beside.reading.in_heading or total <= weights[row]:
             continue
-        at = [column[n] for n in _at_or_behind(token, beside.reading) if n in column]
+        at = [n for n in _at_or_behind(token, beside.reading) if n < count]
         if at:
-            rest = (summed - weights[row] * likeness[row]) / (total - weights[row])
+            rest = (summed - weights[row] * held[row]) / (total - weights[row])
             drop = float(rest.max() - rest[at].max())
-            found[token.kind] = max(found[token.kind], drop)
+            found[f"slot_{token.kind}"] = max(found[f"slot_{token.kind}"], drop)
     return found
 
 
@@ -356,13 +340,29 @@ def _reasons(beside: Beside) -> Iterator[tuple[str, str]]:
     for difference in beside.alignment.differences:
         ours, theirs = quoted(difference.ours), quoted(difference.theirs)
         denies = difference.kind == "negation"
-        yield (
-            f"diff_{difference.kind}_{strict}",
-            f"only one of the two denies {ours}" if denies else _instead(theirs, ours),
-        )
-    for token, unit in other_units(beside):
-        yield "unit_other", _instead(f"{token.word} {unit}", f"{token.word} {token.unit}")
+        reason = f"only one of the two denies {ours}" if denies else _instead(theirs, ours)
+        yield f"diff_{difference.kind}_{strict}", reason
+    yield from _reasons_of_facts(beside)
+    if swapped := swapped_roles(beside):
+        yield "swap", f"the passage has {quoted(swapped)} in each other's place"
+    tokens, near = beside.tokens, beside.window.tokens(beside.reading)
+    if flipped := contrary(tokens, near) or opposed(tokens, near):
+        reason = f"the passage says the contrary about {quoted(flipped)}"
+        yield from (("contrary", reason), ("opposed", reason))
+    if denying := [t for t in tokens if t.kind == "negation"]:
+        yield "neg_extra", f"{quoted(denying)}: the passage denies nothing there"
+    own = {token.word for token in tokens}
+    if framed := [t for t in _single(beside).tokens(beside.reading) if t.word in FRAMES - own]:
+        yield "frame", f"the passage says it under {quoted(framed)}"
+    if gap := longest_gap(beside):
+        yield "run", f"the passage does not have {quoted(gap)}"
+
+
+def _reasons_of_facts(beside: Beside) -> Iterator[tuple[str, str]]:
     reading = beside.reading
+    for token, unit in other_units(beside):
+        theirs, ours = repr(f"{token.word} {unit}"), repr(f"{token.word} {token.unit}")
+        yield "unit_other", _instead(theirs, ours)
     for date in beside.dates:
         if _denied(date, reading):
             said = " or ".join(repr(reading.text[d.start : d.end]) for d in reading.dates[:2])
@@ -371,17 +371,6 @@ def _reasons(beside: Beside) -> Iterator[tuple[str, str]]:
         if lost := missing_facts(beside, kind):
             reason = f"the passage does not {verb} {quoted(lost)}"
             yield from ((f"lost_{kind}", reason), (f"lostr_{kind}", reason))
-    near = beside.window.tokens(reading)
-    if flipped := contrary(beside.tokens, near) or opposed(beside.tokens, near):
-        reason = f"the passage says the contrary about {quoted(flipped)}"
-        yield from (("contrary", reason), ("opposed", reason))
-    if denying := [t for t in beside.tokens if t.kind == "negation"]:
-        yield "neg_extra", f"{quoted(denying)}: the passage denies nothing there"
-    own = {token.word for token in beside.tokens}
-    if framed := [t for t in _single(beside).tokens(reading) if t.word in FRAMES - own]:
-        yield "frame", f"the passage says it under {quoted(framed)}"
-    if gap := longest_gap(beside):
-        yield "run", f"the passage does not have {quoted(gap)}"
 
 
 def _instead(theirs: str, ours: str) -> str:

@@ -32,8 +32,8 @@ _TABLE = """
 second,sec,s=1 minute,min=60 hour,hr,h=3600 day=86400 week=604800 fortnight=1209600 ms=0.001
 month=1 year,yr=12 decade=120 century,centuries=1200 millennium,millennia=12000
 g,gram,gramme=1 kg,kilogram,kilo=1000 mg=0.001 tonne=1000000 lb,lbs=453.59237 ounce,oz=28.3495
-metre,meter,m=1 km,kilometre,kilometer=1000 cm,centimetre,centimeter=0.01 mm,millimetre,millimeter=0.001
-mile=1609.344 inch,inches=0.0254 foot,feet,ft=0.3048 yard=0.9144
+metre,meter,m=1 km,kilometre,kilometer=1000 cm,centimetre,centimeter=0.01
+mm,millimetre,millimeter=0.001 mile=1609.344 inch,inches=0.0254 foot,feet,ft=0.3048 yard=0.9144
 litre,liter,l=1 ml,millilitre,milliliter=0.001 cl=0.01 gallon=3.785 pint=0.473
 byte=1 kb,kilobyte=1000 mb,megabyte=1000000 gb,gigabyte=1000000000 tb,terabyte=1000000000000
 cent=1 dollar,usd=100
@@ -128,7 +128,7 @@ Amount = tuple[int, Decimal]
 
 
 def amount(value: str, unit: str) -> Amount | None:
-    """A number with a unit as an amount: 14 days and two weeks are the same; None without a unit."""
+    """A number with a unit as an amount, the same for 14 days and two weeks; None without one."""
     known = _UNITS.get(unit)
     if known is None or value.count(".") > 1 or "," in value:
         return None
@@ -148,11 +148,13 @@ def _value(digits: str, scale: int) -> str:
     return f"{(Decimal(digits) * 10**scale).normalize():f}"
 
 
+_MONTH_NAMES = (
+    "january february march april may june july august september october november december"
+)
 _MONTHS = {
     name: number
     for number, month in enumerate(
-        "january february march april may june july august september october november "
-        "december".split(),
+        _MONTH_NAMES.split(),
         start=1,
     )
     for name in (month, month[:3])

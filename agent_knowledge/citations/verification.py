@@ -90,9 +90,7 @@ def verify_with(checks: Checks, answer: str, passages: Mapping[str, PassageText]
         fabricated=tuple(i for i in named if i not in passages),
         uncited=read.uncited,
         ungrounded=tuple(
-            span
-            for span, text in bare
-            if not _judged(text, passages, checks.support)[1].supported
+            span for span, text in bare if not _judged(text, passages, checks.support)[1].supported
         ),
     )
 

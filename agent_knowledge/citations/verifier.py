@@ -8,8 +8,8 @@ from dataclasses import replace
 from agent_knowledge.citations.entailment import THRESHOLD, SupportCheck
 from agent_knowledge.citations.evidence import GivenPassages, PassageText, as_passages
 from agent_knowledge.citations.finish import Finished, Unsupported, finish_with
-from agent_knowledge.citations.opinions import DecidingJudge, with_opinions
 from agent_knowledge.citations.markers import Span
+from agent_knowledge.citations.opinions import DecidingJudge, with_opinions
 from agent_knowledge.citations.repair import Search
 from agent_knowledge.citations.sentences import read_sentences
 from agent_knowledge.citations.verification import Checks, Verification, verify_with

@@ -11,43 +11,46 @@ import Stemmer
 
 from agent_knowledge.citations.tokens import Token
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _REACH = 4
 """Content words that a negation reaches, within its clause."""
 _CLAUSE_END = re.compile(r"[,;:.!?()–—]")
-_CLAUSE_WORDS = frozenset("but while whereas although though unless except because since".split())  # noqa: SIM905 - a table of words reads better as words
+_CLAUSE_WORDS = _set("but while whereas although though unless except because since")
 
 _stem = cast("Callable[[Sequence[str]], Sequence[str]]", Stemmer.Stemmer("english").stemWords)
 # used at import only: it is not to be shared by threads
 
 _DENYING = frozenset(
     _stem(
-        """
+        [
+            *_set("""
 only except exclude unless until fail lack miss forbid ban prohibit refuse reject refrain
 avoid abandon disable prevent stop cease impossible ineligible unnecessary unlike separate
 apart away out off rather instead drop deny decline cancel free exempt otherwise incapable
 forbidden forbade closed break lose wrong false absent dislike disagree keep neglect
 regardless lost alone empty extinct limit same
-""".split()
+""")
+        ]
     )
 )
 """Stems of words that may say in an affirmative sentence what another one says with "not"."""
 
-FRAMES = frozenset(
-    """myth false falsely wrongly wrong rumour rumor whether allegedly alleged supposed supposedly
+FRAMES = _set("""
+    myth false falsely wrongly wrong rumour rumor whether allegedly alleged supposed supposedly
     contrary hoax fiction proposed nobody denied disputed misconception mistaken incorrect
-    incorrectly untrue""".split()
-)
+    incorrectly untrue""")
 """Words of a sentence that reports what it does not say itself."""
-CONDITIONS = frozenset("if unless would could".split())  # noqa: SIM905 - as above
-HEDGES = frozenset(
-    """may might could possibly perhaps probably likely some sometimes often usually generally about
+HEDGES = _set("""
+    may might could possibly perhaps probably likely some sometimes often usually generally about
     approximately roughly almost nearly up around suggests suggest appears seems should planned
-    plans expected""".split()
-)
-QUANTIFIERS = frozenset(
-    """all every only always never no must none both each most first last least any entire whole
-    exactly completely fully solely exclusively before after until since""".split()
-)
+    plans expected""")
+QUANTIFIERS = _set("""
+    all every only always never no must none both each most first last least any entire whole
+    exactly completely fully solely exclusively before after until since""")
 
 _PAIRS = """
 north south|east west|northern southern|eastern western|hot cold|warm cold|open closed,shut

@@ -5,6 +5,8 @@ or None where it finds nothing to change. `support_data` applies a change to the
 passage, and to both, so that no edit by itself tells true from false.
 """
 
+# ruff: noqa: ARG001 - every edit takes what any of them needs
+
 from __future__ import annotations
 
 import random
@@ -33,7 +35,9 @@ _AUXILIARY = re.compile(
     r"(?! (?:not|no|never)\b)"
 )
 _DENIAL = re.compile(r"(?<=\w)(?: not|n't| never)\b")
-_VERB_S = re.compile(r"(?<=[a-z] )(?!is\b|was\b|has\b)([a-z]{3,}[^s\W]s)(?= (?:the|a|an|to|in|on)\b)")
+_VERB_S = re.compile(
+    r"(?<=[a-z] )(?!is\b|was\b|has\b)([a-z]{3,}[^s\W]s)(?= (?:the|a|an|to|in|on)\b)"
+)
 _FRAMES = (
     "It is a myth that {}",
     "Contrary to popular belief, it is not the case that {}",
@@ -224,9 +228,9 @@ def shorten(text: str, rng: random.Random) -> str:
     """Drop what stands in brackets or between commas, or what follows the last comma."""
     cut = re.sub(r" \([^()]*\)", "", text)
     parts = cut.split(", ")
-    if len(parts) == 3 and parts[2][:1].islower():  # noqa: PLR2004 - one aside
+    if len(parts) == 3 and parts[2][:1].islower():
         cut = f"{parts[0]} {parts[2]}" if rng.random() < _HALF else f"{parts[0]}, {parts[1]}."
-    elif len(parts) == 2 and len(parts[0].split()) > _FEW and parts[1].split()[0] in _OPTIONAL:  # noqa: PLR2004
+    elif len(parts) == 2 and len(parts[0].split()) > _FEW and parts[1].split()[0] in _OPTIONAL:
         cut = f"{parts[0]}."
     return cut
 
@@ -294,7 +298,7 @@ _LONG = {"kg": "kilograms", "km": "kilometres", "GB": "gigabytes", "MB": "megaby
 
 def resolve(text: str, title: str) -> str:
     """Put the passage's title in the place of a pronoun that opens the sentence."""
-    name = title.split(" > ")[-1].split(" (")[0].strip()
+    name = title.rsplit(" > ", maxsplit=1)[-1].split(" (", maxsplit=1)[0].strip()
     if not name or len(name.split()) > _FEW:
         return text
     return re.sub(r"\A(?:He|She|It)\b", name, text)

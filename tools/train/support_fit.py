@@ -18,12 +18,11 @@ from scipy.optimize import minimize
 from tools.train.support_data import Pair
 from tools.train.support_measure import NOTHING, MeasuredPairs
 
-FREE = frozenset("n_content n_pass win_n has_name has_number neg_claim neg_win short".split())
+_FREE = "n_content n_pass win_n has_name has_number neg_claim neg_win short"
+FREE = frozenset(_FREE.split())
 """Measurements that speak neither for a claim nor against it by themselves."""
-FOR = frozenset(
-    """cover cover_all order block bigram_held cos1 cos_win mean fifth min missmin exmin cont
-    min_name min_number ex_name ex_number""".split()
-)
+_FOR = "order block bigram_held cos_win fifth min min_name min_number ex_name ex_number"
+FOR = frozenset(_FOR.split())
 """Those that speak for it; all others speak against it."""
 RIDGE = 1e-3
 """On weights of measurements at unit variance. Ten times more or less moves the left-out balanced
@@ -35,12 +34,23 @@ FAMILIES = {
     **{f"summedits-{d}": "summedits" for d in ("news", "samsum", "scitldr", "sales_email")},
 }
 _ELSEWHERE = frozenset(("passage near", "passage far", "sentence gone", "half of another"))
-_SHARES = {"own": 0.6, "copied": 0.3, "both": 0.1, "elsewhere": 0.5, "edited": 0.5}
-"""Of the true pairs of a set, and of the false ones; those that a set lacks give theirs to the
-others."""
-_WEIGHTS = {"agents": 0.3, "musique": 0.3, "conjnli": 0.5}
-"""Of sets whose claims are copied from passages, or have passages of one sentence; others 1."""
-_ROUNDS = 1
+COPIED_FROM = 0.8
+"""Share of words in the passage's order from which a sentence counts as copied. At 0.75 left-out
+balanced accuracy falls by 0.01 on MTRAG and on MuSiQue, at 0.92 by 0.03 on own pairs."""
+_SHARES: Mapping[bool, Mapping[str, float]] = {
+    True: {"own": 0.6, "copied": 0.3, "both": 0.1, "elsewhere": 0.5, "edited": 0.5},
+    False: {"own": 0.6, "copied": 0.3, "both": 0.1, "elsewhere": 0.7, "edited": 0.3},
+}
+"""For copied sentences and for others: of the true pairs of a set and of the false ones; those
+that a set lacks give theirs to the others. What is claimed in other words is more often not there
+than altered; with half and half, left-out AUC beside the wrong passage falls by 0.01."""
+_WEIGHTS: Mapping[bool, Mapping[str, float]] = {
+    True: {"own-a": 0.2, "own-b": 0.2, "conjnli": 0.5},
+    False: {"own-a": 0.2, "own-b": 0.2, "conjnli": 0.2, "agents": 0.1, "musique": 0.3, "mtrag": 2},
+}
+"""For copied sentences and for others: of sets; others 1. Sets of single sentences, of copies and
+of claims written to deceive say little about answers: with these weights and the shares above,
+left-out AUC of docs_rag's claims beside the wrong passage is 0.91, without them 0.85."""
 
 
 def family(pair: Pair) -> str:
@@ -76,8 +86,14 @@ def per_pair(probabilities: np.ndarray, owner: np.ndarray, count: int) -> np.nda
     return found
 
 
-def weights_of(pairs: Sequence[Pair]) -> np.ndarray:
-    """Per pair: in each family true and false weigh the same, and kinds by the root of their number."""
+def weights_of(pairs: Sequence[Pair], *, copied: bool = False) -> np.ndarray:
+    """Per pair: in a family true and false weigh the same; kinds by the root of their number.
+
+    Args:
+        pairs: The pairs.
+        copied: For the fit to copied sentences.
+    """
+    shares, weights = _SHARES[copied], _WEIGHTS[copied]
     groups: dict[tuple[str, bool, str], dict[str, list[int]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -87,7 +103,7 @@ def weights_of(pairs: Sequence[Pair]) -> np.ndarray:
     found = np.zeros(len(pairs))
     for (name, true, sort), kinds in groups.items():
         sorts = [s for f, t, s in groups if (f, t) == (name, true)]
-        share = _SHARES[sort] / sum(_SHARES[s] for s in sorts) * _WEIGHTS.get(name, 1.0)
+        share = shares[sort] / sum(shares[s] for s in sorts) * weights.get(name, 1.0)
         roots = sum(len(places) ** 0.5 for places in kinds.values())
         for places in kinds.values():
             found[places] = share / roots / len(places) ** 0.5
@@ -101,23 +117,53 @@ def _class(pair: Pair) -> str:
     return "elsewhere" if pair.kind in _ELSEWHERE else "edited"
 
 
-def fit_supported(measured: MeasuredPairs, names: Sequence[str]) -> Fitted:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoFits:
+    """One fit for sentences copied from the passage, one for others."""
+
+    copied: Fitted
+    reworded: Fitted
+
+    def probabilities(self, measured: MeasuredPairs) -> np.ndarray:
+        """Per sentence; 0 for one that shares no word with its passage."""
+        both = self.copied.probabilities(measured), self.reworded.probabilities(measured)
+        return np.where(is_copied(measured), *both)
+
+
+def is_copied(measured: MeasuredPairs) -> np.ndarray:
+    """Per sentence, whether it is weighed by `copied`; see `fit.SupportFit.supported`."""
+    order, run, size = (
+        measured.values[:, list(measured.names).index(name)] for name in ("order", "run", "win_n")
+    )
+    return (order >= COPIED_FROM) | ((run == 0) & (size == 1))
+
+
+def fit_supported(measured: MeasuredPairs, names: Sequence[str]) -> TwoFits:
     """The probability that a passage says a sentence."""
     true = np.array([pair.true for pair in measured.pairs])
-    weights, owner = weights_of(measured.pairs), measured.owner
+    owner = measured.owner
     sentences = np.bincount(owner, minlength=len(true))
     several = (sentences[owner] > 1) & ~true[owner]
-    per_row = weights[owner] / np.where(true[owner], sentences[owner], 1)
     used = (measured.values[:, 0] != NOTHING) & ~several
-    fitted = logistic(measured, names, true[owner], per_row * used)
-    for _ in range(_ROUNDS):
-        p = fitted.probabilities(measured)
-        order = np.lexsort((p, owner))
-        least = np.zeros(len(owner), dtype=bool)
-        least[order[np.r_[True, np.diff(owner[order]) > 0]]] = True
-        used = (measured.values[:, 0] != NOTHING) & (~several | least)
-        fitted = logistic(measured, names, true[owner], per_row * used)
-    return fitted
+    fitted = _two(measured, names, true, used)
+    p = fitted.probabilities(measured)
+    order = np.lexsort((p, owner))
+    least = np.zeros(len(owner), dtype=bool)
+    least[order[np.r_[True, np.diff(owner[order]) > 0]]] = True
+    used = (measured.values[:, 0] != NOTHING) & (~several | least)
+    return _two(measured, names, true, used)
+
+
+def _two(
+    measured: MeasuredPairs, names: Sequence[str], true: np.ndarray, used: np.ndarray
+) -> TwoFits:
+    owner, copied = measured.owner, is_copied(measured)
+    shared = np.where(true[owner], np.bincount(owner, minlength=len(true))[owner], 1)
+    made: dict[bool, Fitted] = {}
+    for own in (True, False):
+        weights = weights_of(measured.pairs, copied=own)[owner] / shared
+        made[own] = logistic(measured, names, true[owner], weights * used * (copied == own))
+    return TwoFits(copied=made[True], reworded=made[False])
 
 
 def fit_denied(measured: MeasuredPairs, names: Sequence[str]) -> Fitted:
@@ -149,7 +195,9 @@ def logistic(
         weights: Per row; 0 leaves it out.
         signs: Per name, the sign that its weight must have; default: by `FOR` and `FREE`.
     """
-    signs = {n: 0 if n in FREE else 1 if n in FOR else -1 for n in names} if signs is None else signs
+    signs = (
+        {n: 0 if n in FREE else 1 if n in FOR else -1 for n in names} if signs is None else signs
+    )
     kept = list(names)
     while True:
         columns = [list(measured.names).index(name) for name in kept]

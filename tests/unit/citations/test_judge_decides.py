@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from agent_knowledge import CitationVerifier, Opinion, load_verifier
+from agent_knowledge import CitationVerifier, load_verifier
 from agent_knowledge.errors import InputError
+from agent_knowledge.types.answers import Opinion
 
 TEXT = "Shoes can be returned within 30 days."
 ANSWER = "Shoes can be returned within 30 days [1]. Hats are sewn in Ghent."
