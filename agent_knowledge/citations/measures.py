@@ -6,6 +6,7 @@ Every measurement is a number that the fit of `tools/train/support.py` weighs; n
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,8 +37,16 @@ _LOOSE = 0.4
 """Share below which what stands in another's place means nothing."""
 _SHORT = 7
 """Content words; a claim of fewer rests on each of them."""
+_BRIEF = 3
+"""Content words; one of three that is missing is most of what such a claim says."""
 _ADJACENT = 4
 """Words between two that are neighbours in the claim, still near in the passage."""
+_REPORTS = re.compile(
+    r"(?:yes,\s)?(?:(?:it|the (?:passage|source|text|document|article|page|manual|handbook)) "
+    r"(?:says|states|notes|explains|mentions)(?: that)?[:,]?\s|according to [^,]{1,60},\s)?",
+    re.IGNORECASE,
+)
+"""How a sentence begins that reports what its source says: no part of what is claimed."""
 FACTS = ("name", "number")
 
 
@@ -70,6 +79,7 @@ class Beside:
 
 def put_beside(claim: str, reading: TokenizedText) -> Beside | None:
     """Put a sentence beside a passage; None if they share no word that says something."""
+    claim = claim[_REPORTS.match(claim).end() :]  # pyright: ignore[reportOptionalMemberAccess] - matches
     told = dates(claim)
     tokens = _as_named(_as_dated(read(claim), told, reading), reading)
     tokens = _as_measured(tokens, reading)
@@ -153,6 +163,7 @@ def _wording(beside: Beside) -> dict[str, float]:
         "block": beside.alignment.block,
         "short": short,
         "short_miss": short * missing,
+        "brief_miss": (1 - sum(window.held) / count) * (count <= _BRIEF),
     }
 
 

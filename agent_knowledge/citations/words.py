@@ -45,7 +45,7 @@ FRAMES = _set("""
     incorrectly untrue""")
 """Words of a sentence that reports what it does not say itself."""
 HEDGES = _set("""
-    may might could possibly perhaps probably likely some sometimes often usually generally about
+    might could possibly perhaps probably likely some sometimes often usually generally about
     approximately roughly almost nearly up around suggests suggest appears seems should planned
     plans expected""")
 QUANTIFIERS = _set("""

@@ -133,7 +133,7 @@ def left_out(
     by: dict[bool, tuple[float, float]] = {}
     for own in (True, False):
         rows = judged[owner] & single & (copied == own) & (p > 0)
-        weights = weights_of(pairs)[owner][rows]
+        weights = weights_of(pairs, copied=own)[owner][rows]
         by[own] = calibration(p[rows], true[rows], weights)
         scale, shift = by[own]
         p = np.where((copied == own) & (p > 0), sigmoid(scale * logit(p) + shift), p)

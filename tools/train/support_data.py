@@ -21,6 +21,8 @@ from tools.data.rows import read_rows
 from tools.train import support_edits as edits
 
 FILE = Path(__file__).with_name("support_pairs.jsonl")
+BRIEF = Path(__file__).with_name("support_brief.jsonl")
+"""Claims of two to four content words, each of which carries them."""
 SEED = 20261126
 Label = Literal["supported", "unsupported", "contradicted"]
 MEASURE_ONLY = ("wice", "docs_rag", "hotpot")
@@ -100,6 +102,7 @@ def table(data: Path) -> list[Pair]:
         counts[pair.set] += 1
         if counts[pair.set] <= _MOST_PAIRS.get(pair.set, counts[pair.set]):
             kept.append(pair)
+    kept += _brief()
     return sorted(kept, key=lambda pair: (pair.set, pair.group, pair.text))
 
 
@@ -156,6 +159,22 @@ def _own() -> Iterator[Pair]:
                 label="supported" if kind == "own words" else silent,
                 set=f"own-{row.get('writer', 'first')}",
                 kind=kind,
+                group=row["title"],
+            )
+
+
+def _brief() -> Iterator[Pair]:
+    for row in read_rows(BRIEF):
+        labels: list[tuple[Label, str]] = [("supported", claim) for claim in row["true"]]
+        labels += [("unsupported", claim) for claim in row["false"]]
+        for label, claim in labels:
+            yield Pair(
+                claim=claim,
+                text=row["text"],
+                title=row["title"],
+                label=label,
+                set="own-brief",
+                kind="brief",
                 group=row["title"],
             )
 

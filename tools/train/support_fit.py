@@ -31,9 +31,12 @@ KEPT = 0.02
 """A weight below it, at unit variance, is left out."""
 FAMILIES = {
     "own-words": "own-first",
+    "own-brief": "own-first",
     **{f"summedits-{d}": "summedits" for d in ("news", "samsum", "scitldr", "sales_email")},
 }
-_ELSEWHERE = frozenset(("passage near", "passage far", "sentence gone", "half of another"))
+_ELSEWHERE = frozenset(
+    ("passage near", "passage far", "sentence gone", "half of another", "brief", "unsaid")
+)
 COPIED_FROM = 0.8
 """Share of words in the passage's order from which a sentence counts as copied. At 0.75 left-out
 balanced accuracy falls by 0.01 on MTRAG and on MuSiQue, at 0.92 by 0.03 on own pairs."""
