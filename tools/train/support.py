@@ -34,6 +34,7 @@ from tools.train.support_fit import (
     fit_supported,
     is_copied,
     per_pair,
+    weight_of,
     weights_of,
 )
 from tools.train.support_measure import MeasuredPairs, measured
@@ -101,10 +102,11 @@ def fitted(every: MeasuredPairs, names: Sequence[str]) -> tuple[Any, Figures, np
 
 
 def contradicted_from(against: np.ndarray, true: np.ndarray, families: np.ndarray) -> float:
-    """From where a claim is contradicted: so few of the true ones left out are, families alike."""
+    """From where a claim is contradicted: so few of the true ones left out are, by family."""
+    names = sorted(set(families[true]))
     for least in np.arange(0.5, 1.0, 0.005):
-        shares = [(against[true & (families == f)] >= least).mean() for f in set(families[true])]
-        if np.mean(shares) <= TRUE_CONTRADICTED:
+        shares = [(against[true & (families == name)] >= least).mean() for name in names]
+        if np.average(shares, weights=[weight_of(name) for name in names]) <= TRUE_CONTRADICTED:
             return float(least)
     return 1.0
 

@@ -113,6 +113,11 @@ def weights_of(pairs: Sequence[Pair], *, copied: bool = False) -> np.ndarray:
     return found * len(pairs) / found.sum()
 
 
+def weight_of(name: str) -> float:
+    """Of a family, where sentences are not copied."""
+    return _WEIGHTS[False].get(name, 1.0)
+
+
 def _class(pair: Pair) -> str:
     if pair.true:
         copied = pair.kind in {"verbatim", "reworded"}

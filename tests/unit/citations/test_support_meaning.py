@@ -12,6 +12,8 @@ from agent_knowledge.types import Matrix
 from agent_knowledge.types.measured import TokenVectors
 
 PASSAGE = "The kettle heats water in three minutes. Its lid locks while it boils."
+
+
 class SameSpace:
     """Every word lies at the same place (`together`), or none near another."""
 
