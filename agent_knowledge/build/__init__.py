@@ -363,7 +363,7 @@ def _load_claim_judge(
     if callable(judge) and not hasattr(judge, "invoke"):
         from agent_knowledge.citations.opinions import pairwise
 
-        return pairwise(cast("EntailmentModel", judge))
+        return pairwise(judge)
     if judge == "extractive":
         msg = (
             "judge: 'extractive' can only quote; give 'provider:model', as 'openai:NAME', a chat "

@@ -117,7 +117,7 @@ class SupportCheck:
 
     def _judge(self, claim: str, reading: TokenizedText) -> Entailment:
         found = self._by_words(claim, reading)
-        beside, fit, measured = found.beside, load_fit(self._space), found.measured
+        beside, fit, measured = found.beside, load_fit(self._space), dict(found.measured)
         if beside is None:
             return _NOTHING
         if self._meaning and self._is_sure(found):

@@ -311,7 +311,7 @@ def _is_passive(tokens: Sequence[Token]) -> bool:
 
 def _slots(beside: Beside) -> dict[str, float]:
     """Per kind of word, how much more of the rest of the claim stands where the word does not."""
-    found = dict.fromkeys(("slot_name", "slot_number", "slot_word"), 0.0)
+    found: dict[str, float] = dict.fromkeys(("slot_name", "slot_number", "slot_word"), 0.0)
     held, count = beside.held, len(beside.reading.spans)
     weights = np.array([1.0 if t.kind == "word" else FACT for t in beside.content])
     total = weights.sum()

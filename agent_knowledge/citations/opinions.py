@@ -77,10 +77,12 @@ def _read(given: Probabilities) -> tuple[float, float]:
         by_name = {str(name).lower(): float(p) for name, p in given.items()}
         if "entailment" in by_name:
             return by_name["entailment"], by_name.get("contradiction", 0.0)
-    elif isinstance(given, Real):
+    elif isinstance(given, (int, float, Real)):
         return float(given), 0.0
-    elif len(given) == _LABELS:
-        return float(given[0]), float(given[2])
+    else:
+        labels = list(given)
+        if len(labels) == _LABELS:
+            return float(labels[0]), float(labels[2])
     msg = (
         f"the entailment model gave {given!r}; give the probability of entailment, a mapping with "
         "'entailment', or the three of entailment, neutral and contradiction"

@@ -106,9 +106,10 @@ class MiniLM:
         session = self._reading or self._load_embedding()
         found: dict[int, TokenVectors] = {}
         for batch in _batches(pieces):
-            (hidden,) = session.run([_VECTORS], _feed([pieces[i] for i in batch])[0])
+            feed, _ = _feed([pieces[i] for i in batch])
+            (hidden,) = cast("list[Matrix]", session.run([_VECTORS], feed))
             for row, i in enumerate(batch):
-                rows = cast("Matrix", hidden)[row, : len(pieces[i].ids)]
+                rows = hidden[row, : len(pieces[i].ids)]
                 mean = rows.mean(axis=0)
                 places = np.array(encodings[i].offsets, dtype=np.int64).reshape(-1, 2)
                 found[i] = TokenVectors(

@@ -44,8 +44,10 @@ _BY_VECTORS = "cos_win fifth min min_name ex_name min_number ex_number bind_numb
 BY_VECTORS = frozenset(_BY_VECTORS.split())
 TRUE_CONTRADICTED = 0.01
 """Share of true claims that may be called contradicted."""
-SURE = 0.01
-"""Share of pairs that words alone may decide otherwise than words and vectors together."""
+SURE = 0.04
+"""Share of either side that words alone may decide otherwise than words and vectors together. At
+0.01 vectors are asked about 28 % of the pairs and not 15 %, and docs_rag's left-out balanced
+accuracy is 0.71 and not 0.70; without vectors it is 0.67."""
 LICENCES = (
     "SummEdits (Apache-2.0), ConjNLI (MIT), MTRAG (Apache-2.0), MuSiQue's passages (MIT, text from "
     "Wikipedia, CC-BY-SA), the agents' documents (BSD, Apache-2.0, MIT, CC0, CC-BY-4.0), own pairs"

@@ -165,14 +165,12 @@ def _own() -> Iterator[Pair]:
 
 def _brief() -> Iterator[Pair]:
     for row in read_rows(BRIEF):
-        labels: list[tuple[Label, str]] = [("supported", claim) for claim in row["true"]]
-        labels += [("unsupported", claim) for claim in row["false"]]
-        for label, claim in labels:
+        for claim in (*row["true"], *row["false"]):
             yield Pair(
                 claim=claim,
                 text=row["text"],
                 title=row["title"],
-                label=label,
+                label="supported" if claim in row["true"] else "unsupported",
                 set="own-brief",
                 kind="brief",
                 group=row["title"],

@@ -282,7 +282,7 @@ def respell(text: str, rng: random.Random) -> str:
     )
     text = re.sub(
         rf"\b({'|'.join(_WORDS)})(?= (?:days|years|hours|minutes|months|weeks|people)\b)",
-        lambda m: str(_WORDS.index(m[1]) + 2),
+        lambda m: str(list(map(str, _WORDS)).index(m[1]) + 2),
         text,
     )
     text = re.sub(rf"\b(\d{{1,2}}) ({_MONTHS.replace(' ', '|')}) (\d{{4}})", r"\2 \1, \3", text)

@@ -79,7 +79,7 @@ def _key(pairs: Sequence[Pair]) -> str:
     """Changes with the pairs and with the code that measures."""
     digest = hashlib.sha256(json.dumps([pair.as_row() for pair in pairs]).encode())
     for module in (meaning, measures, reading, windows):
-        digest.update(Path(module.__file__).read_bytes())
+        digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]
 
 
