@@ -26,7 +26,7 @@ BRIEF = Path(__file__).with_name("support_brief.jsonl")
 SEED = 20261126
 Label = Literal["supported", "unsupported", "contradicted"]
 MEASURE_ONLY = ("wice", "docs_rag", "hotpot")
-"""Sets that nothing is fitted to or chosen by."""
+"""Sets that nothing is fitted to."""
 _MOST_PAIRS = {
     "musique": 1500,
     "hotpot": 1000,
