@@ -3,8 +3,9 @@
     python -m tools.bench.support --data ../shared/data
 
 Each family of sets is left out of a fit by `tools.train.support` in turn; docs_rag, hotpot and
-wice are in no fit, though their figures were in view when the sets' weights were chosen. Beside the check stands plain word overlap with
-the best window, at the threshold that is best for each set, which nobody knows beforehand.
+wice are in no fit, though their figures were in view when the sets' weights were chosen. Beside
+the check stands plain word overlap with the best window, at the threshold that is best for each
+set, which nobody knows beforehand.
 `--former FILE` adds another check's verdicts: JSON lines with `claim`, `text` and `supported`.
 """
 
