@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables import RunnableConfig
 
+    from agent_knowledge.citations.opinions import EntailmentModel
+
 
 def load_answerer(
     config: ConfigLike = "agent-knowledge.yaml",
@@ -42,7 +44,7 @@ def load_answerer(
     model: str | BaseChatModel | None = None,
     embedding: Embeddings | Embedder | None = None,
     retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
-    judge: str | BaseChatModel | ClaimJudge | None = None,
+    judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None = None,
 ) -> Answerer:
     """Build the router of one agent and put it before a chat model.
 
@@ -53,7 +55,8 @@ def load_answerer(
             the router asks it too, where it asks one and `models.router` names no other.
         embedding: See `load_router`.
         retrievers: See `load_router`.
-        judge: Who gives a second opinion on each cited claim; see `load_verifier`.
+        judge: Who gives a second opinion on each cited claim, or decides on it under the policy
+            `judge_decides`; see `load_verifier`.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task
     from agent_knowledge.types.answers import Opinion
-    from agent_knowledge.types.measured import Screened, TextStates
+    from agent_knowledge.types.measured import Screened, TextStates, TokenVectors
     from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 
@@ -33,6 +33,20 @@ class Embedder(Protocol):
         Returns:
             float32, shape (len(texts), dimensions), rows of length 1, in the order of `texts`.
         """
+        ...
+
+
+@runtime_checkable
+class TokenEmbedder(Protocol):
+    """Turns texts into a vector for each piece of a word."""
+
+    @property
+    def name(self) -> str:
+        """As `Embedder.name`."""
+        ...
+
+    def embed_tokens(self, texts: Sequence[str]) -> Sequence[TokenVectors]:
+        """Embed texts, any number of them, also none; one result each, in their order."""
         ...
 
 

@@ -253,16 +253,22 @@ class Verifying:
 
     def verify(self, draft: Draft) -> Finished:
         """The draft as it may be shown: its citations checked, if there are to be any."""
-        known = self.known(draft)
-        if known is None:
-            return Finished(text=draft.text)
-        return self.verifier.finish(
-            draft.text,
-            known,
-            self.policy.unsupported,
-            plan=draft.knowledge.decision.plan,
-            search=self.search,
-        )
+        known, decision = self.known(draft), draft.knowledge.decision
+        finished = Finished(text=draft.text)
+        if known is not None:
+            finished = self.verifier.finish(
+                draft.text,
+                known,
+                self.policy.unsupported,
+                plan=decision.plan,
+                search=self.search,
+            )
+        given = draft.knowledge.passages
+        free = not (known or decision.plan.clarify or draft.knowledge.form.schema)
+        if free and (given or decision.gap):
+            bare = self.verifier.ungrounded(draft.text, given)
+            finished = replace(finished, ungrounded=bare)
+        return finished
 
 
 def answer_of(draft: Draft, finished: Finished) -> Answer:
@@ -275,6 +281,7 @@ def answer_of(draft: Draft, finished: Finished) -> Answer:
         claims=finished.claims,
         fabricated=finished.fabricated,
         uncited=finished.uncited,
+        ungrounded=finished.ungrounded,
         model=draft.model,
         fallbacks=draft.fallbacks,
         faults=draft.faults,

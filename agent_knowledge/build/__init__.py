@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.retrievers import BaseRetriever
 
+    from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.models.minilm import MiniLM
     from agent_knowledge.retrieval.examples import StoredExamples
@@ -98,26 +99,43 @@ def load_router(
 def load_verifier(
     router: KnowledgeRouter | None = None,
     *,
-    judge: str | BaseChatModel | ClaimJudge | None = None,
+    judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None = None,
     limits: ModelsConfig | None = None,
+    threshold: float | None = None,
+    judge_decides: bool | None = None,
 ) -> CitationVerifier:
     """Make a verifier that knows what claims mean, by the packaged embedder.
 
     Args:
         router: Whose stored documents quotations are looked up in; None for the passages alone.
-        judge: Who gives a second opinion: an object that satisfies `ports.ClaimJudge`, a LangChain
-            chat model, or an `init_chat_model` string; None for nobody.
+        judge: Who gives a second opinion: an object that satisfies `ports.ClaimJudge`, a function
+            from premise and hypothesis to the probabilities of entailment (see
+            `citations.opinions.Probabilities`), a LangChain chat model, or an `init_chat_model`
+            string; None for nobody.
         limits: What a judge given as a string may take; default: the configuration's defaults.
+        threshold: Probability from which a claim counts as supported, 0..1; default: the policy's
+            of the router's agent, or 0.5.
+        judge_decides: Whether the judge decides in the packaged check's place; default: what the
+            policy says, where a judge is given.
 
     Raises:
         ConfigError: The judge would be the packaged model, which can judge nothing.
+        InputError: The judge is to decide and there is none.
     """
+    from agent_knowledge.citations.entailment import THRESHOLD
     from agent_knowledge.citations.verifier import CitationVerifier
 
+    policy = router.agent.policy if router else None
+    if threshold is None:
+        threshold = policy.threshold if policy else THRESHOLD
+    if judge_decides is None:
+        judge_decides = policy is not None and policy.judge_decides and judge is not None
     return CitationVerifier(
         packaged_embedder(),
         judge=_load_claim_judge(judge, limits),
         documents=router.document_text if router else None,
+        threshold=threshold,
+        judge_decides=judge_decides,
     )
 
 
@@ -338,10 +356,14 @@ def _load_advisers(
 
 
 def _load_claim_judge(
-    judge: str | BaseChatModel | ClaimJudge | None, limits: ModelsConfig | None
+    judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None, limits: ModelsConfig | None
 ) -> ClaimJudge | None:
     if judge is None or (hasattr(judge, "judge") and hasattr(judge, "name")):
         return cast("ClaimJudge | None", judge)
+    if callable(judge) and not hasattr(judge, "invoke"):
+        from agent_knowledge.citations.opinions import pairwise
+
+        return pairwise(judge)
     if judge == "extractive":
         msg = (
             "judge: 'extractive' can only quote; give 'provider:model', as 'openai:NAME', a chat "

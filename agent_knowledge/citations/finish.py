@@ -34,6 +34,7 @@ class Finished:
         claims: The sentences with markers, verified.
         fabricated: Ids that the model cited and that no passage has; removed from the text.
         uncited: Sentences that state something without a marker, where the plan asks for one.
+        ungrounded: Sentences that state something without a marker and that no passage supports.
         passages: Those given, and behind them those that a fresh search found for a claim, as
             they are numbered in the text.
         by_number: The same passages by the numbers that markers name.
@@ -44,6 +45,7 @@ class Finished:
     claims: tuple[Claim, ...] = ()
     fabricated: tuple[str, ...] = ()
     uncited: tuple[Span, ...] = ()
+    ungrounded: tuple[Span, ...] = ()
     passages: tuple[Passage, ...] = ()
     by_number: Mapping[str, Passage] = field(default_factory=dict[str, Passage])
 
@@ -105,6 +107,7 @@ def finish_with(
         claims=found.claims,
         fabricated=said.fabricated,
         uncited=found.uncited if always else (),
+        ungrounded=found.ungrounded,
         passages=tuple(known.values()),
         by_number=known,
     )

@@ -33,11 +33,10 @@ from agent_knowledge.citations.notes import (
     place,
     statements,
     target,
-    verdict_of,
     visible,
 )
 from agent_knowledge.types import Passage
-from agent_knowledge.types.answers import Answer, Citation, Verdict
+from agent_knowledge.types.answers import Answer, Citation, Verdict, verdict_of
 
 _AROUND_CHARACTERS = 240
 """What a card shows of a passage before and behind the supporting words."""

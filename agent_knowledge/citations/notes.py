@@ -11,7 +11,7 @@ from urllib.parse import quote
 from agent_knowledge.citations.markers import Marker, find_markers
 from agent_knowledge.types import Passage, without_surrogates
 from agent_knowledge.types.addresses import relative_address
-from agent_knowledge.types.answers import Answer, Citation, Claim, Verdict
+from agent_knowledge.types.answers import Answer, Citation, Claim, Verdict, verdict_of
 
 EXCERPT_CHARACTERS = 280
 """What is shown of a longer text where a line must do."""
@@ -96,13 +96,6 @@ class Note:
     passage: Passage
     quotes: tuple[tuple[int, int], ...]
     remarks: tuple[Remark, ...]
-
-
-def verdict_of(citation: Citation) -> Verdict:
-    """The finding on one citation in one word."""
-    if citation.supported:
-        return "supported"
-    return "contradicted" if citation.contradicted else "unsupported"
 
 
 def cited_passages(answer: Answer) -> dict[int, Passage]:

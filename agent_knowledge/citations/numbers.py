@@ -28,20 +28,30 @@ _TENS = {
 _ONES = {"one": "1", **{word: value for word, value in _SMALL.items() if len(value) == 1}}
 _SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "bn": 9, "k": 3}
-_UNITS = {
-    **dict.fromkeys(("percent", "pct"), "percent"),
-    **{unit: unit for unit in ("dollar", "euro", "pound", "yen", "cent", "token", "time")},
-    **dict.fromkeys(("second", "sec", "s"), "second"),
-    **dict.fromkeys(("minute", "min"), "minute"),
-    **dict.fromkeys(("hour", "hr", "h"), "hour"),
-    **{unit: unit for unit in ("day", "week", "month", "year", "ms", "mile", "inch", "foot")},
-    **dict.fromkeys(("kilogram", "kilo", "kg"), "kg"),
-    **dict.fromkeys(("kilometre", "kilometer", "km"), "km"),
-    **dict.fromkeys(("metre", "meter", "m"), "metre"),
-    **dict.fromkeys(("litre", "liter", "l"), "litre"),
-    **{unit: unit for unit in ("g", "mg", "ml", "cm", "mm", "kb", "mb", "gb", "tb", "usd", "eur")},
+_TABLE = """
+second,sec,s=1 minute,min=60 hour,hr,h=3600 day=86400 week=604800 fortnight=1209600 ms=0.001
+month=1 year,yr=12 decade=120 century,centuries=1200 millennium,millennia=12000
+g,gram,gramme=1 kg,kilogram,kilo=1000 mg=0.001 tonne=1000000 lb,lbs=453.59237 ounce,oz=28.3495
+metre,meter,m=1 km,kilometre,kilometer=1000 cm,centimetre,centimeter=0.01
+mm,millimetre,millimeter=0.001 mile=1609.344 inch,inches=0.0254 foot,feet,ft=0.3048 yard=0.9144
+litre,liter,l=1 ml,millilitre,milliliter=0.001 cl=0.01 gallon=3.785 pint=0.473
+byte=1 kb,kilobyte=1000 mb,megabyte=1000000 gb,gigabyte=1000000000 tb,terabyte=1000000000000
+cent=1 dollar,usd=100
+percent,pct=1
+euro,eur=1
+pound,gbp=1
+yen,jpy=1
+token=1
+time=1
+acre=1 hectare=2.471
+"""
+"""Units a line for what can be compared: spellings, and how many of a common smallest one."""
+_UNITS: dict[str, tuple[str, int, Decimal]] = {
+    spelling: (spellings.split(",")[0], line, Decimal(factor))
+    for line, units in enumerate(_TABLE.strip().splitlines())
+    for spellings, factor in (unit.split("=") for unit in units.split())
+    for spelling in spellings.split(",")
 }
-_SPELLINGS = {"usd": "dollar", "eur": "euro", "gbp": "pound"}
 UNIT_WORDS = frozenset(_UNITS)
 _LONGEST_NUMBER = 30
 
@@ -109,8 +119,20 @@ def _unit_behind(
 
 
 def _unit(word: str) -> str:
-    unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"), "")
-    return _SPELLINGS.get(unit, unit)
+    found = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
+    return found[0] if found else ""
+
+
+Amount = tuple[int, Decimal]
+"""What is measured, as a line of the table of units, and how much of it."""
+
+
+def amount(value: str, unit: str) -> Amount | None:
+    """A number with a unit as an amount, the same for 14 days and two weeks; None without one."""
+    known = _UNITS.get(unit)
+    if known is None or value.count(".") > 1 or "," in value:
+        return None
+    return known[1], Decimal(value) * known[2]
 
 
 def _value(digits: str, scale: int) -> str:
@@ -126,23 +148,13 @@ def _value(digits: str, scale: int) -> str:
     return f"{(Decimal(digits) * 10**scale).normalize():f}"
 
 
+_MONTH_NAMES = (
+    "january february march april may june july august september october november december"
+)
 _MONTHS = {
     name: number
     for number, month in enumerate(
-        [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ],
+        _MONTH_NAMES.split(),
         start=1,
     )
     for name in (month, month[:3])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import Stemmer
 
-from agent_knowledge.citations.numbers import Date, Quantity, dates, quantity
+from agent_knowledge.citations.numbers import Amount, Date, Quantity, amount, dates, quantity
 from agent_knowledge.citations.tokens import Kind, Token
 from agent_knowledge.citations.words import mark_denials
 from agent_knowledge.text import STOP_WORDS, sentences, words, written_words
@@ -33,25 +33,27 @@ class TokenizedText:
 
     Attributes:
         text: The passage's text.
+        title: Its title.
         spans: Its sentences that have words, in parts if long, as characters of `text`.
         sentences: Their tokens.
-        stems: The stems of all words of each.
         heading: Tokens of the title.
         places: For each stem that says something, the numbers of the sentences that have it.
         in_heading: The stems that the title has.
         names: The stems of its names, and of the title's.
         dates: Its dates.
+        amounts: Its numbers with units, by what they amount to; see `numbers.amount`.
     """
 
     text: str
+    title: str
     spans: tuple[tuple[int, int], ...]
     sentences: tuple[tuple[Token, ...], ...]
-    stems: tuple[frozenset[str], ...]
     heading: tuple[Token, ...]
     places: dict[str, tuple[int, ...]]
     in_heading: frozenset[str]
     names: frozenset[str]
     dates: tuple[Date, ...]
+    amounts: Mapping[Amount | None, Token]
 
     def has(self, stem: str) -> bool:
         """Whether the passage or its title has a word."""
@@ -71,14 +73,20 @@ def read_passage(text: str, title: str = "") -> TokenizedText:
     heading = read(title)
     return TokenizedText(
         text=text,
+        title=title,
         spans=_spans(text, parts),
         sentences=tuple(parts),
-        stems=tuple(frozenset(t.stem for t in tokens) for tokens in parts),
         heading=heading,
         places={stem: tuple(numbers) for stem, numbers in places.items()},
         in_heading=frozenset(t.stem for t in heading if t.is_content),
         names=frozenset(t.stem for part in (heading, *parts) for t in part if t.kind == "name"),
         dates=tuple(dates(text)),
+        amounts={
+            known: token
+            for tokens in (heading, *parts)
+            for token in tokens
+            if token.unit and (known := amount(token.stem, token.unit))
+        },
     )
 
 

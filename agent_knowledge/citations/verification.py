@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from agent_knowledge.citations.entailment import Entailment, Support, check_by_words
+from agent_knowledge.citations.entailment import Entailment, Question, Support, check_by_words
 from agent_knowledge.citations.evidence import PassageText
 from agent_knowledge.citations.markers import Span, find_markers
 from agent_knowledge.citations.quotations import find_quotation
@@ -30,10 +30,12 @@ class Checks:
     Attributes:
         support: Judges one claim against one passage.
         stored: Where quotations are looked up; None for the passages alone.
+        ahead: Is given every question of an answer before `support` is asked any.
     """
 
     support: Support = check_by_words
     stored: Stored | None = None
+    ahead: Callable[[Sequence[Question]], None] | None = None
 
     def remembering(self) -> Checks:
         """The same, asking nothing twice; for the work on one answer."""
@@ -48,11 +50,13 @@ class Verification:
         claims: The sentences that bear markers, in order.
         fabricated: Ids in markers that no passage has, in order, each once.
         uncited: Sentences that state something and bear no marker, as characters of the answer.
+        ungrounded: Those of them that no passage supports; none where there are no passages.
     """
 
     claims: tuple[Claim, ...]
     fabricated: tuple[str, ...]
     uncited: tuple[Span, ...] = ()
+    ungrounded: tuple[Span, ...] = ()
 
 
 def verify(
@@ -75,12 +79,19 @@ def verify_with(checks: Checks, answer: str, passages: Mapping[str, PassageText]
     markers = find_markers(answer, passages)
     named = dict.fromkeys(i for marker in markers for i in marker.ids)
     read = read_sentences(answer, markers)
+    cited = [(sentence, cited_by(sentence, passages)) for sentence in read.cited]
+    bare = [(span, answer[slice(*span)]) for span in read.uncited] if passages else []
+    if checks.ahead:
+        asked = [(sentence.text, p) for sentence, named in cited for p in named.values()]
+        asked += [(text, p) for _, text in bare for p in passages.values()]
+        checks.ahead([(text, p.text, p.title) for text, p in asked])
     return Verification(
-        claims=tuple(
-            judge(sentence, cited_by(sentence, passages), checks) for sentence in read.cited
-        ),
+        claims=tuple(judge(sentence, passages, checks) for sentence, passages in cited),
         fabricated=tuple(i for i in named if i not in passages),
         uncited=read.uncited,
+        ungrounded=tuple(
+            span for span, text in bare if not _judged(text, passages, checks.support)[1].supported
+        ),
     )
 
 
@@ -129,6 +140,7 @@ def judge(sentence: CitedSentence, cited: Mapping[str, PassageText], checks: Che
         contradicted=found.contradicted,
         reason=found.reason,
         quotations=quotations,
+        opinion=found.opinion,
     )
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from agent_knowledge.citations.entailment import SupportCheck
+from agent_knowledge.citations.entailment import THRESHOLD, SupportCheck
 from agent_knowledge.citations.evidence import GivenPassages, PassageText, as_passages
 from agent_knowledge.citations.finish import Finished, Unsupported, finish_with
-from agent_knowledge.citations.opinions import with_opinions
+from agent_knowledge.citations.markers import Span
+from agent_knowledge.citations.opinions import DecidingJudge, with_opinions
 from agent_knowledge.citations.repair import Search
+from agent_knowledge.citations.sentences import read_sentences
 from agent_knowledge.citations.verification import Checks, Verification, verify_with
+from agent_knowledge.errors import InputError
 from agent_knowledge.ports import ClaimJudge, Embedder
 from agent_knowledge.types import Passage, Plan
+from agent_knowledge.types.answers import Claim
 
 
 class CitationVerifier:
@@ -32,22 +36,31 @@ class CitationVerifier:
         *,
         judge: ClaimJudge | None = None,
         documents: Callable[[Passage], str | None] | None = None,
+        threshold: float = THRESHOLD,
+        judge_decides: bool = False,
     ) -> None:
         """Put a verifier together; nothing is loaded yet.
 
         Args:
-            embedder: Reads the meaning of claims that words leave open; heeded when the package
-                has a fit for its vectors (`minilm`).
+            embedder: Reads the meaning of words; heeded when the package has a fit for its vectors
+                (`minilm`).
             judge: Gives a second opinion on every claim; both verdicts are shown, and the packaged
                 one decides.
             documents: From a passage to the text of its document as it is stored now, None where
                 that is not known; quotations are looked up there.
+            threshold: Probability from which a claim counts as supported, 0..1.
+            judge_decides: The judge decides in the packaged check's place, passage by passage, and
+                not only on what bears a marker; where it gives no verdict, the packaged one stands.
+
+        Raises:
+            InputError: The judge is to decide and there is none.
         """
-        self._support = SupportCheck(embedder)
-        self._judge = judge
-        self._checks = Checks(
-            support=self._support, stored=_reader(documents) if documents else None
-        )
+        if judge_decides and judge is None:
+            msg = "judge_decides: there is no judge; give one as judge=..., or leave it false"
+            raise InputError(msg)
+        self._support = SupportCheck(embedder, threshold)
+        self._judge, self._decides = judge, judge_decides
+        self._stored = _reader(documents) if documents else None
 
     def prepare(self, passages: GivenPassages) -> None:
         """Read passages, and embed their sentences, before answers about them come."""
@@ -67,8 +80,20 @@ class CitationVerifier:
             InputError: A passage is none of these.
         """
         known = as_passages(passages)
-        found = verify_with(self._checks.remembering(), answer, known)
-        return replace(found, claims=with_opinions(found.claims, known, self._judge))
+        found = verify_with(self._checks().remembering(), answer, known)
+        return replace(found, claims=self._with_opinions(found.claims, known))
+
+    def ungrounded(self, text: str, passages: GivenPassages) -> tuple[Span, ...]:
+        """Sentences that state something and that no passage supports, markers or not.
+
+        Args:
+            text: An answer that bears no markers.
+            passages: As in `verify`; where there are none, every statement counts.
+        """
+        known = as_passages(passages)
+        if not known:
+            return read_sentences(text, ()).uncited
+        return verify_with(self._checks().remembering(), text, known).ungrounded
 
     def finish(
         self,
@@ -83,9 +108,22 @@ class CitationVerifier:
 
         The second opinion is asked for at the end, about the claims that are left.
         """
-        finished = finish_with(self._checks, text, passages, unsupported, plan, search)
-        known = finished.by_number
-        return replace(finished, claims=with_opinions(finished.claims, known, self._judge))
+        finished = finish_with(self._checks(), text, passages, unsupported, plan, search)
+        claims = self._with_opinions(finished.claims, finished.by_number)
+        return replace(finished, claims=claims)
+
+    def _checks(self) -> Checks:
+        """What one answer is checked with."""
+        if self._judge is None or not self._decides:
+            support = self._support
+            return Checks(support=support, stored=self._stored, ahead=support.ahead)
+        judge = DecidingJudge(self._judge, self._support)
+        return Checks(support=judge, stored=self._stored, ahead=judge.ahead)
+
+    def _with_opinions(
+        self, claims: Sequence[Claim], passages: Mapping[str, PassageText]
+    ) -> tuple[Claim, ...]:
+        return with_opinions(claims, passages, None if self._decides else self._judge)
 
 
 def _reader(

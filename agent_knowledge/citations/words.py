@@ -11,10 +11,15 @@ import Stemmer
 
 from agent_knowledge.citations.tokens import Token
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _REACH = 4
 """Content words that a negation reaches, within its clause."""
 _CLAUSE_END = re.compile(r"[,;:.!?()–—]")
-_CLAUSE_WORDS = frozenset("but while whereas although though unless except because since".split())  # noqa: SIM905 - a table of words reads better as words
+_CLAUSE_WORDS = _set("but while whereas although though unless except because since")
 
 _stem = cast("Callable[[Sequence[str]], Sequence[str]]", Stemmer.Stemmer("english").stemWords)
 # used at import only: it is not to be shared by threads
@@ -22,68 +27,30 @@ _stem = cast("Callable[[Sequence[str]], Sequence[str]]", Stemmer.Stemmer("englis
 _DENYING = frozenset(
     _stem(
         [
-            "only",
-            "except",
-            "exclude",
-            "unless",
-            "until",
-            "fail",
-            "lack",
-            "miss",
-            "forbid",
-            "ban",
-            "prohibit",
-            "refuse",
-            "reject",
-            "refrain",
-            "avoid",
-            "abandon",
-            "disable",
-            "prevent",
-            "stop",
-            "cease",
-            "impossible",
-            "ineligible",
-            "unnecessary",
-            "unlike",
-            "separate",
-            "apart",
-            "away",
-            "out",
-            "off",
-            "rather",
-            "instead",
-            "drop",
-            "deny",
-            "decline",
-            "cancel",
-            "free",
-            "exempt",
-            "otherwise",
-            "incapable",
-            "forbidden",
-            "forbade",
-            "closed",
-            "break",
-            "lose",
-            "wrong",
-            "false",
-            "absent",
-            "dislike",
-            "disagree",
-            "keep",
-            "neglect",
-            "regardless",
-            "lost",
-            "alone",
-            "empty",
-            "extinct",
-            "limit",
-            "same",
+            *_set("""
+only except exclude unless until fail lack miss forbid ban prohibit refuse reject refrain
+avoid abandon disable prevent stop cease impossible ineligible unnecessary unlike separate
+apart away out off rather instead drop deny decline cancel free exempt otherwise incapable
+forbidden forbade closed break lose wrong false absent dislike disagree keep neglect
+regardless lost alone empty extinct limit same
+""")
         ]
     )
 )
 """Stems of words that may say in an affirmative sentence what another one says with "not"."""
+
+FRAMES = _set("""
+    myth false falsely wrongly wrong rumour rumor whether allegedly alleged supposed supposedly
+    contrary hoax fiction proposed nobody denied disputed misconception mistaken incorrect
+    incorrectly untrue""")
+"""Words of a sentence that reports what it does not say itself."""
+HEDGES = _set("""
+    might could possibly perhaps probably likely some sometimes often usually generally about
+    approximately roughly almost nearly up around suggests suggest appears seems should planned
+    plans expected""")
+QUANTIFIERS = _set("""
+    all every only always never no must none both each most first last least any entire whole
+    exactly completely fully solely exclusively before after until since""")
 
 _PAIRS = """
 north south|east west|northern southern|eastern western|hot cold|warm cold|open closed,shut
@@ -120,6 +87,24 @@ def _opposites() -> dict[str, frozenset[str]]:
 
 OPPOSITES = _opposites()
 """Per stem, the stems of words that say the contrary in most texts."""
+
+
+def opposites(word: str) -> frozenset[str]:
+    """The words that say the contrary of a word, as the table writes them; for made claims."""
+    return _WRITTEN.get(word, frozenset())
+
+
+def _written() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for pair in filter(None, _PAIRS.split("|")):
+        left, right = (side.split(",") for side in pair.split())
+        for here, there in ((left, right), (right, left)):
+            for word in here:
+                found.setdefault(word, set()).add(there[0])
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+_WRITTEN = _written()
 
 
 def mark_denials(tokens: Sequence[Token], text: str) -> Iterator[Token]:

@@ -84,7 +84,8 @@ def _verified(verifier: CitationVerifier, row: Row, *, details: bool) -> Row:
         "fabricated": list(found.fabricated),
     }
     if details:
-        verified["uncited"] = [{"start": start, "end": end} for start, end in found.uncited]
+        for name, spans in (("uncited", found.uncited), ("ungrounded", found.ungrounded)):
+            verified[name] = [{"start": start, "end": end} for start, end in spans]
     return verified
 
 

@@ -109,6 +109,8 @@ def answer(made: Answer) -> Text:
         text.append(f"  {_place(to_dict(passage))}", style="dim")
         if number in doubtful:
             text.append("  (not found to say this)", style="yellow")
+    for start, end in set(made.ungrounded) - set(made.uncited):
+        text.append(f"\n! not in the sources: “{excerpt(made.text[start:end])}”", style="yellow")
     return text.append_text(_footers(made))
 
 

@@ -205,10 +205,17 @@ class Leaning(Section):
 
 
 class Policy(Section):
-    """How an agent wants its tasks served."""
+    """How an agent wants its tasks served.
+
+    Attributes:
+        threshold: The probability of being supported from which a claim counts as such.
+        judge_decides: A judge that is given decides on claims in the packaged check's place.
+    """
 
     citations: Literal["when_retrieved", "always", "never"] = "when_retrieved"
     unsupported: Literal["annotate", "strip", "repair", "refuse"] = "annotate"
+    threshold: Probability = 0.5
+    judge_decides: bool = False
     when_unsure: Literal["retrieve", "direct", "ask"] = "retrieve"
     ask_model_below: Probability | None = None
     query_rewrite: Literal["none", "model"] = "none"

@@ -33,8 +33,9 @@ class Verified:
             their `field` in the extras, and their offsets count in it.
         passages: The passages cited, by number.
         metadata: What else was found, as JSON: `fabricated` (ids that no passage has; removed),
-            `uncited` (the spans of sentences without a marker, where all need one), `opinions` (of
-            a second judge, by the span of the claim) and `faults` (fields that hold markers which
+            `uncited` (the spans of sentences without a marker, where all need one), `ungrounded`
+            (the spans of those that no passage supports), `opinions` (of a second judge, by the
+            span of the claim) and `faults` (fields that hold markers which
             could not be removed). What was not found is left out.
     """
 
@@ -106,6 +107,7 @@ def _metadata(finished: Finished) -> dict[str, list[Any]]:
     metadata: dict[str, list[Any]] = {
         "fabricated": [*finished.fabricated],
         "uncited": [list(span) for span in finished.uncited],
+        "ungrounded": [list(span) for span in finished.ungrounded],
         "opinions": [
             {"start": claim.start, "end": claim.end, **dataclasses.asdict(claim.opinion)}
             for claim in finished.claims

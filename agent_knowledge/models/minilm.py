@@ -29,7 +29,7 @@ from tokenizers import Tokenizer
 
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.types import without_surrogates
-from agent_knowledge.types.measured import TextStates
+from agent_knowledge.types.measured import TextStates, TokenVectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,6 +100,27 @@ class MiniLM:
         for batch in _batches(encodings):
             (vectors[batch],) = _run(session, [encodings[i] for i in batch], (_VECTORS,))
         return vectors
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Embed texts piece by piece; see `ports.TokenEmbedder`."""
+        encodings = self._load_tokenizer().encode_batch([_clip(text) for text in texts])
+        pieces = [Encoded(e.ids, len(e.ids)) for e in encodings]
+        session = self._reading or self._load_embedding()
+        found: dict[int, TokenVectors] = {}
+        for batch in _batches(pieces):
+            feed, _ = _feed([pieces[i] for i in batch])
+            (hidden,) = cast("list[Matrix]", session.run([_VECTORS], feed))
+            for row, i in enumerate(batch):
+                rows = hidden[row, : len(pieces[i].ids)]
+                mean = rows.mean(axis=0)
+                places = np.array(encodings[i].offsets, dtype=np.int64).reshape(-1, 2)
+                found[i] = TokenVectors(
+                    rows=rows.copy(),
+                    starts=places[:, 0],
+                    ends=places[:, 1],
+                    mean=mean / np.linalg.norm(mean),
+                )
+        return [found[i] for i in range(len(texts))]
 
     def read(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> TextStates:
         """Embed and read by the tuned layers, in the same pass; see `ports.TextEncoder`."""
@@ -191,6 +212,15 @@ def _run(
         Per output, a row per text: of `last_hidden_state` over all tokens and at length 1, of the
         tuned layers over the text's own.
     """
+    feed, own = _feed(encodings)
+    hidden = cast("list[Matrix]", session.run(list(outputs), feed))
+    vectors = _mean(hidden[0], feed["attention_mask"])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return [vectors, *(_mean(values, own) for values in hidden[1:])]
+
+
+def _feed(encodings: Sequence[Encoded]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
+    """What the graph takes of a batch, and which tokens are the texts' own."""
     width = max(len(e.ids) for e in encodings)
     ids = np.zeros((len(encodings), width), dtype=np.int64)
     mask, own = np.zeros_like(ids), np.zeros_like(ids)
@@ -199,10 +229,7 @@ def _run(
         mask[row, : len(encoding.ids)] = 1
         own[row, : encoding.own] = 1
     feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-    hidden = cast("list[Matrix]", session.run(list(outputs), feed))
-    vectors = _mean(hidden[0], mask)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return [vectors, *(_mean(values, own) for values in hidden[1:])]
+    return feed, own
 
 
 def _mean(hidden: Matrix, mask: NDArray[np.int64]) -> Matrix:

@@ -6,11 +6,32 @@ Values like those of `types`, which they build on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage
 
 Verdict = Literal["supported", "unsupported", "contradicted"]
+
+
+class Judged(Protocol):
+    """What has a verdict."""
+
+    @property
+    def supported(self) -> bool:
+        """A passage says it."""
+        ...
+
+    @property
+    def contradicted(self) -> bool:
+        """A passage says otherwise."""
+        ...
+
+
+def verdict_of(judged: Judged) -> Verdict:
+    """The finding in one word."""
+    if judged.supported:
+        return "supported"
+    return "contradicted" if judged.contradicted else "unsupported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +63,21 @@ class Quotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """What a second judge says of a claim; it stands beside the packaged verdict.
+    """What a second judge says of a claim, beside the packaged check or in its place.
 
     Attributes:
         judge: Who was asked.
         supported: What it says; None where it gave nothing that can be used.
         reason: Why, in its words; or what went wrong.
+        contradicted: It says that the passages say otherwise.
+        score: Its probability that they say it, 0..1, if it gave one.
     """
 
     judge: str
     supported: bool | None
     reason: str = ""
+    contradicted: bool = False
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +90,7 @@ class Claim:
         end: One past its last, markers included.
         cites: Ids of the passages that it names and that exist.
         supported: A cited passage says it.
-        score: How well the best cited passage covers it, 0..1.
+        score: The probability that the cited passages say it, 0..1.
         quote: Where that passage says it, when it does.
         contradicted: It is not supported, and a cited passage says otherwise.
         reason: Why it is not supported, in words; empty where it is.
@@ -88,7 +113,7 @@ class Claim:
     @property
     def verdict(self) -> Verdict:
         """The finding in one word."""
-        return _verdict(supported=self.supported, contradicted=self.contradicted)
+        return verdict_of(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +143,7 @@ class Citation:
     @property
     def verdict(self) -> Verdict:
         """The finding in one word."""
-        return _verdict(supported=self.supported, contradicted=self.contradicted)
-
-
-def _verdict(*, supported: bool, contradicted: bool) -> Verdict:
-    if supported:
-        return "supported"
-    return "contradicted" if contradicted else "unsupported"
+        return verdict_of(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +161,8 @@ class Answer:
         fallbacks: Rungs that were tried first and failed, with what went wrong.
         uncited: Sentences that state something and bear no marker, as characters of `text`; told
             under `citations: always`.
+        ungrounded: Those sentences without a marker that no passage of `knowledge` supports, of an
+            answer that was given passages or that answers a gap.
         faults: How the text breaks its set's JSON schema, after one try to repair it.
     """
 
@@ -151,6 +172,7 @@ class Answer:
     claims: tuple[Claim, ...] = ()
     fabricated: tuple[str, ...] = ()
     uncited: tuple[tuple[int, int], ...] = ()
+    ungrounded: tuple[tuple[int, int], ...] = ()
     model: str = ""
     fallbacks: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from agent_knowledge.types import Matrix, Vector
 
 
@@ -22,6 +25,23 @@ class SuspiciousSpan:
     start: int
     end: int
     kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenVectors:
+    """A text as a text model reads it, piece by piece.
+
+    Attributes:
+        rows: A vector per piece of a word.
+        starts: The first character of each piece.
+        ends: One past its last; the same as its start for a sign of the model's own.
+        mean: The text's own vector, of length 1.
+    """
+
+    rows: Matrix
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    mean: Vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -274,3 +274,19 @@ def streamed(answerer: Answerer, task: str | Task, way: str) -> list[str | Answe
         return [piece async for piece in answerer.astream(task)]
 
     return asyncio.run(gather())
+
+
+def test_an_answer_to_a_gap_that_states_facts_is_told(shop: KnowledgeConfig) -> None:
+    said = "The thread count is 100 by default. Shall I look further?"
+    answer = Answerer(load_router(shop, "support"), chat(said)).answer(
+        "What does the works council of Zanzibar say about thread counts?"
+    )
+    assert [said[start:end] for start, end in answer.ungrounded] == [
+        "The thread count is 100 by default."
+    ]
+
+
+def test_a_sentence_without_a_marker_is_held_against_the_passages(shop: KnowledgeConfig) -> None:
+    said = "Hats are sewn in Ghent by hand."
+    answer = Answerer(load_router(shop, "support"), chat(said)).answer(REFUND)
+    assert [said[start:end] for start, end in answer.ungrounded] == [said]

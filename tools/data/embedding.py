@@ -11,7 +11,7 @@ import numpy as np
 
 from agent_knowledge.models.minilm import DIMENSIONS, MiniLM
 from agent_knowledge.types import Matrix
-from agent_knowledge.types.measured import TextStates
+from agent_knowledge.types.measured import TextStates, TokenVectors
 
 
 class RememberingMiniLM:
@@ -67,6 +67,10 @@ class RememberingMiniLM:
             for i in (0, 1)
         )
         return TextStates(vectors=vectors, states=states)
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """See `ports.TokenEmbedder`; not remembered."""
+        return self._embedder.embed_tokens(texts)
 
     def keep(self) -> None:
         """Write everything into the file that was given."""

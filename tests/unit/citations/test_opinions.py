@@ -24,7 +24,7 @@ def test_an_entailment_model_says_yes_where_any_passage_entails_the_claim():
     judge = EntailmentJudge(score=score, name="nli", threshold=0.7)
     (judged,) = with_opinions([claim("1", "2")], PASSAGES, judge)
     assert judged.opinion == Opinion(
-        judge="nli", supported=True, reason="entailment 0.90, against 0.70"
+        judge="nli", supported=True, reason="entailment 0.90, against 0.70", score=0.9
     )
     assert [hypothesis for _, hypothesis in asked] == ["Shoes, 30 days."] * 3
     (other,) = with_opinions([claim("2")], PASSAGES, judge)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_knowledge.citations.entailment import check_by_words
+from agent_knowledge.citations.entailment import SupportCheck, check_by_words
 
 PASSAGE = (
     "Acme was founded by Ada Lopez in Madrid. Shoes can be returned within 30 days of purchase. "
@@ -14,7 +14,7 @@ PASSAGE = (
 def test_a_sentence_of_the_passage_is_supported_and_quoted():
     judged = check_by_words("Shoes can be returned within 30 days of purchase.", PASSAGE)
     assert judged.supported
-    assert judged.score == 1
+    assert judged.score > 0.5
     assert judged.span is not None
     assert PASSAGE[slice(*judged.span)] == "Shoes can be returned within 30 days of purchase."
 
@@ -42,6 +42,7 @@ def test_a_fact_in_other_words_is_supported(claim: str):
         "Shoes can not be returned within 30 days of purchase.",
         "Shipping costs $4.60.",
         "Acme was founded by Marta Ruiz in Madrid.",
+        "Madrid has led the company since 2019.",
         "The weather in spring is mild.",
         "",
         "It is so.",
@@ -86,3 +87,45 @@ def test_what_contradicts_is_told_in_words():
 def test_a_passage_without_words_says_nothing():
     assert not check_by_words("Anything at all.", "").supported
     assert not check_by_words("", "").supported
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        ("Refunds are paid within two weeks.", "We pay refunds within 14 days of the return."),
+        ("The talk takes 90 minutes.", "The talk takes 1.5 hours."),
+    ],
+)
+def test_the_same_amount_in_another_unit_is_supported(claim: str, text: str):
+    assert check_by_words(claim, text).supported
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        ("Bob Stone sued Ada Lopez.", "Ada Lopez sued Bob Stone."),
+        ("The empire lasted 12 years.", "The empire lasted 12 centuries."),
+        ("The lamp weighs 2 lb.", "The lamp weighs 2 kg."),
+        (
+            "The wall can be seen from the moon.",
+            "It is a myth that the wall can be seen from the moon.",
+        ),
+    ],
+)
+def test_what_a_passage_has_in_another_role_unit_or_frame_is_not_supported(claim: str, text: str):
+    judged = check_by_words(claim, text)
+    assert not judged.supported
+    assert judged.reason
+
+
+def test_a_claim_of_several_sentences_is_as_true_as_the_least_supported():
+    told = "Shoes can be returned within 30 days of purchase. "
+    assert check_by_words(f"{told}Items on sale are not refundable.", PASSAGE).supported
+    assert not check_by_words(f"{told}Items on sale are refundable.", PASSAGE).supported
+
+
+def test_the_threshold_decides_from_where_a_claim_counts():
+    claim = "Shoes can be returned within 30 days of purchase."
+    score = check_by_words(claim, PASSAGE).score
+    assert SupportCheck(threshold=score)(claim, PASSAGE).supported
+    assert not SupportCheck(threshold=score + 0.01)(claim, PASSAGE).supported

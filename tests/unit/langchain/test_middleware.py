@@ -96,7 +96,8 @@ def test_a_second_opinion_is_told(support: KnowledgeRouter) -> None:
     final = agent.invoke(user(REFUND))["messages"][-1]
     (opinion,) = final.response_metadata["agent_knowledge"]["opinions"]
     assert opinion == {
-        "start": 0, "end": len(said), "judge": "doubter", "supported": False, "reason": "1 read"
+        "start": 0, "end": len(said), "judge": "doubter", "supported": False, "reason": "1 read",
+        "contradicted": False, "score": None,
     }  # fmt: skip
 
 
