@@ -15,8 +15,9 @@ from typing import Protocol
 
 from agent_knowledge.citations.fit import SupportFit, has_fit, load_fit
 from agent_knowledge.citations.meaning import Meaning, Memory
-from agent_knowledge.citations.measures import Beside, measure, put_beside, reason_against
+from agent_knowledge.citations.measures import Beside, measure, put_beside
 from agent_knowledge.citations.reading import TokenizedText, read_passage
+from agent_knowledge.citations.reasons import reason_against
 from agent_knowledge.ports import Embedder, TokenEmbedder
 from agent_knowledge.text import content_words, sentences
 from agent_knowledge.types.answers import Opinion, Verdict, verdict_of

@@ -13,12 +13,20 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+import Stemmer
 
 from agent_knowledge.citations.alignment import Alignment
-from agent_knowledge.citations.numbers import Date, amount, dates
+from agent_knowledge.citations.numbers import Date, amount, dates, unit_of
 from agent_knowledge.citations.reading import TokenizedText, read
 from agent_knowledge.citations.tokens import Token
-from agent_knowledge.citations.windows import FACT, Window, best_windows, closest, held_by
+from agent_knowledge.citations.windows import (
+    FACT,
+    NEAR,
+    Window,
+    best_windows,
+    closest,
+    held_by,
+)
 from agent_knowledge.citations.words import (
     FRAMES,
     HEDGES,
@@ -30,7 +38,7 @@ from agent_knowledge.types import Matrix
 
 _MOST = 3
 """A count is cut there: four wrong names say no more than three."""
-_STRICT = 0.8
+STRICT = 0.8
 """Share of words in the same order from which a claim is the passage's own sentence: a fact in
 another's place is then measured apart."""
 _LOOSE = 0.4
@@ -48,6 +56,17 @@ _REPORTS = re.compile(
 )
 """How a sentence begins that reports what its source says: no part of what is claimed."""
 FACTS = ("name", "number")
+_OWN = 0.85
+"""Share of words in the same order from which a claim is the passage's sentence, so that a name or
+number which it adds must stand near."""
+_COUNTS = frozenset(("two", "three", "four", "five", "twice"))
+"""Numbers that a writer may have counted: "there are two ways"."""
+_MOST_HELD = 0.6
+"""Share of a claim's content words that a sentence holds before an opposite in it counts, or that
+must be there of a claim of few words: "Shipping is free" shares one with what shipping costs."""
+_COPIED, _FOREIGN, _FEWEST_FOREIGN = 0.35, 0.3, 3
+"""Share of a claim that is one piece of the passage; share and number of its content words that
+are another piece, in one run, and no words of the passage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +153,9 @@ def _as_measured(tokens: Sequence[Token], reading: TokenizedText) -> list[Token]
             unit = (token.unit, same.unit) if same and same.unit != token.unit else None
             if same and unit:
                 token = replace(token, stem=same.stem, unit=same.unit)  # noqa: PLW2901
-        elif unit and token.stem == unit[0]:
-            token = replace(token, stem=unit[1])  # noqa: PLW2901
+        elif unit and unit_of(token.word) == unit[0]:
+            stem = Stemmer.Stemmer("english").stemWord(unit[1])
+            token = replace(token, stem=stem)  # noqa: PLW2901
         found.append(token)
     return found
 
@@ -145,7 +165,37 @@ def measure(beside: Beside) -> dict[str, float]:
     found = _wording(beside)
     for kind in FACTS:
         found |= _facts(beside, kind)
-    return found | _differences(beside) | _polarity(beside) | _order(beside) | _slots(beside)
+    found |= _differences(beside) | _polarity(beside) | _order(beside) | _slots(beside)
+    return found | {"refuted": float(_is_refuted(beside, found))}
+
+
+def _is_refuted(beside: Beside, found: Mapping[str, float]) -> bool:
+    """Whether a single fact speaks against a claim, as a careful reader would take it.
+
+    Alone, each of the measurements that this puts together weighs little in a fit, since most
+    false claims have another; together they say more than their sum.
+    """
+    alignment, gap = beside.alignment, longest_gap(beside)
+    ordered = alignment.order >= NEAR and bool(alignment.differences or _added(beside))
+    number = bool(found["unit_other"]) or any(
+        token.word not in _COUNTS for token in missing_facts(beside, "number")
+    )
+    near = len(beside.window.sentences) == 1 and found["cover"] >= _MOST_HELD
+    denied = found["neg_plain"] or found["contrary"] or (near and found["opposed"])
+    spliced = alignment.block >= _COPIED and len(gap) >= max(
+        _FOREIGN * len(beside.content), _FEWEST_FOREIGN
+    )
+    unnamed = found["lost_name"] > (0 if len(beside.content) <= _SHORT else 1)
+    brief = len(beside.content) <= _BRIEF and found["cover"] < _MOST_HELD
+    return bool(ordered or found["date_denied"] or number or denied or spliced or unnamed or brief)
+
+
+def _added(beside: Beside) -> list[Token]:
+    """Names and numbers that a claim adds to a sentence which is otherwise the passage's own."""
+    if beside.alignment.order < _OWN:
+        return []
+    near = {token.stem for token in beside.window.around(beside.reading)}
+    return [t for t in beside.alignment.added if t.kind in FACTS and t.stem not in near]
 
 
 def _wording(beside: Beside) -> dict[str, float]:
@@ -158,6 +208,7 @@ def _wording(beside: Beside) -> dict[str, float]:
         "n_content": math.log(count),
         "n_pass": math.log1p(len(reading.spans)),
         "win_n": float(len(window.sentences)),
+        "cover": sum(window.held) / count,
         "run": len(longest_gap(beside)) / count,
         "order": beside.alignment.order,
         "block": beside.alignment.block,
@@ -200,25 +251,27 @@ def _facts(beside: Beside, kind: str) -> dict[str, float]:
         f"lost_{kind}": float(min(lost, _MOST)),
         f"lostr_{kind}": lost / max(len(own), 1),
         f"far_{kind}": float(min(far, _MOST)),
+        f"farr_{kind}": far / max(len(own), 1),
     }
 
 
 def _differences(beside: Beside) -> dict[str, float]:
     """Facts in the place of the passage's own, apart for claims in its wording and in others."""
     alignment, reading = beside.alignment, beside.reading
-    strict = alignment.order >= _STRICT
+    strict = alignment.order >= STRICT
     found: dict[str, float] = {}
     for kind in ("number", "name", "unit", "opposite", "negation"):
         count = sum(d.kind == kind for d in alignment.differences)
         count = float(min(count, 2)) if alignment.order >= _LOOSE else 0.0
         found |= {f"diff_{kind}_s": count * strict, f"diff_{kind}_l": count * (not strict)}
     return found | {
-        "date_denied": float(any(_denied(date, reading) for date in beside.dates)),
+        "date_denied": float(any(is_denied(date, reading) for date in beside.dates)),
         "unit_other": float(len(other_units(beside))),
     }
 
 
-def _denied(date: Date, reading: TokenizedText) -> bool:
+def is_denied(date: Date, reading: TokenizedText) -> bool:
+    """Whether every date of a passage denies one of a claim."""
     return bool(reading.dates) and all(other.denies(date) for other in reading.dates)
 
 
@@ -234,7 +287,7 @@ def other_units(beside: Beside) -> list[tuple[Token, str]]:
     return found
 
 
-def _single(beside: Beside) -> Window:
+def nearest_sentence(beside: Beside) -> Window:
     """The best window of one sentence."""
     return next((w for w in beside.windows if len(w.sentences) == 1), beside.window)
 
@@ -244,7 +297,7 @@ def _polarity(beside: Beside) -> dict[str, float]:
     tokens, reading = beside.tokens, beside.reading
     near = beside.window.tokens(reading)
     own, theirs = {t.word for t in tokens}, {t.word for t in near}
-    sentence = {t.word for t in _single(beside).tokens(reading)}
+    sentence = {t.word for t in nearest_sentence(beside).tokens(reading)}
     denying = sum(t.kind == "negation" for t in tokens)
     denied = sum(t.kind == "negation" for t in near)
     plain = all(token.plain for token in beside.window.around(reading))
@@ -293,7 +346,7 @@ def swapped_roles(beside: Beside) -> Sequence[Token]:
     names = [place for place, token in enumerate(tokens) if token.kind == "name"]
     often = Counter(token.stem for token in tokens)
     names = [place for place in names if often[tokens[place].stem] == 1]
-    for sentence in _single(beside).of(beside.reading):
+    for sentence in nearest_sentence(beside).of(beside.reading):
         often = Counter(token.stem for token in sentence)
         places = {t.stem: place for place, t in enumerate(sentence) if often[t.stem] == 1}
         for first, second in pairwise(names):
@@ -331,63 +384,3 @@ def _at_or_behind(token: Token, reading: TokenizedText) -> Iterator[int]:
     """The sentences that have a word, and those behind them, where a pronoun may stand for it."""
     for number in reading.places.get(token.stem, ()):
         yield from (number, number + 1)
-
-
-def reason_against(beside: Beside, weighed: Mapping[str, float]) -> str:
-    """What speaks most against a claim, in words.
-
-    Args:
-        beside: The claim and the passage.
-        weighed: Per measurement, its part in the log-odds; below 0 against the claim.
-    """
-    told = [(weighed.get(name, 0.0), reason) for name, reason in _reasons(beside)]
-    worst = min(told, default=(0.0, ""))
-    return worst[1] if worst[0] < 0 else "too little of it stands in the passage"
-
-
-def _reasons(beside: Beside) -> Iterator[tuple[str, str]]:
-    """The measurements that can be put into words, with these."""
-    strict = "s" if beside.alignment.order >= _STRICT else "l"
-    for difference in beside.alignment.differences:
-        ours, theirs = quoted(difference.ours), quoted(difference.theirs)
-        denies = difference.kind == "negation"
-        reason = f"only one of the two denies {ours}" if denies else _instead(theirs, ours)
-        yield f"diff_{difference.kind}_{strict}", reason
-    yield from _reasons_of_facts(beside)
-    if swapped := swapped_roles(beside):
-        yield "swap", f"the passage has {quoted(swapped)} in each other's place"
-    tokens, near = beside.tokens, beside.window.tokens(beside.reading)
-    if flipped := contrary(tokens, near) or opposed(tokens, near):
-        reason = f"the passage says the contrary about {quoted(flipped)}"
-        yield from (("contrary", reason), ("opposed", reason))
-    if denying := [t for t in tokens if t.kind == "negation"]:
-        yield "neg_extra", f"{quoted(denying)}: the passage denies nothing there"
-    own = {token.word for token in tokens}
-    if framed := [t for t in _single(beside).tokens(beside.reading) if t.word in FRAMES - own]:
-        yield "frame", f"the passage says it under {quoted(framed)}"
-    if gap := longest_gap(beside):
-        yield "run", f"the passage does not have {quoted(gap)}"
-
-
-def _reasons_of_facts(beside: Beside) -> Iterator[tuple[str, str]]:
-    reading = beside.reading
-    for token, unit in other_units(beside):
-        theirs, ours = repr(f"{token.word} {unit}"), repr(f"{token.word} {token.unit}")
-        yield "unit_other", _instead(theirs, ours)
-    for date in beside.dates:
-        if _denied(date, reading):
-            said = " or ".join(repr(reading.text[d.start : d.end]) for d in reading.dates[:2])
-            yield "date_denied", _instead(said, repr(beside.claim[date.start : date.end]))
-    for kind, verb in (("name", "name"), ("number", "have")):
-        if lost := missing_facts(beside, kind):
-            reason = f"the passage does not {verb} {quoted(lost)}"
-            yield from ((f"lost_{kind}", reason), (f"lostr_{kind}", reason))
-
-
-def _instead(theirs: str, ours: str) -> str:
-    return f"the passage says {theirs}, not {ours}"
-
-
-def quoted(tokens: Sequence[Token]) -> str:
-    """The words between quotation marks."""
-    return repr(" ".join(token.word for token in tokens))

@@ -79,7 +79,7 @@ def quantity(raw: Sequence[tuple[int, int, str]], place: int, text: str) -> Quan
     if not spelt and not written:
         return None
     digits, tail = written.groups() if written else (spelt or "", "")
-    if tail and tail not in _ORDINALS and tail not in _SCALES and not _unit(tail):
+    if tail and tail not in _ORDINALS and tail not in _SCALES and not unit_of(tail):
         return None  # "3b", "4x4": a name
     sign = _SIGNS.get(text[start - 1 : start] or text[start - 2 : start - 1], "")
     used, scale = 1, _scale(text[start:end], tail, sign)
@@ -105,20 +105,21 @@ def _unit_behind(
     text: str, raw: Sequence[tuple[int, int, str]], place: int, used: int, tail: str
 ) -> str:
     """The unit of a number; one word may stand between ("five working days")."""
-    if tail not in _ORDINALS and _unit(tail):
-        return _unit(tail)
+    if tail not in _ORDINALS and unit_of(tail):
+        return unit_of(tail)
     end = raw[place + used - 1][1]
     if text[end : end + 2].lstrip()[:1] == "%":
         return "percent"
     if raw[place][2] == "twice":
         return "time"
     near = [w for _, _, w in raw[place + used : place + used + 2]]
-    if near and (unit := _unit(near[0])):
+    if near and (unit := unit_of(near[0])):
         return unit
-    return _unit(near[1]) if len(near) > 1 and near[0] not in STOP_WORDS else ""
+    return unit_of(near[1]) if len(near) > 1 and near[0] not in STOP_WORDS else ""
 
 
-def _unit(word: str) -> str:
+def unit_of(word: str) -> str:
+    """The unit that a word names, in one spelling; empty for another word."""
     found = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
     return found[0] if found else ""
 

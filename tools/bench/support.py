@@ -45,7 +45,7 @@ def main() -> None:
         return
     every = measured(table(args.data))
     pairs = every.pairs
-    p, _, _ = left_out(every, every.names)
+    p, *_ = left_out(every, every.names)
     overlap = np.array([_overlap(pair) for pair in pairs])
     former = _verdicts(args.former, pairs) if args.former else np.full(len(pairs), np.nan)
     _print_families(pairs, p, overlap, former)

@@ -37,7 +37,7 @@ def test_its_verdict_stands_and_the_policy_follows_it():
     assert (claim.verdict, claim.reason, claim.score) == ("contradicted", "no", 0.0)
     assert claim.opinion is not None
     assert claim.opinion.judge == "denier"
-    assert [said for said, _ in judge.asked] == [claim.text, "Hats are sewn in Ghent."]
+    assert {said for said, _ in judge.asked} == {claim.text, "Hats are sewn in Ghent."}
     refused = verifier.finish(ANSWER, [], "refuse")
     assert refused.text == ANSWER  # nothing was given: nothing to check
 
