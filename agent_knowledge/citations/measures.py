@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import Stemmer
@@ -154,7 +155,7 @@ def _as_measured(tokens: Sequence[Token], reading: TokenizedText) -> list[Token]
             if same and unit:
                 token = replace(token, stem=same.stem, unit=same.unit)  # noqa: PLW2901
         elif unit and unit_of(token.word) == unit[0]:
-            stem = Stemmer.Stemmer("english").stemWord(unit[1])
+            stem = cast("str", Stemmer.Stemmer("english").stemWord(unit[1]))
             token = replace(token, stem=stem)  # noqa: PLW2901
         found.append(token)
     return found
