@@ -44,7 +44,7 @@ STRENGTH = 0.2
 """Of the ridge; at 1, which holds nearness down, 0.55 of the questions are answered, not 0.59."""
 REFUSED = 0.8
 """Share of gap tasks that are refused, by spans' left-out probabilities. At 0.85 a third of our
-agents' 924 covered tasks are answered and 0.88 of their 297 gaps refused, at 0.71 a half and 0.71."""
+agents' 924 covered tasks is answered and 0.88 of their 297 gaps refused, at 0.71 half and 0.71."""
 Row = dict[str, Any]
 
 
