@@ -21,6 +21,7 @@ markers away; give it the passage that does support it, if one does; refuse the 
 
 REFUSAL = "Not found in the sources."
 _MOST_SHOWN = 200
+"""Characters of a query in a notice: a limit of what is shown."""
 _BRACKETS = "[]()【】［］（）"
 
 

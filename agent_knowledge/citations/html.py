@@ -41,6 +41,7 @@ from agent_knowledge.types.answers import Answer, Citation, Verdict, verdict_of
 _AROUND_CHARACTERS = 240
 """What a card shows of a passage before and behind the supporting words."""
 _QUOTE_CHARACTERS = 900
+"""Of a passage in a card: a limit of what is shown."""
 _SPACE = re.compile(r"\s")
 _LOOKS: dict[Verdict, str] = {
     "supported": "",

@@ -30,6 +30,7 @@ _WIDE_BRACKET = re.compile("[【】［］]")
 _FOOTNOTE = re.compile(r"(?<!\\)(\\*+)\[\^")
 _OPENS_LINE = re.compile(r"(?:\A|\n)[ \t>*+-]*(?:\d{1,9}[.)][ \t>*+-]*)*\Z")
 _LOOK_BACK = 80
+"""Characters before a marker that are read for the sign of a list item: a limit."""
 _FENCE = re.compile(r"`{3,}|~{3,}")
 
 

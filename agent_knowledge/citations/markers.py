@@ -23,6 +23,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _LOOK_BACK = 40
+"""Characters before a bracket that are read: a limit."""
 _BRACKET = re.compile(r"\[([^\[\]\n]{1,200})\]|【([^【】\n]{1,200})】|［([^［］\n]{1,200})］")
 _LABEL = re.compile(
     r"(?:sources?|passages?|documents?|docs?|references?|refs?|citations?|cite|see|ids?|nos?)"
@@ -60,9 +61,13 @@ _VALUE_BEFORE = re.compile(
 )
 _KEYS = ("=", '":', "':")
 _LONGEST_NUMBER = 3
+"""Digits of a marker; a longer number is a year or an amount. A limit."""
 _LONGEST_ROUND = 2
+"""The same between round brackets, which enclose other things as well."""
 _WIDEST_RANGE = 20
+"""Ids that a range such as [1-20] may name: a limit."""
 _MOST_IDS = 50
+"""That one bracket may name: a limit."""
 
 Span = tuple[int, int]
 """Characters `start:end` of a text."""

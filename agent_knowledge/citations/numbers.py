@@ -54,6 +54,7 @@ _UNITS: dict[str, tuple[str, int, Decimal]] = {
 }
 UNIT_WORDS = frozenset(_UNITS)
 _LONGEST_NUMBER = 30
+"""Digits; a longer one is kept as it is written. A limit."""
 
 
 @dataclass(frozen=True, slots=True)

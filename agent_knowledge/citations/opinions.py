@@ -59,6 +59,7 @@ class EntailmentJudge:
 
 
 _HALF = 0.5
+"""A judge calls contradicted what is likelier than not."""
 
 
 EntailmentModel = Callable[[str, str], Probabilities]
@@ -91,6 +92,7 @@ def _read(given: Probabilities) -> tuple[float, float]:
 
 
 _LABELS = 3
+"""Entailment, neutral, contradiction: the form in which such models answer."""
 
 
 class DecidingJudge:

@@ -24,6 +24,7 @@ _NO_NEGATION = {
 """After "not" or "no" these words undo it ("not only", "no later than")."""
 _SHORTENED = {"ca": "can", "wo": "will", "sha": "shall"}
 _LOOK_BACK = 8
+"""Characters between the end of a sentence and a word that opens the next: a limit."""
 _SENTENCE_START = re.compile(rf"(?:\A|[.!?:•\n\"“(*#|-])[\s\"“'(*_-]{{0,{_LOOK_BACK}}}\Z")
 
 
@@ -162,6 +163,7 @@ def _raw(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 _LONGEST_ENDING = 2
+"""Letters behind an apostrophe that are an ending, as in "shop's" and "they'll": English form."""
 _Stem = Callable[[Sequence[str]], Sequence[str]]
 
 

@@ -15,9 +15,13 @@ from agent_knowledge.citations.markers import Span, lies_in
 from agent_knowledge.text import content_words, words
 
 _LEAST_WORDS = 3
+"""Fewer words state nothing: English form."""
 _LEAST_CONTENT = 2
+"""The same of words that say something by themselves."""
 _HEADING_WORDS = 8
+"""A longer line is no heading."""
 _GREETING_WORDS = 6
+"""A longer sentence says more than a greeting."""
 _NO_STATEMENT = frozenset({"source", "sources", "reference", "references", "citations", "see"})
 _SAY = (
     r"(?:say|state|mention|contain|specify|answer|address|describe|discuss|tell|hold|include"

@@ -46,8 +46,10 @@ NEEDS_A_MODEL = (
 )
 
 _FEW_WORDS = 2
+"""A task of no more words is read with the turn of the user before it."""
 _STOPS = tuple(".!?。！？…")
 _EXAMPLE_SHOWN = 80
+"""Characters of an example in a notice: a limit of what is shown."""
 _PIECES = re.compile(r"\S+\s*|\s+")
 
 

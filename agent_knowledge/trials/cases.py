@@ -21,6 +21,7 @@ from agent_knowledge.types import Message, Task, without_surrogates
 _KEYS = frozenset({"id", "task", "history", "expected", "relevant"})
 _EXAMPLE_KEYS = frozenset({"id", "input", "output"})
 _SHOWN_FAULTS = 20
+"""A limit of what is shown."""
 _TURNS = TypeAdapter(tuple[Message, ...])
 
 

@@ -81,6 +81,7 @@ GAPS: dict[Gap, tuple[str, str]] = {
 }
 """What each gap is, and what tells it."""
 _MONTHS = 12
+"""Of a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ FEW_A_LABEL = 10
 _UNEVEN = 10.0
 """Times the largest label may outnumber the smallest unremarked."""
 _SHOWN_ROWS = 20
+"""A limit of what is shown."""
 EXTRA = "pip install 'langchain-agent-knowledge[personal-data]'"
 
 

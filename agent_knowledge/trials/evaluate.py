@@ -29,6 +29,7 @@ from agent_knowledge.types import Rung
 
 REPORTS = "reports"
 _DIGITS = 6
+"""Of a figure on record: a limit."""
 
 
 def evaluate(

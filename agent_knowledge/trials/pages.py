@@ -74,6 +74,7 @@ _EXCERPT_CHARACTERS = 600
 _HASH_CHARACTERS = 12
 """The beginning of a hash; the ledger has the whole."""
 _SAME = 1e-9
+"""Scores closer than rounding makes them are the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

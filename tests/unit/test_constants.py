@@ -72,13 +72,7 @@ def _is_number(value: ast.expr | None) -> bool:
             return False
 
 
-NOT_YET = ("citations/", "trials/", "models/extract", "models/quotes", "models/by_example")
-"""Where numbers are bare still."""
-MODULES = [
-    path
-    for path in sorted(PACKAGE.rglob("*.py"))
-    if not path.relative_to(PACKAGE).as_posix().startswith((*NOT_YET, "routing/language"))
-]
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
