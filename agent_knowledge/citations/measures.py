@@ -1,6 +1,7 @@
 """What the words of a claim and of a passage say about whether the one follows from the other.
 
-Every measurement is a number that the fit of `tools/train/support.py` weighs; none decides alone.
+Every measurement is a number that the fit of `tools/train/support.py` weighs; none decides alone,
+not even that a single fact speaks against a claim (`refuted`).
 """
 
 from __future__ import annotations
@@ -174,7 +175,9 @@ def _is_refuted(beside: Beside, found: Mapping[str, float]) -> bool:
     """Whether a single fact speaks against a claim, as a careful reader would take it.
 
     Alone, each of the measurements that this puts together weighs little in a fit, since most
-    false claims have another; together they say more than their sum.
+    false claims have another; together they say more than their sum. The bounds are those of the
+    rules that decided before there was a fit; what all of them weigh is ablated in
+    `tools/train/support_fit.py`, none of them by itself.
     """
     alignment, gap = beside.alignment, longest_gap(beside)
     ordered = alignment.order >= NEAR and bool(alignment.differences or _added(beside))

@@ -14,6 +14,7 @@ BENCHES = (
     "end_to_end",
     "speed",
     "citations",
+    "support",
     "answers",
     "screen",
     "store_faults",

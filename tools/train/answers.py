@@ -6,7 +6,7 @@ A logistic function of what `models/extract.py` measures, once with MiniLM's cos
 words alone. Fitted to tasks of our own agents (`answers_labels.jsonl` names the spans that answer,
 as one annotator read them; a gap task has none) and to musique, whose answers stand in supporting
 paragraphs. No weight has seen the agents and sets of `tools/bench/answers.py`. The figures printed
-and recorded are of agents that the fit did not see.
+and recorded are of agents that the fit did not see, though what is measured was chosen by them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ STRENGTH = 0.2
 """Of the ridge; at 1, which holds nearness down, 0.55 of the questions are answered, not 0.59."""
 REFUSED = 0.8
 """Share of gap tasks that are refused, by spans' left-out probabilities. At 0.85 a third of our
-agents' 924 covered tasks is answered and 0.88 of their 297 gaps refused, at 0.71 half and 0.71."""
+agents' 924 covered tasks, on which it is fitted, is answered and 0.88 of their 297 gaps refused, at
+0.71 half and 0.71."""
 Row = dict[str, Any]
 
 

@@ -3,7 +3,8 @@
     python -m tools.train.support --data ../shared/data
     python -m tools.train.support --data ../shared/data --pairs PAIRS.jsonl    only writes the pairs
 
-Two fits, one of words alone and one that reads the vectors of MiniLM's word pieces as well. Each
+Two fits, one of words alone and one that reads the vectors of MiniLM's word pieces as well. Each is
+the mean of a fit by all that is measured and one by wording alone (`support_fit.mixed`). Each
 family of sets is left out of a fit in turn; what the fits say of the sets left out makes the
 figures that are recorded, calibrates the probabilities (Platt, 1999), and chooses from where a
 claim counts as contradicted.
