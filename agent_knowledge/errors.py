@@ -5,8 +5,14 @@
     │   ├── ConfigError          the configuration, or what it names
     │   ├── MissingExtraError    an optional dependency is not installed
     │   └── InputError           a task, file or argument
+    │       └── TenantMissingError     nobody said whose documents may be searched
     └── RunError             the input was fine, the run was not
         ├── SourceError          a source or its index cannot serve
+        │   └── StoreError             the store behind it
+        │       ├── StoreUnavailableError      is down, or too slow
+        │       ├── StoreVersionError          is of another version
+        │       ├── StoreReadOnlyError         may not be written
+        │       └── StoreFullError             is full
         ├── EndpointError        a model or endpoint failed
         │   └── BrokenStreamError      after part of its answer was passed on
         ├── StoreLockedError     another process is writing the store
@@ -76,12 +82,36 @@ class InputError(UserError):
     """A task, a file or an argument is wrong."""
 
 
+class TenantMissingError(InputError):
+    """A source keeps its tenants apart, and the host named none at run time."""
+
+
 class RunError(AgentKnowledgeError):
     """The input was fine and the run failed."""
 
 
 class SourceError(RunError):
     """A source, or its index, cannot serve."""
+
+
+class StoreError(SourceError):
+    """The store behind sources cannot serve."""
+
+
+class StoreUnavailableError(StoreError):
+    """A store is down, or did not answer in time."""
+
+
+class StoreVersionError(StoreError):
+    """A store, its extension or its tables are of a version that cannot be used."""
+
+
+class StoreReadOnlyError(StoreError):
+    """A store may not be written."""
+
+
+class StoreFullError(StoreError):
+    """A store has no room left; nothing of the run is half written."""
 
 
 class EndpointError(RunError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from agent_knowledge.types.filters import EVERYTHING, Scope
+
 if TYPE_CHECKING:
     from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task
     from agent_knowledge.types.answers import Opinion
@@ -73,7 +75,7 @@ class PassageIndex(Protocol):
     """The indexed sources, in any store that finds passages by vector, and by words if it can."""
 
     def search(
-        self, queries: Sequence[Query], sources: Sequence[str], k: int
+        self, queries: Sequence[Query], sources: Sequence[str], k: int, scope: Scope = EVERYTHING
     ) -> list[dict[str, SearchResult]]:
         """Ask sources, without reading any text.
 
@@ -81,17 +83,24 @@ class PassageIndex(Protocol):
             queries: What is searched for.
             sources: Names of the sources.
             k: How many passages each way of searching (vectors, words, names) contributes.
+            scope: Where to look: no passage outside it is measured, shown or counted.
 
         Returns:
             Per query, what each source answered, by its name.
 
         Raises:
             SourceError: A source is not indexed, or its index cannot serve.
+            TenantMissingError: A source keeps tenants apart, and the scope names none.
         """
         ...
 
     def related(
-        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        sources: Sequence[str],
+        k: int,
+        scope: Scope = EVERYTHING,
     ) -> dict[str, Hits]:
         """Follow passages to what they name: the second look-up of a question that takes two.
 
@@ -100,6 +109,7 @@ class PassageIndex(Protocol):
             hits: The passages whose texts are read; one that is gone meanwhile names nothing.
             sources: Names of the sources that are searched for what they name.
             k: As of `search`.
+            scope: As of `search`.
 
         Returns:
             Per source, further hits for the query: passages that the texts name, measured as by
@@ -107,16 +117,23 @@ class PassageIndex(Protocol):
         """
         ...
 
-    def statistics(self, source: str) -> SourceStatistics:
+    def statistics(self, source: str, scope: Scope = EVERYTHING) -> SourceStatistics:
         """What was measured of a source when it was indexed.
+
+        Args:
+            source: Its name.
+            scope: As of `search`; its `passages` are those within it.
 
         Raises:
             SourceError: It is not indexed, or its index cannot serve.
         """
         ...
 
-    def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
-        """Read hits from the store, in their order; a hit that is gone meanwhile is left out."""
+    def passages(self, hits: Sequence[Hit], scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
+        """Read hits from the store, in their order.
+
+        A hit that is gone meanwhile, or lies outside the scope, is left out.
+        """
         ...
 
 
@@ -124,8 +141,11 @@ class PassageIndex(Protocol):
 class StoredDocuments(Protocol):
     """An index that can say what a document says now; quotations are looked up there."""
 
-    def document_text(self, passage: Passage) -> str | None:
-        """The whole text of a passage's document; None where it is not stored, or no longer."""
+    def document_text(self, passage: Passage, scope: Scope = EVERYTHING) -> str | None:
+        """The whole text of a passage's document.
+
+        None where it is not stored, no longer, or outside the scope.
+        """
         ...
 
 
@@ -143,6 +163,19 @@ class Retriever(Protocol):
 
     def retrieve(self, query: str, k: int) -> Sequence[Passage]:
         """Find up to `k` passages, best first."""
+        ...
+
+
+class Reranker(Protocol):
+    """Puts the passages that a search found into a last order."""
+
+    @property
+    def name(self) -> str:
+        """What a decision calls it."""
+        ...
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> Sequence[float]:
+        """Score passages, each by itself; one number each, in their order, higher for better."""
         ...
 
 

@@ -15,6 +15,7 @@ from agent_knowledge.retrieval.names import LINK
 from agent_knowledge.retrieval.statistics import measure
 from agent_knowledge.text import words
 from agent_knowledge.types import Matrix, Passage
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 
@@ -67,13 +68,18 @@ class MemoryIndex:
         self._rarity = {w: math.log(1 + len(self._words) / n) for w, n in found_in.items()}
 
     def search(
-        self, queries: Sequence[Query], sources: Sequence[str], k: int
+        self, queries: Sequence[Query], sources: Sequence[str], k: int, scope: Scope = EVERYTHING
     ) -> list[dict[str, SearchResult]]:
         """See `ports.PassageIndex`."""
         return [{source: self._search(query, source, k) for source in sources} for query in queries]
 
     def related(
-        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        sources: Sequence[str],
+        k: int,
+        scope: Scope = EVERYTHING,
     ) -> dict[str, Hits]:
         """See `ports.PassageIndex`: a passage is named by a text that holds its whole title."""
         texts = [(hit.passage, self._passages[hit.passage].text) for hit in hits]
@@ -94,12 +100,12 @@ class MemoryIndex:
             for source in sources
         }
 
-    def statistics(self, source: str) -> SourceStatistics:
+    def statistics(self, source: str, scope: Scope = EVERYTHING) -> SourceStatistics:
         """See `ports.PassageIndex`; of a source without passages, that it has none."""
         places = np.array(self._places(source), dtype=np.int64)
         return measure(DenseIndex.of(self._vectors[places], places))
 
-    def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+    def passages(self, hits: Sequence[Hit], scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
         """See `ports.PassageIndex`."""
         return tuple(replace(self._passages[hit.passage], score=hit.score) for hit in hits)
 
@@ -110,10 +116,12 @@ class MemoryIndex:
         hits = self._hits(query, source)
         by_words = sorted(hits, key=lambda hit: -hit.lexical)[:k]
         by_vector = sorted(hits, key=lambda hit: -hit.dense)[:k]
+        statistics = self.statistics(source)
         return SearchResult(
             query=query,
             hits=Hits.of(source, {hit.passage: hit for hit in (*by_words, *by_vector)}.values()),
-            statistics=self.statistics(source),
+            statistics=statistics,
+            usual=statistics.usual(query.vector),
             terms_found=by_words[0].terms if by_words else 0.0,
             known=self._share(set(words(query.text)), set(self._rarity)),
         )

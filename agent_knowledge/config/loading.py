@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
@@ -185,10 +185,7 @@ def _reference_faults(raw: object) -> list[tuple[Place, str]]:
     }
     faults: list[tuple[Place, str]] = []
     for name, source in known["sources"].items():
-        section = _mapping(source)
-        if bool(section.get("path")) == bool(section.get("external")):
-            text = "give either a path (file, folder or glob) or external: true"
-            faults.append((("sources", name), text))
+        faults += [(("sources", name, *place), text) for place, text in _source_faults(source)]
     for name, endpoint in known["endpoints"].items():
         serves = _mapping(endpoint).get("serves")
         if isinstance(serves, str) and serves not in known["examples"]:
@@ -197,6 +194,36 @@ def _reference_faults(raw: object) -> list[tuple[Place, str]]:
     for name, agent in known["agents"].items():
         faults += _agent_faults(name, _mapping(agent), known)
     return faults
+
+
+_ORIGINS = ("path", "url", "sitemap", "retriever", "loader", "external")
+"""Keys of which a source has exactly one: what it is."""
+_BELONGS = {
+    "collection": "path",
+    "include": "sitemap",
+    "limit": "sitemap",
+    "options": "retriever or loader",
+}
+"""Keys that mean something beside another alone."""
+
+
+def _source_faults(source: object) -> Iterator[tuple[Place, str]]:
+    """Keys of a source that exclude each other, or lack their companion."""
+    section = _mapping(source)
+    given = [key for key in _ORIGINS if section.get(key)]
+    if len(given) != 1:
+        found = f"it has {' and '.join(given)}" if given else "it has none"
+        accepted = "path (file, folder or glob), url, sitemap, retriever, loader, or external: true"
+        yield (), f"give exactly one of {accepted}; {found}"
+        return
+    for key, beside in _BELONGS.items():
+        if section.get(key) and given[0] not in beside.split(" or "):
+            yield (key,), f"belongs beside {beside}, and this source has {given[0]}; take it out"
+    if (section.get("kind") == "chroma") != bool(section.get("collection")):
+        yield (
+            (),
+            "a Chroma database is {kind: chroma, path: FOLDER, collection: NAME}; give all three",
+        )
 
 
 def _agent_faults(
@@ -212,6 +239,8 @@ def _agent_faults(
                 what = "source" if kind == "sources" else "example set"
                 text = f"no {what} {item!r}; {nearest(item, known[kind])}"
                 faults.append((("agents", name, kind, str(i)), text))
+    if not agent.get("tenant"):
+        faults += [(("agents", name, "tenant"), text) for text in _tenanted(agent, known)]
     endpoint = agent.get("endpoint")
     if isinstance(endpoint, str):
         place = ("agents", name, "endpoint")
@@ -226,6 +255,18 @@ def _agent_faults(
                 text = f"it serves {serves!r}, which is not among this agent's examples; add it"
                 faults.append((place, text))
     return faults
+
+
+def _tenanted(agent: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What of an agent keeps tenants apart, and needs one at run time."""
+    for kind in ("sources", "examples"):
+        listed: object = agent.get(kind)
+        for item in cast("list[object]", listed) if isinstance(listed, list) else []:
+            if isinstance(item, str) and _mapping(known[kind].get(item)).get("tenant"):
+                yield (
+                    f"is missing, and {item!r} keeps its tenants apart; name the key of the runtime"
+                    " context that holds the tenant"
+                )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

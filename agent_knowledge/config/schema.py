@@ -30,6 +30,7 @@ from agent_knowledge.config.sections import (
     SourceConfig,
     StoreConfig,
     Text,
+    WrittenFilter,
 )
 from agent_knowledge.config.templates import Template
 from agent_knowledge.errors import ConfigError, nearest
@@ -131,6 +132,8 @@ class KnowledgeConfig(Section):
             endpoint=_pick(self.endpoints, endpoint, f"{key}.endpoint") if endpoint else None,
             system_prompt=prompts.system_prompt,
             variables=agent.variables,
+            filter=agent.filter,
+            tenant=agent.tenant,
             templates=dict(prompts.templates),
             schemas=dict(prompts.schemas),
             policy=agent.policy,
@@ -191,6 +194,8 @@ class AgentProfile(Section):
     endpoint: EndpointConfig | None = None
     system_prompt: str = ""
     variables: dict[str, str] = {}
+    filter: WrittenFilter = {}
+    tenant: str | None = None
     templates: dict[str, Template] = {}
     schemas: dict[str, str] = {}
     policy: Policy = Policy()

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+
+from agent_knowledge.errors import InputError
+from agent_knowledge.types.filters import Filter
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 """A resource's name: it becomes part of file and collection names."""
@@ -35,12 +46,36 @@ class Section(BaseModel):
         return {k: v for k, v in given.items() if v is not None or k not in cls.model_fields}
 
 
+def _read_filter(written: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Filter.of(written)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    return written
+
+
+WrittenFilter = Annotated[dict[str, Any], AfterValidator(_read_filter)]
+"""A filter as it is written: see `types.filters.Filter.of`."""
+
+
 class StoreConfig(Section):
-    """Where indexes are kept."""
+    """Where indexes are kept.
+
+    Attributes:
+        path: Folder of the embedded store, of a local Qdrant, and of all that belongs to no source:
+            the vectors of example sets, the ledger.
+        url: Of a server.
+        api_key: Of a Qdrant server that asks for one.
+        timeout_s: Seconds that one request to a server may take.
+        pool: Connections to PostgreSQL that one process holds at most.
+    """
 
     kind: Literal["chroma", "pgvector", "qdrant"] = "chroma"
     path: Text = ".agent-knowledge"
     url: SecretStr | None = None
+    api_key: SecretStr | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 5
+    pool: Annotated[int, Field(ge=1, le=100)] = 8
 
 
 class ModelsConfig(Section):
@@ -65,15 +100,42 @@ class ModelsConfig(Section):
 
 
 class SourceConfig(Section):
-    """One source of documents: a path (file, folder or glob), or an external retriever.
+    """One source of documents; exactly one key says what it is.
 
     Attributes:
+        path: A file, folder or glob; with `kind: chroma` the folder of a Chroma database.
+        kind: What lies at the path.
+        collection: Which collection of a Chroma database.
+        url: Web pages, one or a list.
+        sitemap: A sitemap, whose pages are read.
+        include: Of a sitemap, the pages whose address fits this pattern, as
+            `https://example.org/docs/*`.
+        limit: Of a sitemap, how many pages at most.
+        retriever: `package.module:name` of a LangChain vector store or retriever, or of a function
+            that makes one; imported only from where the host allows.
+        loader: `package.module:name` of a LangChain document loader; imported likewise.
+        options: What the retriever's function or the loader is called with.
+        external: The host hands its retriever over in Python.
         changes: How often its facts change.
+        filter: What the metadata of its passages must say.
+        tenant: The field of its metadata that names whose a document is; a search then sees the
+            documents of one tenant alone.
         screen: What follows when a passage of it speaks to a model.
     """
 
     path: Text | None = None
+    kind: Literal["files", "chroma"] = "files"
+    collection: Text | None = None
+    url: Text | Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    sitemap: Text | None = None
+    include: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    retriever: Text | None = None
+    loader: Text | None = None
+    options: dict[str, Any] = {}
     external: bool = False
+    filter: WrittenFilter = {}
+    tenant: Text | None = None
     description: str = ""
     changes: Literal["never", "yearly", "monthly", "weekly", "daily", "hourly"] | None = None
     screen: ScreenPolicy = "flag"
@@ -92,9 +154,11 @@ class ExampleSetConfig(Section):
         template: A Markdown file that says how a task of this set is put to the model.
         output_schema: A JSON schema file; an answer by this set must be JSON that satisfies it.
         screen: What follows when an example speaks to a model; `index` reports flagged ones.
+        tenant: The field of a row that names whose it is; a task then sees one tenant's alone.
     """
 
     file: Text
+    tenant: Text | None = None
     description: str = ""
     kind: Literal["pattern", "style"] = "pattern"
     k: Annotated[int, Field(ge=1, le=64)] = 4
@@ -210,6 +274,9 @@ class Policy(Section):
     Attributes:
         threshold: The probability of being supported from which a claim counts as such.
         judge_decides: A judge that is given decides on claims in the packaged check's place.
+        rerank: What puts the found passages into their last order: `package.module:name` of a
+            LangChain cross-encoder or of a function `(query, texts) -> scores`.
+        rerank_top: How many of the best found it is given.
     """
 
     citations: Literal["when_retrieved", "always", "never"] = "when_retrieved"
@@ -221,6 +288,8 @@ class Policy(Section):
     query_rewrite: Literal["none", "model"] = "none"
     on_failure: Literal["next_rung", "raise"] = "next_rung"
     k: Annotated[int, Field(ge=1, le=100)] = 5
+    rerank: Text | None = None
+    rerank_top: Annotated[int, Field(ge=1, le=1000)] = 50
     context_tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 2000
     latency_budget_ms: Annotated[int, Field(ge=1)] | None = None
     thresholds: Thresholds = Thresholds()
@@ -228,7 +297,13 @@ class Policy(Section):
 
 
 class AgentConfig(Section):
-    """What one agent has at hand; every key is optional."""
+    """What one agent has at hand; every key is optional.
+
+    Attributes:
+        filter: What the metadata of all passages that it is shown must say.
+        tenant: The key or attribute of LangGraph's runtime context that names whose documents a
+            run may see; needed where a source or a set keeps its tenants apart.
+    """
 
     description: str = ""
     system_prompt: Text | None = None
@@ -236,4 +311,6 @@ class AgentConfig(Section):
     sources: tuple[Name, ...] = ()
     examples: tuple[Name, ...] = ()
     endpoint: Name | None = None
+    filter: WrittenFilter = {}
+    tenant: Text | None = None
     policy: Policy = Policy()

@@ -15,6 +15,7 @@ from agent_knowledge.retrieval.snapshot import Asked, Snapshot
 from agent_knowledge.retrieval.store import FILE, PassageStore
 from agent_knowledge.retrieval.store_folder import check_embedding
 from agent_knowledge.types import Passage
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 
@@ -57,7 +58,7 @@ class SourceIndex:
                 self._store = None
 
     def search(
-        self, queries: Sequence[Query], sources: Sequence[str], k: int
+        self, queries: Sequence[Query], sources: Sequence[str], k: int, scope: Scope = EVERYTHING
     ) -> list[dict[str, SearchResult]]:
         """Ask sources; see `ports.PassageIndex`.
 
@@ -72,7 +73,12 @@ class SourceIndex:
         return [dict(zip(snapshots, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def related(
-        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        sources: Sequence[str],
+        k: int,
+        scope: Scope = EVERYTHING,
     ) -> dict[str, Hits]:
         """Which passages the texts of some passages name; see `ports.PassageIndex`."""
         snapshots = self._fresh(sources)
@@ -86,18 +92,18 @@ class SourceIndex:
             for name, snapshot in snapshots.items()
         }
 
-    def statistics(self, source: str) -> SourceStatistics:
+    def statistics(self, source: str, scope: Scope = EVERYTHING) -> SourceStatistics:
         """What was measured of a source when it was indexed; see `ports.PassageIndex`."""
         return self._fresh([source])[source].statistics
 
-    def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+    def passages(self, hits: Sequence[Hit], scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
         """Read hits; see `ports.PassageIndex`. A passage keeps its hit's score."""
         found = self._read(hits)
         return tuple(
             replace(found[hit.passage], score=hit.score) for hit in hits if hit.passage in found
         )
 
-    def document_text(self, passage: Passage) -> str | None:
+    def document_text(self, passage: Passage, scope: Scope = EVERYTHING) -> str | None:
         """The text of a passage's document as it is stored now: what a quote must stand in.
 
         Returns:

@@ -166,6 +166,7 @@ class Snapshot:
             known=words.known,
             nearest=self.titles[nearest],
             date=self.dates[nearest],
+            usual=self.statistics.usual(asked.query.vector),
         )
 
     def _measured(self, asked: Asked, cosines: Vector) -> _Measured:

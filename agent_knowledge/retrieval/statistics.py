@@ -61,7 +61,7 @@ def save(statistics: SourceStatistics, folder: Path) -> None:
         "spread": statistics.spread,
         "near": statistics.near,
         "near_spread": statistics.near_spread,
-        "center": statistics.center.tolist(),
+        "center": [] if statistics.center is None else statistics.center.tolist(),
     }
     (folder / _FILE).write_text(json.dumps(row), encoding="utf-8")
 

@@ -187,6 +187,8 @@ class Plan:
         dates: Of a task whose answer changes with time: per source, the date of the document that
             seems to hold it, where one is known.
         k: How many passages at most.
+        filter: What their metadata must say, a condition each, as `Filter.of` reads it.
+        reranked_by: What put them into their last order; None where the fused search did.
         examples: The example set that the task is served by, if any: its template and output form
             apply, and its examples are shown unless an endpoint answers.
         k_examples: How many of them at most.
@@ -204,6 +206,8 @@ class Plan:
     multi_hop: bool = False
     dates: Mapping[str, str] = field(default_factory=dict[str, str])
     k: int = 0
+    filter: tuple[Mapping[str, object], ...] = ()
+    reranked_by: str | None = None
     examples: str | None = None
     k_examples: int = 0
     versions: Mapping[str, str] = field(default_factory=dict[str, str])

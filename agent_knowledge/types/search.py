@@ -22,10 +22,20 @@ if TYPE_CHECKING:
 
     from agent_knowledge.types import Vector
 
+COSINE = "cosine"
+"""The scale of every store that keeps the embedder's own vectors."""
 CANDIDATES = 50
 """Passages that each way of searching contributes per source. Halved, nDCG@10 falls by 0.005 on
 docs_rag, 0.006 on musique and 0.015 in dialogues, and rises by 0.004 on hotpot; doubled, it falls
 by 0.001, 0.006, 0.018 and 0.007 (`tools.ablate`, retrieval)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SourceKey:
+    """A source in a store; of one that keeps tenants apart, one tenant's part of it."""
+
+    name: str
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,7 +165,8 @@ class SourceStatistics:
     Attributes:
         passages: How many it has.
         center: Mean of the passages' vectors, shape (dimensions,), shorter than 1: its product with
-            a query's vector is the usual cosine of that query with a passage.
+            a query's vector is the usual cosine of that query with a passage. None where a store
+            does not show its vectors.
         spread: Typical standard deviation of the cosines of one text with the passages; 0 where
             there are fewer than two, as are the next.
         near: Mean cosine of a passage with the nearest other passage.
@@ -163,10 +174,14 @@ class SourceStatistics:
     """
 
     passages: int
-    center: NDArray[np.float32]
+    center: NDArray[np.float32] | None
     spread: float
     near: float
     near_spread: float
+
+    def usual(self, vector: Vector) -> float:
+        """Mean cosine of a query with the passages, -1..1; 0 where no center is known."""
+        return 0.0 if self.center is None else float(self.center @ vector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,6 +201,10 @@ class SearchResult:
         known: Share of them that occur anywhere in the source; 0..1.
         nearest: Title of the nearest passage; may be empty.
         date: ISO date of the nearest passage's document, when known.
+        usual: Mean score of the query with the source's passages, in the unit of `scale`.
+        scale: What `dense` counts in: `cosine` of the packaged kind, -1..1; any other name is a
+            store's own score, higher for nearer, which compares with its own alone.
+        failure: Why the source could not be asked; then there are no hits. Empty when it was.
     """
 
     query: Query
@@ -198,6 +217,9 @@ class SearchResult:
     known: float = 0.0
     nearest: str = ""
     date: str | None = None
+    usual: float = 0.0
+    scale: str = COSINE
+    failure: str = ""
 
     @property
     def source(self) -> str:
@@ -205,13 +227,8 @@ class SearchResult:
         return self.hits.source
 
     @property
-    def usual(self) -> float:
-        """Mean cosine of the query with the source's passages, -1..1."""
-        return float(self.statistics.center @ self.query.vector)
-
-    @property
     def cosine(self) -> float:
-        """Cosine of the query with the nearest passage, -1..1; 0 where none is known."""
+        """Score of the nearest passage, in the unit of `scale`; 0 where none is known."""
         known = self.hits.dense[~np.isnan(self.hits.dense)]
         return float(known.max()) if len(known) else 0.0
 

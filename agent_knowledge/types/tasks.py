@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from agent_knowledge import limits
 from agent_knowledge.errors import InputError, shown
 from agent_knowledge.types.addresses import public_address
+from agent_knowledge.types.filters import Fields, Value
 
 Strategy = Literal["direct", "retrieval", "few_shot", "fine_tuned"]
 """What a model is given; see GUIDE rules in `routing.rules`."""
@@ -174,6 +175,8 @@ class Passage:
         suspicious: Kinds of what in it speaks to the model that reads it, each once; see
             `SuspiciousSpan`. Told of passages that are handed over; none of a source that is not
             screened.
+        fields: What a filter reads: the typed metadata of its document, with `document`, `title`,
+            `uri` and `date`, where its store tells it.
     """
 
     source: str
@@ -188,6 +191,7 @@ class Passage:
     document_hash: str | None = None
     lines: tuple[int, int] | None = None
     suspicious: tuple[str, ...] = ()
+    fields: Fields = field(default_factory=dict[str, Value], hash=False)
 
     def __post_init__(self) -> None:
         # Here, since indexes and conversations of earlier versions hold paths too.

@@ -52,6 +52,7 @@ def result(
         statistics=SourceStatistics(
             passages=len(dense), center=usual * vector, spread=spread, near=0.0, near_spread=0.0
         ),
+        usual=usual,
         **more,
     )
 
