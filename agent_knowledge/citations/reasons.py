@@ -14,6 +14,7 @@ from agent_knowledge.citations.measures import (
     other_units,
     swapped_roles,
 )
+from agent_knowledge.citations.rivals import rival_number
 from agent_knowledge.citations.tokens import Token
 from agent_knowledge.citations.words import FRAMES, contrary, opposed
 
@@ -65,6 +66,8 @@ def _reasons(beside: Beside) -> Iterator[tuple[str, str]]:
 
 def _reasons_of_facts(beside: Beside) -> Iterator[tuple[str, str]]:
     reading = beside.reading
+    if rival := rival_number(beside.content, beside.dates, reading):
+        yield "rival_number", _instead(quoted([rival.theirs]), quoted([rival.ours]))
     for token, unit in other_units(beside):
         theirs, ours = repr(f"{token.word} {unit}"), repr(f"{token.word} {token.unit}")
         yield "unit_other", _instead(theirs, ours)

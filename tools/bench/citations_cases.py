@@ -100,8 +100,7 @@ def own_words_kinds(
         gold = [by_id[i] for i in query["relevant"] if i in by_id]
         joined = "\n\n".join(f"{row['title']}\n\n{row['text']}" for row in gold)
         other = draw.choice([row for row in rows if row["id"] not in query["relevant"]])
-        for start, end in sentences(query["answer"]):
-            claim = query["answer"][start:end]
+        for claim in _unlabelled_sentences(query["answer"]):
             right.append(Case(claim=claim, text=joined, title=""))
             wrong.append(Case(claim=claim, text=other["text"], title=other["title"]))
     return [
@@ -110,6 +109,16 @@ def own_words_kinds(
         Kind(name="own words, wrong source", cases=wrong, target=0.02),
         Kind(name="own words, half of another", cases=_merged(right, draw), target=None),
     ]
+
+
+def _unlabelled_sentences(answer: str) -> Iterator[str]:
+    """Sentences without the label of a list's item ("2)").
+
+    It states nothing, and no check reads it: a claim with another label would still be true.
+    """
+    for start, end in sentences(answer):
+        sentence = answer[start:end]
+        yield sentence[sentences(sentence)[0][0] :]
 
 
 def _falsified(true: Sequence[Case], draw: random.Random) -> list[Kind]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent_knowledge.citations import meaning, measures, reading, windows
+from agent_knowledge.citations import meaning, measures, reading, rivals, windows
 from agent_knowledge.citations.entailment import claim_parts
 from agent_knowledge.citations.meaning import Meaning
 from agent_knowledge.citations.measures import measure, put_beside
@@ -78,7 +78,7 @@ def measured(pairs: Sequence[Pair]) -> MeasuredPairs:
 def _key(pairs: Sequence[Pair]) -> str:
     """Changes with the pairs and with the code that measures."""
     digest = hashlib.sha256(json.dumps([pair.as_row() for pair in pairs]).encode())
-    for module in (meaning, measures, reading, windows):
+    for module in (meaning, measures, reading, rivals, windows):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]
 

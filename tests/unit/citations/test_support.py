@@ -54,6 +54,29 @@ def test_a_changed_fact_is_not_supported(claim: str):
     assert judged.score < 0.5
 
 
+LIBRARY = (
+    "A loan lasts 21 days and can be renewed. Whoever returns a book late pays 40 cents for each "
+    "day. The reading room seats 64 visitors and closes at 19 o'clock on weekdays."
+)
+
+
+@pytest.mark.parametrize(
+    ("claim", "number", "other"),
+    [
+        ("You can keep a loan for {} days.", "21", "64"),
+        ("There is room for {} visitors in the reading room.", "64", "21"),
+        ("If you are late, each day costs {} cents.", "40", "64"),
+    ],
+)
+def test_a_number_that_the_passage_has_beside_other_words_is_not_supported(
+    claim: str, number: str, other: str
+):
+    assert check_by_words(claim.format(number), LIBRARY).supported
+    judged = check_by_words(claim.format(other), LIBRARY)
+    assert not judged.supported
+    assert judged.reason == f"the passage says '{number}', not '{other}'"
+
+
 def test_the_title_names_what_the_text_calls_it():
     claim = "The Zephyr kettle weighs 2 kg."
     assert not check_by_words(claim, "It weighs 2 kg.").supported

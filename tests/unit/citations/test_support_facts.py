@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_knowledge.citations.alignment import Alignment, align
+from agent_knowledge.citations.measures import measure, put_beside
 from agent_knowledge.citations.numbers import Date, dates
 from agent_knowledge.citations.reading import read, read_passage
 from agent_knowledge.citations.words import contrary, opposed
@@ -45,6 +46,22 @@ def test_a_name_with_digits_is_no_number(text: str):
 def test_a_date_is_the_same_in_any_spelling(text: str):
     (date,) = dates(f"It ended on {text}.")
     assert (date.year, date.month, date.day) == (1954, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("claim", "lead"),
+    [
+        ("Its chair was elected by 9 members of the council.", 0),
+        ("Its chair was elected by 3 members of the council.", 1 / 2),
+        ("Two members of the council are new.", 0),
+        ("Members of the council met in 2018.", 0),
+    ],
+)
+def test_a_number_is_led_by_another_beside_the_same_words(claim: str, lead: float):
+    passage = read_passage("Updated 3 May 2018. The council has 9 members. They elect its chair.")
+    beside = put_beside(claim, passage)
+    assert beside
+    assert measure(beside)["rival_number"] == lead
 
 
 def test_a_verb_is_no_month():
