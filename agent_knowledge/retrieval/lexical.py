@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 _WORD = re.compile(r"\w\w+")
+_BORDER = re.compile(r"[a-z0-9][A-Z]|[A-Za-z0-9]_+[A-Za-z0-9]")
+"""Where a part of an identifier ends. Not at a digit: that adds 0.008 to nDCG@10 in httpx, and less
+than 0.002 in five other libraries."""
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)
 _NUMBERS = "passages.npy"
 _RARE = 0.5
@@ -44,6 +49,21 @@ def stems(text: str) -> list[str]:
     words = [w for w in _WORD.findall(text.lower()) if w not in _STOP_WORDS]
     # A stemmer is not to be shared between threads, and costs less than a lock to make.
     return cast("list[str]", Stemmer.Stemmer("english", 0).stemWords(words))
+
+
+def indexed_stems(text: str) -> list[str]:
+    """The words that a passage is found by: its `stems`, and the parts of its identifiers.
+
+    So `getUserName` and `get_user_name` are found by `user` too. By words alone, nDCG@10 of
+    functions by the first line of their documentation rises by 0.06 (httpx, opentelemetry) to 0.27
+    (networkx), with vectors beside them by 0.06 (httpx). It moves by less than 0.005 on docs_rag,
+    hotpot and musique by words, and on the first two with vectors.
+    """
+    found = stems(text)
+    if not _BORDER.search(text):  # as in most prose
+        return found
+    identifiers = filter(_BORDER.search, _WORD.findall(text))
+    return found + stems(" ".join(part for one in identifiers for part in _PART.findall(one)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,22 +111,24 @@ class LexicalIndex:
         """Count the words of passages."""
         numbers: list[int] = []
         ids: list[list[int]] = []
-        vocabulary: dict[str, int] = {}
+        vocabulary = defaultdict[str, int]()
+        vocabulary.default_factory = vocabulary.__len__  # a new word gets the next number
         for passage in passages:
-            words = stems(passage.words)
+            words = indexed_stems(passage.words)
             numbers.append(passage.number)
-            ids.append([vocabulary.setdefault(word, len(vocabulary)) for word in words])
+            ids.append([vocabulary[word] for word in words])
         bm25 = None
         if vocabulary:
             bm25 = bm25s.BM25()
-            bm25.index((ids, vocabulary), show_progress=False)
+            bm25.index((ids, dict(vocabulary)), show_progress=False)
         return cls(np.array(numbers, dtype=np.int64), bm25)
 
-    def find(self, words: Sequence[str]) -> WordsFound:
+    def find(self, words: Sequence[str], within: NDArray[np.bool_] | None = None) -> WordsFound:
         """What the passages have of a query.
 
         Args:
             words: Distinct `stems` of it.
+            within: Which passages are looked at; None for all. How rare a word is stays what it is.
         """
         size = len(self.numbers)
         known = [self._vocabulary[word] for word in words if word in self._vocabulary]
@@ -119,6 +141,9 @@ class LexicalIndex:
         idf = np.array([self._idf[stem] for stem in known])
         total = idf.sum() + (len(words) - len(known)) * self._unknown_idf
         shares = np.repeat(idf / total, [part.stop - part.start for part in parts])
+        if within is not None:
+            weights, shares = weights * within[rows], shares * within[rows]
+            idf = idf[[bool(within[self._rows[part]].any()) for part in parts]]
         return WordsFound(
             scores=np.bincount(rows, weights, size).astype(np.float32),
             shares=np.bincount(rows, shares, size).astype(np.float32),

@@ -2,89 +2,34 @@
 
 Vectors and word statistics are kept beside it and follow it: what SQLite does not name is not
 there. A source is indexed in one transaction, so a reader sees it before or after, never in between
-(see `database`). Each document carries a checksum of all that is stored of it, which is compared
-before anything of it is served.
+(see `database`). Every part of a document carries a checksum, which is compared before that part is
+served (see `sealed`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval import database
+from agent_knowledge.retrieval import database, schema
 from agent_knowledge.retrieval.chunks import Searched, Span
-from agent_knowledge.retrieval.database import StoredWhole
-from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.documents import Document, Known
+from agent_knowledge.retrieval.fields import written
+from agent_knowledge.retrieval.sealed import SealedPassage, lined
+from agent_knowledge.retrieval.stored import SOURCE, StoredDocument, StoredSource, stored_source
+from agent_knowledge.retrieval.stored_documents import DocumentReader, seal_document
+from agent_knowledge.retrieval.upgrading import OLDER, upgrade
 from agent_knowledge.types import Passage
+from agent_knowledge.types.filters import EVERYTHING, Scope
+from agent_knowledge.types.search import SourceKey
 
-SCHEMA_VERSION = 2
-"""Raise it with the schema, and add what converts an older one to `_UPGRADES`."""
 FILE = "passages.sqlite3"
-
-_SCHEMA = f"""
-CREATE TABLE sources (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  name TEXT NOT NULL UNIQUE,
-  embedding TEXT NOT NULL,
-  generation INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE documents (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
-  name TEXT NOT NULL,
-  origin TEXT NOT NULL,
-  title TEXT NOT NULL,
-  uri TEXT NOT NULL,
-  date TEXT,
-  keywords TEXT NOT NULL,
-  hash TEXT NOT NULL,
-  text TEXT NOT NULL,
-  seal INTEGER NOT NULL DEFAULT 0,
-  UNIQUE (source, name)
-);
-CREATE TABLE passages (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
-  first INTEGER NOT NULL,
-  after INTEGER NOT NULL,
-  title TEXT NOT NULL
-);
-CREATE TABLE windows (
-  passage INTEGER NOT NULL REFERENCES passages ON DELETE CASCADE,
-  key TEXT NOT NULL,
-  PRIMARY KEY (passage, key)
-) WITHOUT ROWID;
-CREATE INDEX passages_document ON passages (document);
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
-_UPGRADES = {1: "ALTER TABLE documents ADD COLUMN seal INTEGER NOT NULL DEFAULT 0"}
-"""What brings an older format to the next one, before the documents are sealed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSource:
-    """A source as indexed: which embedding built it, and a counter that every change raises."""
-
-    id: int
-    name: str
-    embedding: str
-    generation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDocument:
-    """What a re-index compares of a document."""
-
-    id: int
-    name: str
-    origin: str
-    hash: str
 
 
 class PassageStore:
@@ -103,6 +48,7 @@ class PassageStore:
         """
         self.file = folder / FILE
         self._writable = writable
+        self._documents = DocumentReader(self._rows, self.file)
         with database.explained(self.file):
             opened = database.open_to_write if writable else database.open_to_read
             self._db = opened(self.file)
@@ -113,35 +59,31 @@ class PassageStore:
                 raise
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA foreign_keys = ON")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
-            return
+        if version != schema.VERSION:
+            self._begin(version)
+        self._db.execute("PRAGMA foreign_keys = ON")
+
+    def _begin(self, version: int) -> None:
+        """Make the tables, or convert those that are there."""
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if self._writable and not version and not tables:
-            self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
+            self._db.executescript(f"BEGIN;{schema.CREATE}COMMIT;")
             begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('passages', ?)"
             self._db.execute(begin, (_milliseconds(),))
             database.publish(self.file)
-        elif self._writable and version in _UPGRADES:
-            self._upgrade(version)
+        elif self._writable and version in OLDER:
+            with self.transaction():
+                upgrade(self._db, version)
         else:
             raise SourceError(self._other_format(version))
 
-    def _upgrade(self, version: int) -> None:
-        with self.transaction():
-            for step in range(version, SCHEMA_VERSION):
-                self._db.execute(_UPGRADES[step])
-            for (number,) in self._rows("SELECT id FROM documents"):
-                self._seal(number)
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
     def _other_format(self, version: int) -> str:
         what = f"the index file {str(self.file)!r} has format {version}, this version reads"
-        if version in _UPGRADES:
-            return f"{what} {SCHEMA_VERSION}; run: agent-knowledge index, which converts it"
+        if version in OLDER:
+            return f"{what} {schema.VERSION}; run: agent-knowledge index, which converts it"
         return (
-            f"{what} {SCHEMA_VERSION}: another version of agent-knowledge, or another program, "
+            f"{what} {schema.VERSION}: another version of agent-knowledge, or another program, "
             "wrote it; use that version, or move the file away and run: agent-knowledge index"
         )
 
@@ -172,30 +114,61 @@ class PassageStore:
 
     # Sources
 
-    def sources(self) -> dict[str, StoredSource]:
-        """Every indexed source by name."""
-        rows = self._rows("SELECT id, name, embedding, generation FROM sources ORDER BY name")
-        return {
-            name: StoredSource(
-                id=number,
-                name=name,
-                embedding=embedding,
-                generation=generation if isinstance(generation, int) else -1,  # it is damaged
-            )
-            for number, name, embedding, generation in rows
-        }
+    def sources(self) -> dict[SourceKey, StoredSource]:
+        """Every indexed source, and every tenant's part of one, by name and tenant."""
+        rows = self._rows(f"SELECT {SOURCE} FROM sources ORDER BY name, tenant")  # noqa: S608
+        return {source.key: source for source in map(stored_source, rows)}
 
-    def generation(self, name: str) -> tuple[int, int] | None:
-        """A source's number and generation; None when it is not indexed."""
-        sql = "SELECT id, generation FROM sources WHERE name = ?"
-        return next(iter(self._rows(sql, (name,))), None)
+    def parts(self, name: str) -> dict[str, StoredSource]:
+        """What is indexed of a source, by tenant."""
+        rows = self._rows(f"SELECT {SOURCE} FROM sources WHERE name = ?", (name,))  # noqa: S608
+        return {source.tenant: source for source in map(stored_source, rows)}
 
-    def add_source(self, name: str, embedding: str) -> StoredSource:
-        """Begin a source; its number is never used again."""
-        sql = "INSERT INTO sources (name, embedding, generation) VALUES (?, ?, ?)"
-        begin = _milliseconds()
-        number = self._db.execute(sql, (name, embedding, begin)).lastrowid
-        return StoredSource(id=number or 0, name=name, embedding=embedding, generation=begin)
+    def find(self, key: SourceKey) -> StoredSource | None:
+        """A source, or one tenant's part of it; None when it is not indexed."""
+        sql = f"SELECT {SOURCE} FROM sources WHERE name = ? AND tenant = ?"  # noqa: S608
+        rows = self._rows(sql, (key.name, key.tenant))
+        return stored_source(rows[0]) if rows else None
+
+    def is_tenanted(self, name: str) -> bool:
+        """Whether a source keeps tenants apart."""
+        sql = "SELECT 1 FROM sources WHERE name = ? AND tenant != '' LIMIT 1"
+        return bool(self._rows(sql, (name,)))
+
+    def fingerprint(self, name: str) -> str:
+        """Of what a source was taken over from; empty when it was not, or is not indexed."""
+        rows = self._rows("SELECT min(fingerprint) FROM sources WHERE name = ?", (name,))
+        return rows[0][0] or ""
+
+    def note_fingerprint(self, name: str, fingerprint: str) -> None:
+        """Write down what a source was taken over from; no change that readers see."""
+        sql = "UPDATE sources SET fingerprint = ? WHERE name = ? AND fingerprint != ?"
+        self._db.execute(sql, (fingerprint, name, fingerprint))
+
+    def add_source(
+        self, key: SourceKey, embedding: str, vectors: int | None = None
+    ) -> StoredSource:
+        """Begin a source, or a tenant's part of one; its number is never used again.
+
+        Args:
+            key: Its name and tenant.
+            embedding: Name of the embedding.
+            vectors: The collection that the other parts share; None to begin one.
+        """
+        sql = """INSERT INTO sources (name, tenant, embedding, generation, vectors)
+                 VALUES (?, ?, ?, ?, ?)"""
+        row = (key.name, key.tenant, embedding, _milliseconds(), vectors or 0)
+        number = self._db.execute(sql, row).lastrowid or 0
+        if vectors is None:
+            self._db.execute("UPDATE sources SET vectors = id WHERE id = ?", (number,))
+        return StoredSource(
+            id=number,
+            name=key.name,
+            tenant=key.tenant,
+            embedding=embedding,
+            generation=row[3],
+            vectors=vectors or number,
+        )
 
     def raise_generation(self, source: StoredSource) -> StoredSource:
         """Tell readers that the source has changed."""
@@ -212,77 +185,76 @@ class PassageStore:
 
     def documents(self, source: StoredSource) -> dict[str, StoredDocument]:
         """Every document of a source by its id."""
-        sql = "SELECT id, name, origin, hash FROM documents WHERE source = ?"
+        sql = """SELECT id, name, origin, hash, recipe, etag, modified
+                 FROM documents WHERE source = ?"""
         return {
-            name: StoredDocument(id=number, name=name, origin=origin, hash=content)
-            for number, name, origin, content in self._rows(sql, (source.id,))
+            name: StoredDocument(
+                id=number,
+                name=name,
+                origin=origin,
+                hash=content,
+                recipe=recipe,
+                known=Known(etag=etag, modified=modified),
+            )
+            for number, name, origin, content, recipe, etag, modified in self._rows(
+                sql, (source.id,)
+            )
         }
 
-    def add_document(self, source: StoredSource, document: Document, spans: Sequence[Span]) -> None:
-        """Store a document with its passages."""
-        sql = """INSERT INTO documents
-                 (source, name, origin, title, uri, date, keywords, hash, text)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-        d = document
-        row = (d.id, d.origin, d.title, d.uri, d.date, d.keywords, d.content_hash, d.text)
-        number = self._db.execute(sql, (source.id, *row)).lastrowid
-        for span in spans:
-            add = "INSERT INTO passages (document, first, after, title) VALUES (?, ?, ?, ?)"
-            values = (number, span.start, span.end, span.title)
-            passage = self._db.execute(add, values).lastrowid or 0
-            text = d.text[span.start : span.end]
-            searched = Searched(number=passage, title=span.title, keywords=d.keywords, text=text)
-            keys = [(passage, key) for key in searched.windows]
-            self._db.executemany("INSERT INTO windows (passage, key) VALUES (?, ?)", keys)
-        self._seal(number or 0)
+    def note_read(self, number: int, known: Known, recipe: str) -> None:
+        """Write down how a document was read last; no change that readers see."""
+        sql = "UPDATE documents SET etag = ?, modified = ?, recipe = ? WHERE id = ?"
+        self._db.execute(sql, (known.etag, known.modified, recipe, number))
 
-    def _seal(self, number: int) -> None:
-        whole = self._whole(number)
-        if whole is not None:
-            seal = "UPDATE documents SET seal = ? WHERE id = ?"
-            self._db.execute(seal, (whole.sealed(), number))
+    def add_document(
+        self, source: StoredSource, document: Document, spans: Sequence[Span], recipe: str = ""
+    ) -> list[str]:
+        """Store a document with its passages.
 
-    def _whole(self, number: int) -> StoredWhole | None:
-        """All that is stored of a document; None when it is not there."""
-        sql = """SELECT s.name, d.text, d.seal,
-                 d.name, d.origin, d.title, d.uri, d.date, d.keywords, d.hash
-                 FROM documents d JOIN sources s ON d.source = s.id WHERE d.id = ?"""
-        passages = "SELECT id, first, after, title FROM passages WHERE document = ? ORDER BY id"
-        keys = """SELECT w.passage, w.key FROM windows w JOIN passages p ON w.passage = p.id
-                  WHERE p.document = ? ORDER BY w.passage, w.key"""
-        for source, text, seal, *row in self._rows(sql, (number,)):
-            return StoredWhole(
-                source=source,
-                row=row,
-                text=text,
-                seal=seal,
-                passages=self._rows(passages, (number,)),
-                keys=self._rows(keys, (number,)),
-            )
-        return None
+        Args:
+            source: What it is of.
+            document: The document.
+            spans: Its passages.
+            recipe: How it was read.
 
-    def _sound(self, number: int) -> StoredWhole:
-        """All that is stored of a document.
-
-        Raises:
-            SourceError: It is not what was stored.
+        Returns:
+            The keys of their windows.
         """
-        whole = self._whole(number)
-        if whole is None or not whole.sound:
-            source = whole.source if whole else ""
-            name = repr(whole.row[0]) if whole else f"number {number}"
-            msg = (
-                f"document {name} of source {source!r} is damaged in {str(self.file)!r} (it is not "
-                f"what was stored); run: agent-knowledge index {source}, which reads it anew"
-            )
-            raise SourceError(msg)
-        return whole
+        sql = """INSERT INTO documents
+                 (source, name, origin, title, uri, date, keywords, hash, fields, given, recipe,
+                 etag, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+        d = document
+        row = (d.id, d.origin, d.title, d.uri, d.date, d.keywords, d.content_hash)
+        more = (written(d.fields), d.vector_hash, recipe, d.known.etag, d.known.modified)
+        number = self._db.execute(sql, (source.id, *row, *more)).lastrowid or 0
+        made = [
+            self._add_passage(SealedPassage.at(number, span, lines), d)
+            for span, lines in lined(d.text, spans)
+        ]
+        seal_document(self._db, number, d.text)
+        return [key for keys in made for key in keys]
+
+    def _add_passage(self, passage: SealedPassage, document: Document) -> Sequence[str]:
+        searched = Searched(
+            number=0,
+            title=passage.title,
+            keywords=document.keywords,
+            text=document.text[passage.start : passage.end],
+        )
+        # The vector that came with a document is that of this document alone.
+        given = [searched.key_of(document.vector_hash)] if document.vector is not None else None
+        sealed = replace(passage, keys=sorted(given or searched.windows)).sealed()
+        sql = """INSERT INTO passages (document, first, after, title, line, last_line, seal)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)"""
+        row = (sealed.document, sealed.start, sealed.end, sealed.title, *sealed.lines, sealed.seal)
+        number = self._db.execute(sql, row).lastrowid
+        keys = [(number, key) for key in sealed.keys]
+        self._db.executemany("INSERT INTO windows (passage, key) VALUES (?, ?)", keys)
+        return sealed.keys
 
     def damaged(self, source: StoredSource) -> set[int]:
         """The numbers of a source's documents that are not what was stored; reads all of them."""
-        numbers = self._rows("SELECT id FROM documents WHERE source = ?", (source.id,))
-        wholes = ((number, self._whole(number)) for (number,) in numbers)
-        return {n for n, whole in wholes if whole is None or not whole.sound}
+        return self._documents.damaged(source.id)
 
     def remove_document(self, number: int) -> None:
         """Forget a document with its passages."""
@@ -309,45 +281,43 @@ class PassageStore:
                  JOIN documents d ON p.document = d.id WHERE d.source = ? ORDER BY p.id"""
         return self._rows(sql, (source.id,))
 
-    def searched(self, source: StoredSource) -> Iterator[Searched]:
-        """Every passage of a source, in the order of their numbers."""
-        sql = """SELECT p.document, p.id, p.first, p.after, p.title
+    def searched(self, source: StoredSource, numbers: Set[int] | None = None) -> Iterator[Searched]:
+        """Passages of a source, in the order of their numbers: those with these, or all."""
+        sql = """SELECT p.document, p.id, p.first, p.after, p.title, d.keywords
                  FROM passages p JOIN documents d ON p.document = d.id
                  WHERE d.source = ? ORDER BY p.id"""
         # A document's passages have consecutive numbers, so its text is read once.
-        for document, passages in groupby(self._rows(sql, (source.id,)), key=lambda row: row[0]):
-            select = "SELECT keywords, text FROM documents WHERE id = ?"
-            for keywords, text in self._rows(select, (document,)):
-                for _, number, first, after, title in passages:
-                    yield Searched(
-                        number=number, title=title, keywords=keywords, text=text[first:after]
-                    )
+        rows = self._rows(sql, (source.id,))
+        wanted = rows if numbers is None else [row for row in rows if row[1] in numbers]
+        for document, passages in groupby(wanted, key=lambda row: row[0]):
+            text = self._documents.unchecked_text(document)
+            for _, number, first, after, title, keywords in passages:
+                yield Searched(
+                    number=number, title=title, keywords=keywords, text=text[first:after]
+                )
 
-    def passages(self, numbers: Sequence[int]) -> Mapping[int, Passage]:
-        """Read passages; a number that is not there is left out. A document is read once.
+    def fields(self, source: StoredSource) -> tuple[list[int], list[str]]:
+        """What filters read: of every passage, by number, its place among the rows; the rows."""
+        sql = """SELECT p.document FROM passages p JOIN documents d ON p.document = d.id
+                 WHERE d.source = ? ORDER BY p.id"""
+        owners = [number for (number,) in self._rows(sql, (source.id,))]
+        rows = self._rows("SELECT id, fields FROM documents WHERE source = ?", (source.id,))
+        places = {number: place for place, (number, _) in enumerate(rows)}
+        return [places[number] for number in owners], [fields for _, fields in rows]
 
-        Raises:
-            SourceError: A document of theirs is damaged.
-        """
-        marks = ",".join("?" * len(numbers))
-        sql = f"SELECT DISTINCT document FROM passages WHERE id IN ({marks})"  # noqa: S608 - marks only
-        wanted = set(numbers)
-        found: dict[int, Passage] = {}
-        for (document,) in self._rows(sql, numbers):
-            found |= self._sound(document).read(wanted)
-        return found
+    def given(self, source: StoredSource) -> list[tuple[int, str]]:
+        """Of every document that came with a vector, its number and the vector's key."""
+        sql = """SELECT d.id, w.key FROM windows w JOIN passages p ON w.passage = p.id
+                 JOIN documents d ON p.document = d.id WHERE d.source = ? AND d.given != ''"""
+        return self._rows(sql, (source.id,))
 
-    def text(self, source: str, document: str) -> str | None:
-        """A document's whole text, as all offsets count in it; None when it is not stored.
+    def passages(self, numbers: Sequence[int], scope: Scope = EVERYTHING) -> dict[int, Passage]:
+        """Read passages; see `DocumentReader.passages`."""
+        return self._documents.passages(numbers, scope)
 
-        Raises:
-            SourceError: It is damaged.
-        """
-        sql = """SELECT d.id FROM documents d JOIN sources s ON d.source = s.id
-                 WHERE s.name = ? AND d.name = ?"""
-        for (number,) in self._rows(sql, (source, document)):
-            return str(self._sound(number).text)
-        return None
+    def text(self, source: str, document: str, scope: Scope = EVERYTHING) -> str | None:
+        """Read a document; see `DocumentReader.text`."""
+        return self._documents.text(source, document, scope)
 
 
 def _milliseconds() -> int:

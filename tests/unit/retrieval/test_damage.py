@@ -18,14 +18,22 @@ from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.retrieval.vectors import VectorStore
+from agent_knowledge.types.filters import Filter, Scope
+from agent_knowledge.types.search import SourceKey
+from tests.older_stores import make_format
 
 EMBEDDER = HashedWords()
 ROWS = 60
+OF_R7 = "WHERE document = (SELECT id FROM documents WHERE name = 'r7')"
 SQL = {
-    "a text of another kind": "UPDATE documents SET text = 7 WHERE name = 'r7'",
-    "another text": "UPDATE documents SET text = 'word7x is free' WHERE name = 'r7'",
-    "bytes for a text": "UPDATE documents SET text = x'80ff' WHERE name = 'r7'",
-    "a text that is no UTF-8": "UPDATE documents SET text = CAST(x'80ff' AS TEXT)",
+    "a text of another kind": f"UPDATE blocks SET text = 7 {OF_R7}",
+    "another text": f"UPDATE blocks SET text = 'word7x is free' {OF_R7}",
+    "no text": f"DELETE FROM blocks {OF_R7}",
+    "another document's text": f"UPDATE blocks SET number = 1 {OF_R7}",
+    "bytes for a text": f"UPDATE blocks SET text = x'80ff' {OF_R7}",
+    "a text that is no UTF-8": "UPDATE blocks SET text = CAST(x'80ff' AS TEXT)",
+    "another line": "UPDATE passages SET line = 3",
+    "another key": "UPDATE windows SET key = 'x' || key",
     "a span of text": "UPDATE passages SET first = 'x', after = 'y'",
     "a span far away": "UPDATE passages SET after = 1 << 60",
     "a title that is a number": "UPDATE passages SET title = 5",
@@ -35,6 +43,7 @@ SQL = {
     "keywords of another kind": "UPDATE documents SET keywords = x'00'",
     "a date of another kind": "UPDATE documents SET date = 12",
     "an address changed": "UPDATE documents SET uri = 'file:///etc/passwd'",
+    "fields of another kind": "UPDATE documents SET fields = '[' WHERE name = 'r7'",
     "a generation that is a word": "UPDATE sources SET generation = 'many'",
     "no such table": "DROP TABLE passages",
 }
@@ -197,29 +206,50 @@ def test_another_format_is_told_and_left_alone(store: Path, rows: Path, version:
     opened.close()
     before = (store / "passages.sqlite3").read_bytes()
     for attempt in (answers, lambda store: index(store, rows)):
-        with pytest.raises(SourceError, match=f"has format {version}, this version reads 2"):
+        with pytest.raises(SourceError, match=f"has format {version}, this version reads 3"):
             attempt(store)
     assert (store / "passages.sqlite3").read_bytes() == before
 
 
-def test_the_format_before_is_converted_by_index_without_embedding(store: Path, rows: Path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_format_before_is_converted_by_index_without_embedding(
+    store: Path, rows: Path, version: int
+):
     good = answers(store)
-    with sqlite3.connect(store / "passages.sqlite3") as opened:
-        opened.execute("PRAGMA journal_mode = WAL")
-        opened.execute("ALTER TABLE documents DROP COLUMN seal")
-        opened.execute("PRAGMA user_version = 1")
-    opened.close()
-    assert_told(store, "has format 1")
+    make_format(store, version)
+    assert_told(store, f"has format {version}")
     report = index(store, rows)
-    assert (report.unchanged, report.embedded) == (ROWS, 0)
+    assert (report.unchanged, report.embedded, report.mended) == (ROWS, 0, ())
     assert answers(store) == good
+
+
+def test_what_is_converted_is_served_before_its_source_is_read_again(store: Path, tmp_path: Path):
+    good = answers(store)
+    make_format(store, 2)
+    other = tmp_path / "other.md"
+    other.write_text("Text")
+    with Indexer(store, HashedWords()) as indexer:
+        indexer.index("other", other)
+    assert answers(store) == good
+    wanted = Scope(filter=Filter.of({"document": "r7"}))
+    with SourceIndex(store, HashedWords().name) as opened:
+        assert opened.statistics("s", wanted).passages == 1
+
+
+def test_what_was_damaged_before_is_not_taken_for_sound(store: Path, rows: Path):
+    make_format(store, 2)
+    with sqlite3.connect(store / "passages.sqlite3") as opened:
+        opened.execute("UPDATE documents SET text = 'word7x is free' WHERE name = 'r7'")
+    opened.close()
+    report = index(store, rows)
+    assert report.mended == ("1 documents were not what was stored of them",)
 
 
 @pytest.mark.parametrize("fill", [0.0, 1e30])
 def test_a_kept_vector_that_is_damaged_is_embedded_again(store: Path, rows: Path, fill: float):
     good = answers(store)
     with Indexer(store, EMBEDDER) as indexer:
-        source = indexer._store.sources()["s"]
+        source = indexer._store.sources()[SourceKey("s")]
     opened = VectorStore(store)
     keys = sorted(opened.keys(source))[:3]
     opened.put(source, keys, np.full((3, EMBEDDER.dimensions), fill, dtype=np.float32))
@@ -258,3 +288,24 @@ def test_what_stands_where_the_note_of_the_lock_belongs_stops_nobody(store: Path
     (store / "write.lock.holder").mkdir()
     assert index(store, rows).unchanged == ROWS
     assert index(store, rows).unchanged == ROWS
+
+
+def test_of_a_long_document_only_what_is_read_has_to_be_sound(tmp_path: Path):
+    page = tmp_path / "book.txt"
+    page.write_text("first words\n\n" + "filler " * 30_000 + "\n\nlast words")
+    index(tmp_path / "store", page)
+    with sqlite3.connect(tmp_path / "store" / "passages.sqlite3") as opened:
+        opened.execute("UPDATE blocks SET text = 'x' || substr(text, 2) WHERE number = 3")
+    opened.close()
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as reader:
+        hits = list(reader.search([EMBEDDER.query("words")], ["s"], 500)[0]["s"].hits)
+        (first,) = reader.passages(hits[:1])
+        assert first.text.startswith("first words")
+        with pytest.raises(SourceError, match=r"'book\.txt' of source 's' is damaged"):
+            reader.passages(hits)
+        with pytest.raises(SourceError, match="is damaged"):
+            reader.document_text(first)
+    index(tmp_path / "store", page)
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as reader:
+        hits = list(reader.search([EMBEDDER.query("words")], ["s"], 500)[0]["s"].hits)
+        assert reader.passages(hits)[-1].text.endswith("last words")
