@@ -162,6 +162,8 @@ class Document:
         where: The file, with the line or row where there is one, as a person would look it up.
         row: It is a row of a table, kept whole when it is short.
         cleaned: Passages that speak to a model are not indexed; another index than with them.
+        etag: What its server knows this state of it by; no part of the content, as is `modified`.
+        modified: When its server says that it changed, as it says it.
     """
 
     id: str
@@ -174,6 +176,8 @@ class Document:
     where: str = ""
     row: bool = False
     cleaned: bool = False
+    etag: str = ""
+    modified: str = ""
 
     @property
     def keywords(self) -> str:
@@ -210,6 +214,13 @@ class Failure:
     reason: str
     origin: str
     id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A document that is as it was stored, as its server says, and was not read again."""
+
+    id: str
 
 
 def fault_of(document: Document) -> str | None:

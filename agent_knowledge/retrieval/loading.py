@@ -10,7 +10,7 @@ from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError, read_bytes
 from agent_knowledge.errors import SourceError, shown
 from agent_knowledge.retrieval.documents import Document, Failure, fault_of, surrogate_fault
-from agent_knowledge.retrieval.files import read_html, read_markdown, read_pdf, read_text
+from agent_knowledge.retrieval.parsing import parsed
 from agent_knowledge.retrieval.rows import File, read_csv, read_json_lines
 from agent_knowledge.retrieval.walking import files_of
 
@@ -20,14 +20,8 @@ _ROWS = {
     ".csv": read_csv,
     ".tsv": read_csv,
 }
-_PAGES = {
-    **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
-    ".pdf": read_pdf,
-}
 _REASONS_SHOWN = 3
-_ERROR_CHARACTERS = 200
-"""Of the words of another's parser, which may quote the file."""
+"""Of a source of which nothing can be read: a limit of the message."""
 
 
 def read_source(name: str, path: Path) -> Iterator[Document | Failure]:
@@ -109,14 +103,7 @@ def _read_files(name: str, files: Iterable[File | Failure]) -> Iterator[Document
 
 def _read_page(file: File) -> Iterator[Document | Failure]:
     """The document that a file is, and what of the file could not be read."""
-    data = read_bytes(file.path, limits.DOCUMENT_BYTES)
-    try:
-        page = _PAGES.get(file.path.suffix.lower(), read_text)(data)
-    except UnreadableError:
-        raise
-    except Exception as error:  # parsers of others raise whatever a broken file provokes
-        msg = f"cannot be parsed ({type(error).__name__}: {str(error)[:_ERROR_CHARACTERS]})"
-        raise UnreadableError(msg) from error
+    page = parsed(read_bytes(file.path, limits.DOCUMENT_BYTES), file.path.suffix)
     yield Document(
         id=file.name,
         origin=file.name,
