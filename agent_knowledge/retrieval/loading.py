@@ -77,8 +77,8 @@ def _nothing_read(name: str, path: Path, failures: list[Failure]) -> str:
     why = f" ({shown}{f'; and {more} more' if more > 0 else ''})" if failures else ""
     return (
         f"source {name!r}: no readable document in {str(path)!r}{why}; expected Markdown, text, "
-        "HTML, PDF, CSV or JSON lines. Its index, if there is one, was left as it is; "
-        f"to drop it on purpose run: agent-knowledge index --remove {name}"
+        "HTML, PDF, office files, code, CSV or JSON lines. Its index, if there is one, was left "
+        f"as it is; to drop it on purpose run: agent-knowledge index --remove {name}"
     )
 
 

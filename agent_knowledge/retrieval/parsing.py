@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agent_knowledge.config.files import UnreadableError
+from agent_knowledge.retrieval import office
 from agent_knowledge.retrieval.documents import Page
 from agent_knowledge.retrieval.files import read_html, read_markdown, read_pdf, read_text
 
@@ -12,6 +13,7 @@ READERS: Mapping[str, Callable[[bytes], Page]] = {
     **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     ".pdf": read_pdf,
+    **office.READERS,
 }
 _ERROR_CHARACTERS = 200
 """Of the words of another's parser, which may quote the file."""

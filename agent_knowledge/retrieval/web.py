@@ -17,6 +17,7 @@ from agent_knowledge import limits
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.config.files import UnreadableError
 from agent_knowledge.errors import SourceError, shown
+from agent_knowledge.retrieval import office
 from agent_knowledge.retrieval.documents import FORMAT, Document, Failure, Kept, Page
 from agent_knowledge.retrieval.fetching import Fetched, Fetcher, Known, address_of, gathered
 from agent_knowledge.retrieval.parsing import READERS, parsed
@@ -28,6 +29,7 @@ _SUFFIXES = {
     "text/markdown": ".md",
     "text/plain": ".txt",
     "application/pdf": ".pdf",
+    **{kind: suffix for suffix, kind in office.KINDS.items()},
 }
 """What reads a page, by its media type."""
 _TEXTS = frozenset({".html", ".md", ".txt"})
@@ -136,7 +138,7 @@ def _content(found: Fetched) -> Page:
         told = PurePosixPath(urlsplit(found.url).path).suffix.lower()
         suffix = told if told in READERS else suffix
     if suffix is None:
-        msg = f"is {shown(found.kind)}; expected HTML, Markdown, text or PDF"
+        msg = f"is {shown(found.kind)}; expected HTML, Markdown, text, PDF or an office file"
         raise UnreadableError(msg)
     body = found.body
     if suffix in _TEXTS and found.charset not in {"", "utf-8"}:

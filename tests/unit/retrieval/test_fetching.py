@@ -11,13 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from agent_knowledge.config.files import UnreadableError
+from agent_knowledge.retrieval.connecting import PrivateAddressError, is_public
 from agent_knowledge.retrieval.fetching import (
     Fetcher,
     Known,
-    PrivateAddressError,
     address_of,
     gathered,
-    is_public,
     moved_to,
 )
 from tests.unit.retrieval.site import Reply, Site, html, serving
