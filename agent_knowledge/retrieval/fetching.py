@@ -96,7 +96,7 @@ class Fetcher:
         """
         self._backend = PublicOnly(allow_private)
         self._pool = httpcore.ConnectionPool(network_backend=self._backend, max_connections=10)
-        self._ports = {*_PORTS.values(), *(_port(url) for url in given)}
+        self._ports = {*_PORTS.values(), *filter(None, map(_port, given))}
         self._timeout = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
         self._total_s = total_s
         self._pause_s = pause_s

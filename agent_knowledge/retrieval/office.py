@@ -74,7 +74,10 @@ def read_office(data: bytes, suffix: str) -> Page:
         msg = f"is read by the extra 'office': {_EXTRA}"
         raise UnreadableError(msg) from error
     quiet = ExtractionConfig(
-        output_format="html", use_cache=False, disable_ocr=True, enable_quality_processing=False
+        output_format="html",
+        use_cache=False,
+        disable_ocr=True,  # pyright: ignore[reportCallIssue] - its stubs lack it
+        enable_quality_processing=False,
     )
     given = _with_stand_ins(data) if suffix == ".docx" else data
     found = extract_bytes_sync(given, KINDS[suffix], config=quiet)

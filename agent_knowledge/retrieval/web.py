@@ -40,6 +40,7 @@ _DEPTH = 2
 """Sitemaps that name sitemaps, within each other: a limit."""
 _SITEMAPS = 1000
 """Sitemaps read for one source: a limit."""
+_PARSE_ERROR = cast("type[Exception]", _etree.XMLSyntaxError)
 _GZIP = b"\x1f\x8b"
 
 
@@ -252,10 +253,10 @@ def _sitemap_root(data: bytes) -> Any:
     Raises:
         UnreadableError: It is none.
     """
-    parser = _etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    parser = cast("Any", _etree.XMLParser)(resolve_entities=False, no_network=True, huge_tree=False)
     try:
         root = cast("Any", _etree.fromstring(data, parser))
-    except (_etree.XMLSyntaxError, ValueError) as error:
+    except (_PARSE_ERROR, ValueError) as error:
         msg = f"is no XML ({str(error)[:200]})"
         raise UnreadableError(msg) from error
     if _local(root) not in {"urlset", "sitemapindex"}:
