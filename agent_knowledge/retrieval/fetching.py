@@ -20,6 +20,7 @@ from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError
 from agent_knowledge.errors import shown
 from agent_knowledge.retrieval.connecting import PrivateAddressError, PublicOnly
+from agent_knowledge.retrieval.documents import Known
 
 USER_AGENT = "agent-knowledge"
 """What servers are told, and what a robots.txt names us by."""
@@ -40,14 +41,6 @@ _MOVED = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "https": 443}
 _PATH = "/%:@!$&'()*+,;=~"
 """What stays as it is in a path, beside letters and digits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a server said of a page when it was read; said back, an unchanged page is not sent."""
-
-    etag: str = ""
-    modified: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

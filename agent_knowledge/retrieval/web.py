@@ -18,8 +18,8 @@ from agent_knowledge.config import SourceConfig
 from agent_knowledge.config.files import UnreadableError
 from agent_knowledge.errors import SourceError, shown
 from agent_knowledge.retrieval import office
-from agent_knowledge.retrieval.documents import FORMAT, Document, Failure, Kept, Page
-from agent_knowledge.retrieval.fetching import Fetched, Fetcher, Known, address_of, gathered
+from agent_knowledge.retrieval.documents import Document, Failure, Item, Kept, Known, Page
+from agent_knowledge.retrieval.fetching import Fetched, Fetcher, address_of, gathered
 from agent_knowledge.retrieval.parsing import READERS, parsed
 
 _SUFFIXES = {
@@ -46,7 +46,7 @@ _GZIP = b"\x1f\x8b"
 
 def read_web(
     name: str, spec: SourceConfig, fetcher: Fetcher, held: Mapping[str, Known]
-) -> Iterator[Document | Failure | Kept]:
+) -> Iterator[Item]:
     """Read the pages of a source; a page's id is its address, as the source gives it.
 
     A page that its server says is gone (404, 410) yields nothing when it is held, and so is
@@ -56,7 +56,7 @@ def read_web(
         name: The source's name, for messages.
         spec: What it is read from: `url`, or `sitemap` with `include` and `limit`.
         fetcher: What fetches.
-        held: What servers said of the pages that are stored, by id.
+        held: What servers said of the pages that may stay as they are stored, by id.
 
     Raises:
         SourceError: The sitemap cannot be read.
@@ -66,17 +66,11 @@ def read_web(
     else:
         given = (spec.url,) if isinstance(spec.url, str) else spec.url or ()
         pages = (_Address(url=url, origin=_shown(url)) for url in given)
-    stamp = _stamp(spec)
     for page in pages:
         if isinstance(page, Failure):
             yield page
         else:
-            yield from _read(page, fetcher, held.get(page.url), stamp)
-
-
-def _stamp(spec: SourceConfig) -> str:
-    """How a page was made into a document: one made otherwise is read anew, changed or not."""
-    return f"{FORMAT}-{spec.screen}-{spec.tenant or ''} "
+            yield from _read(page, fetcher, held.get(page.url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,20 +81,18 @@ class _Address:
     origin: str
 
 
-def _read(
-    page: _Address, fetcher: Fetcher, held: Known | None, stamp: str
-) -> Iterator[Document | Failure | Kept]:
-    known = None
-    if held and held.etag.startswith(stamp):
-        known = replace(held, etag=held.etag.removeprefix(stamp))
+def _read(page: _Address, fetcher: Fetcher, held: Known | None) -> Iterator[Item]:
     try:
-        found = fetcher.get(page.url, known)
-        if found.status == 304 and known:
-            yield Kept(id=page.url)
+        found = fetcher.get(page.url, held)
+        if found.status == 304 and held:
+            yield Kept(id=page.url, known=found.known if found.known != Known() else None)
         elif found.status == 200:
-            yield _document(page, found, stamp)
-        elif found.status not in _GONE or held is None:
+            yield _document(page, found)
+        elif found.status not in _GONE:
             yield _failure(page, f"answered {found.status}, expected 200 with a page")
+        elif held is None:  # without its id: should it be stored, it is deleted
+            reason = f"answered {found.status}: there is no such page"
+            yield replace(_failure(page, reason), id="")
     except UnreadableError as error:
         yield _failure(page, str(error))
 
@@ -109,7 +101,7 @@ def _failure(page: _Address, reason: str) -> Failure:
     return Failure(where=_shown(page.url), reason=reason, origin=page.origin, id=page.url)
 
 
-def _document(page: _Address, found: Fetched, stamp: str) -> Document:
+def _document(page: _Address, found: Fetched) -> Document:
     """Make a document of a page that was fetched.
 
     Raises:
@@ -126,10 +118,10 @@ def _document(page: _Address, found: Fetched, stamp: str) -> Document:
         uri=page.url,
         text=content.text,
         date=content.date,
-        metadata=content.labels,
+        metadata=content.fields,
+        labels=content.labels,
         where=page.url,
-        etag=f"{stamp}{found.known.etag}",
-        modified=found.known.modified,
+        known=found.known,
     )
 
 

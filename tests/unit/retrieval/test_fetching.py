@@ -12,9 +12,9 @@ import pytest
 
 from agent_knowledge.config.files import UnreadableError
 from agent_knowledge.retrieval.connecting import PrivateAddressError, is_public
+from agent_knowledge.retrieval.documents import Known
 from agent_knowledge.retrieval.fetching import (
     Fetcher,
-    Known,
     address_of,
     gathered,
     moved_to,

@@ -11,8 +11,7 @@ import pytest
 
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.documents import Document, Failure, Kept
-from agent_knowledge.retrieval.fetching import Known
+from agent_knowledge.retrieval.documents import Document, Failure, Kept, Known
 from agent_knowledge.retrieval.web import read_web
 from tests.unit.retrieval.site import Reply, Site, html, serving
 from tests.unit.retrieval.test_reading import pdf
@@ -60,7 +59,7 @@ def test_when_a_server_sent_a_page_is_no_date_of_the_page(site: Site):
     site.pages["/"] = html("undated", Last_Modified="Sat, 31 Jan 2026 10:00:00 GMT")
     [document], _, _ = read(site, pages(site, "/"))
     assert document.date is None
-    assert document.modified == "Sat, 31 Jan 2026 10:00:00 GMT"
+    assert document.known.modified == "Sat, 31 Jan 2026 10:00:00 GMT"
 
 
 def test_markdown_text_pdf_and_other_charsets_are_read(site: Site):
@@ -93,6 +92,7 @@ def test_a_page_that_fails_keeps_its_entry_and_404_removes_it(site: Site):
 def test_a_page_that_never_was_is_told(site: Site):
     _, [failure], _ = read(site, pages(site, "/typo"))
     assert "answered 404" in failure.reason
+    assert failure.id == "", "or it would be kept for ever, were it stored"
 
 
 def test_what_a_server_says_is_unchanged_is_kept(site: Site):
@@ -101,20 +101,8 @@ def test_what_a_server_says_is_unchanged_is_kept(site: Site):
     )
     spec = pages(site, "/")
     [first], _, _ = read(site, spec)
-    held = {first.id: Known(etag=first.etag, modified=first.modified)}
+    held = {first.id: first.known}
     assert read(site, spec, held) == ([], [], [Kept(id=first.id)])
-
-
-def test_a_page_is_read_again_when_it_would_be_made_into_another_document(site: Site):
-    """What is dropped of it by now may stand in what is stored."""
-    site.pages["/"] = lambda sent: (
-        Reply(status=304) if "If-None-Match" in sent else html("x", ETag='"7"')
-    )
-    spec = pages(site, "/")
-    [first], _, _ = read(site, spec)
-    held = {first.id: Known(etag=first.etag)}
-    again, _, kept = read(site, spec.model_copy(update={"screen": "drop"}), held)
-    assert (len(again), kept) == (1, [])
 
 
 def test_a_password_in_an_address_is_shown_nowhere(site: Site):
