@@ -87,7 +87,7 @@ def parts(text: str, suffix: str, most: int) -> list[Part]:
     Returns:
         Parts in order that together hold every character that is no white space.
     """
-    lines = _Lines(text)
+    lines = _NumberedLines(text)
     tree = _tree(text) if suffix in _PYTHON else None
     if tree:
         found = _members(tree.body, lines, 0, len(lines), ())
@@ -120,7 +120,7 @@ def _are_siblings(one: Part, other: Part) -> bool:
     return functions and one.names[:-1] == other.names[:-1]
 
 
-class _Lines:
+class _NumberedLines:
     """The lines of a text, and where they start; the last place is its end."""
 
     def __init__(self, text: str) -> None:
@@ -151,7 +151,7 @@ def _tree(text: str) -> ast.Module | None:
 
 
 def _members(
-    body: Sequence[ast.stmt], lines: _Lines, first: int, after: int, names: tuple[str, ...]
+    body: Sequence[ast.stmt], lines: _NumberedLines, first: int, after: int, names: tuple[str, ...]
 ) -> _Found:
     """The functions and classes of a module or class, and what stands between them."""
     at = first
@@ -168,7 +168,7 @@ def _members(
     yield at, after, names
 
 
-def _first_line(node: _Function | ast.ClassDef, lines: _Lines, least: int) -> int:
+def _first_line(node: _Function | ast.ClassDef, lines: _NumberedLines, least: int) -> int:
     """Where a definition begins, with its decorators and the comment right above."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
     while first > least and lines.text[first - 1].lstrip().startswith("#"):
@@ -193,7 +193,7 @@ def _signature(node: _Function | ast.ClassDef) -> str:
 class _Outline:
     """The outline of a file in any language, by how its lines are indented."""
 
-    lines: _Lines
+    lines: _NumberedLines
     most: int
 
     def within(self, head: int, first: int, after: int, names: tuple[str, ...]) -> _Found:

@@ -162,9 +162,8 @@ def _measured(folder: Path, questions: Sequence[Asked], embedder: RememberingMin
 
 def _holds(passage: Passage, question: Asked) -> bool:
     """Whether a passage has the first line of the function that is asked for."""
-    lines = passage.lines
-    at_place = passage.document == question.file and lines is not None
-    return at_place and lines[0] <= question.line <= lines[1]
+    first, last = passage.lines or (0, 0)
+    return passage.document == question.file and first <= question.line <= last
 
 
 if __name__ == "__main__":
