@@ -12,6 +12,7 @@ from agent_knowledge.retrieval import code
 from agent_knowledge.retrieval.chunks import PASSAGE, split
 from agent_knowledge.retrieval.documents import Document
 from agent_knowledge.retrieval.loading import read_source
+from tests.hostile import MOST_GROWTH, growth, repeated
 
 PYTHON = '''"""Money."""
 
@@ -251,3 +252,27 @@ def test_parts_hold_all_of_any_file_in_order(lines: list[str], suffix: str):
     found = code.parts(text, suffix, 40)
     held = "".join(text[part.start : part.end] for part in found)
     assert "".join(held.split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("suffix", [".py", ".go"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "def f(x):\n    pass\n",
+        "(",
+        "class A:\n ",
+        " ",
+        "}\n",
+        "f(\n\n",
+        "# c\n",
+        "@d\n",
+        "if x:\n\t",
+        "-",
+    ],
+)
+def test_code_is_cut_in_linear_time(unit: str, suffix: str):
+    def cut(text: str) -> object:
+        return split(Document(id="a", origin=f"a{suffix}", title="a", uri="", text=f"x{text}"))
+
+    cut("x = 1\n")
+    assert growth(cut, repeated("", unit), 0.05) <= MOST_GROWTH
