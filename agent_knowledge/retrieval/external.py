@@ -9,8 +9,16 @@ from langchain_core.documents import Document
 
 from agent_knowledge import limits
 from agent_knowledge.errors import SourceError
+from agent_knowledge.retrieval.documents import is_date_field
+from agent_knowledge.retrieval.fields import fields_of
 from agent_knowledge.types import Passage, without_surrogates
 from agent_knowledge.types.addresses import address_of_place, public_address
+from agent_knowledge.types.filters import Value
+
+_TOLD = frozenset({"title", "uri", "url"})
+"""Metadata that a passage tells as its own."""
+_PLACES = frozenset({"source", "link", "path", "file_path"})
+"""Metadata that may be a path of this machine."""
 
 
 class Searches(Protocol):
@@ -57,8 +65,7 @@ class ExternalSource:
             )
             raise SourceError(msg)
         known: Mapping[str, Any] = document.metadata
-        uri = _first(known, "uri", "url") or address_of_place(_first(known, "source", "link"))
-        uri = public_address(uri, self.name, document.id or "")
+        uri = address_in(known, self.name, document.id or "")
         text = without_surrogates(document.page_content)
         if len(text) > limits.PASSAGE_CHARACTERS:
             msg = (
@@ -71,7 +78,7 @@ class ExternalSource:
         return Passage(
             source=self.name,
             document=document.id or _first(known, "id", "document_id") or uri or str(rank),
-            title=_first(known, "title"),
+            title=title_in(known),
             uri=uri,
             text=text,
             start=start,
@@ -81,6 +88,46 @@ class ExternalSource:
             document_hash=_first(known, "document_hash", "content_hash") or None,
             lines=_lines(known.get("lines")),
         )
+
+
+def title_in(metadata: Mapping[str, Any]) -> str:
+    """The title that a document's metadata tells; may be empty."""
+    return _first(metadata, "title")
+
+
+def address_in(metadata: Mapping[str, Any], source: str, document: str) -> str:
+    """Where a person finds a document, as its metadata tells; without a path of this machine.
+
+    Args:
+        metadata: As LangChain's loaders and users name things in it.
+        source: Name of the source.
+        document: The document's id; may be empty.
+    """
+    uri = _first(metadata, "uri", "url") or address_of_place(_first(metadata, "source", "link"))
+    return public_address(uri, source, document)
+
+
+def fields_in(metadata: Mapping[str, Any], source: str, document: str) -> dict[str, Value]:
+    """What a filter can compare of a document's metadata; without a path of this machine."""
+    return fields_of(
+        {
+            name: public_address(address_of_place(value), source, document)
+            if name in _PLACES and isinstance(value, str)
+            else value
+            for name, value in metadata.items()
+            if name not in _TOLD
+        }
+    )
+
+
+def labels_in(metadata: Mapping[str, Any]) -> list[str]:
+    """Texts of metadata that a document is found by too, such as a name; no place and no date."""
+    told = {*_TOLD, *_PLACES}
+    return [
+        value
+        for name, value in metadata.items()
+        if name not in told and not is_date_field(name) and isinstance(value, str)
+    ]
 
 
 def _first(metadata: Mapping[str, Any], *keys: str) -> str:

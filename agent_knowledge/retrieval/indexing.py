@@ -43,7 +43,7 @@ from agent_knowledge.retrieval.vectors import (
 )
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import Matrix
+    from agent_knowledge.types import Matrix, Vector
 
 _BATCH = 256
 """Windows embedded and written at a time."""
@@ -66,6 +66,7 @@ class Indexer:
         self._embedder = embedder
         self._open = ExitStack()
         self._screening: Screening | None = None
+        self._given: dict[str, Vector] = {}
 
     def __enter__(self) -> Self:
         """Take the lock and open the store.
@@ -265,6 +266,7 @@ class Indexer:
         source = old or self._store.add_source(name, self._embedder.name)
         stored = self._store.documents(source)
         seen: set[str] = set()
+        self._given.clear()
         for item in read_source(name, items) if isinstance(items, Path) else items:
             if isinstance(item, Failure):
                 tally.failures.append(item)
@@ -274,6 +276,7 @@ class Indexer:
             else:
                 seen.add(item.id)
                 self._put(source, item, stored.get(item.id), tally)
+        self._keep_given(source)
         for document in _lost(stored.values(), seen, tally.failures):
             self._store.remove_document(document.id)
             tally.deleted += 1
@@ -298,7 +301,15 @@ class Indexer:
             tally.suspicious += [(document.where or document.id, finding)] if finding else []
         keys = self._store.add_document(source, document, spans)
         if document.vector is not None:
-            self._vectors.put(source, keys, document.vector[np.newaxis])
+            self._given |= dict.fromkeys(keys, document.vector)
+            if len(self._given) >= _BATCH:
+                self._keep_given(source)
+
+    def _keep_given(self, source: StoredSource) -> None:
+        """Keep the vectors that documents came with; one by one, each would take 40 ms."""
+        if self._given:
+            self._vectors.put(source, list(self._given), np.stack([*self._given.values()]))
+            self._given.clear()
 
     def _embed(self, source: StoredSource, missing: set[str], progress: Progress) -> None:
         if not missing:
