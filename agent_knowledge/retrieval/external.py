@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol, cast
 
 from langchain_core.documents import Document
 
@@ -58,36 +59,64 @@ class ExternalSource:
         return tuple(passage for passage in found if passage.text.strip())[:k]
 
     def _passage(self, rank: int, document: object) -> Passage:
-        if not isinstance(document, Document):
-            msg = (
-                f"source {self.name!r}: its retriever gave a {type(document).__name__}, "
-                "expected langchain_core.documents.Document"
-            )
-            raise SourceError(msg)
-        known: Mapping[str, Any] = document.metadata
-        uri = address_in(known, self.name, document.id or "")
-        text = without_surrogates(document.page_content)
-        if len(text) > limits.PASSAGE_CHARACTERS:
-            msg = (
-                f"source {self.name!r}: its retriever gave a passage of {len(text):,} characters; "
-                f"at most {limits.PASSAGE_CHARACTERS:,} are accepted: have it split its documents"
-            )
-            raise SourceError(msg)
-        start = known.get("start_index", 0)
-        start = start if isinstance(start, int) and start >= 0 else 0
-        return Passage(
-            source=self.name,
-            document=document.id or _first(known, "id", "document_id") or uri or str(rank),
-            title=title_in(known),
-            uri=uri,
-            text=text,
-            start=start,
-            end=start + len(text),
-            score=1.0 / rank,
-            date=_first(known, "date", "published", "last_modified") or None,
-            document_hash=_first(known, "document_hash", "content_hash") or None,
-            lines=_lines(known.get("lines")),
+        return replace(passage_of(document, self.name, str(rank)), score=1.0 / rank)
+
+
+def passage_of(document: object, source: str, unnamed: str) -> Passage:
+    """Make a passage of what a retriever gave.
+
+    Args:
+        document: A LangChain document.
+        source: Name of the source.
+        unnamed: The document's id where it tells none.
+
+    Raises:
+        SourceError: It is something else, or too long for a passage.
+    """
+    if not isinstance(document, Document):
+        msg = (
+            f"source {source!r}: its retriever gave a {type(document).__name__}, "
+            "expected langchain_core.documents.Document"
         )
+        raise SourceError(msg)
+    known: Mapping[str, Any] = document.metadata
+    text = without_surrogates(document.page_content)
+    if len(text) > limits.PASSAGE_CHARACTERS:
+        msg = (
+            f"source {source!r}: its retriever gave a passage of {len(text):,} characters; "
+            f"at most {limits.PASSAGE_CHARACTERS:,} are accepted: have it split its documents"
+        )
+        raise SourceError(msg)
+    start = known.get("start_index", 0)
+    start = start if isinstance(start, int) and start >= 0 else 0
+    fields = fields_of_document(document, source, unnamed)
+    return Passage(
+        source=source,
+        document=str(fields["document"]),
+        title=title_in(known),
+        uri=str(fields.get("uri", "")),
+        text=text,
+        start=start,
+        end=start + len(text),
+        date=cast("str | None", fields.get("date")),
+        document_hash=_first(known, "document_hash", "content_hash") or None,
+        lines=_lines(known.get("lines")),
+        fields=fields,
+    )
+
+
+def fields_of_document(document: Document, source: str, unnamed: str = "") -> dict[str, Value]:
+    """What a filter reads of a LangChain document; see `passage_of`."""
+    known: Mapping[str, Any] = document.metadata
+    uri = address_in(known, source, document.id or "")
+    own = {
+        "document": document.id or _first(known, "id", "document_id") or uri or unnamed,
+        "title": title_in(known),
+        "uri": uri,
+        "date": _first(known, "date", "published", "last_modified"),
+    }
+    fields = fields_in(known, source, document.id or "")
+    return fields | {name: value for name, value in own.items() if value}
 
 
 def title_in(metadata: Mapping[str, Any]) -> str:
