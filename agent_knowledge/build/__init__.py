@@ -29,6 +29,7 @@ from agent_knowledge.ports import (
     Screen,
     TextEncoder,
 )
+from agent_knowledge.routing.need import Weights, load_source_fits, load_weights
 from agent_knowledge.routing.router import KnowledgeRouter
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from agent_knowledge.retrieval.examples import StoredExamples
     from agent_knowledge.types.measured import SetStates
     from agent_knowledge.models.chat import Chat
-    from agent_knowledge.routing.need import Weights
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"
@@ -94,7 +94,7 @@ def load_router(
         retrievers=_adapt_retrievers(profile, retrievers or {}),
         encoder=encoder,
         states=load_set_states(config, sets, (embedder, encoder)),
-        weights=weights,
+        weights=_with_own_fits(config, profile, weights or load_weights(embedder.name)),
         judge=judge,
         writer=writer,
         evidence=_load_evidence(config, profile, sets),
@@ -212,7 +212,7 @@ def load_example_sets(
     sets: dict[str, StoredExamples] = {}
     for name in names:
         file = config.resolve(config.examples[name].file, f"examples.{name}.file")
-        sets[name] = load_examples(name, file, embedder, store)
+        sets[name] = load_examples(name, file, embedder, store, config.examples[name].tenant)
         with suppress(OSError):  # a store that cannot be written still serves
             history.note("examples", name, sets[name].digest)
     return sets
@@ -378,6 +378,13 @@ def load_endpoint(agent: AgentProfile) -> Chat:
 
     name = agent.endpoint_name or "endpoint"
     return Chat(model=open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
+
+
+def _with_own_fits(config: KnowledgeConfig, profile: AgentProfile, weights: Weights) -> Weights:
+    """Weights with the fits of the agent's sources that were fitted to their own questions."""
+    names = [name for name, spec in profile.sources.items() if not spec.external]
+    own = load_source_fits(config.store_path / "fits", names) if names else {}
+    return replace(weights, fits=replace(weights.fits, by_source=own)) if own else weights
 
 
 def _adapt_retrievers(

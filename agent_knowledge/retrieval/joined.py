@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError, TenantMissingError
 from agent_knowledge.ports import Closes, PassageIndex, StoredDocuments
 from agent_knowledge.types import Passage
@@ -35,6 +36,25 @@ class JoinedIndex:
     indexes: Mapping[str, PassageIndex]
     filters: Mapping[str, Filter] = field(default_factory=dict[str, Filter])
     tenanted: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, index: PassageIndex | Mapping[str, PassageIndex], sources: Mapping[str, SourceConfig]
+    ) -> JoinedIndex:
+        """Join the indexes of an agent's sources, heeding what its configuration says of each.
+
+        Args:
+            index: One that has them all, or one per source; a joined one is taken as it is.
+            sources: The agent's sources.
+        """
+        if isinstance(index, JoinedIndex):
+            return index
+        held = index if isinstance(index, Mapping) else dict.fromkeys(sources, index)
+        return cls(
+            indexes=held,
+            filters={n: Filter.of(spec.filter) for n, spec in sources.items() if spec.filter},
+            tenanted=frozenset(name for name, spec in sources.items() if spec.tenant),
+        )
 
     def close(self) -> None:
         """Release the files of all indexes that hold some."""
@@ -72,11 +92,11 @@ class JoinedIndex:
                 failures |= dict.fromkeys(part.sources, error)
                 continue
             for answer, own in zip(answers, found, strict=True):
-                answer |= own
+                answer.update(own)
         if failures and len(failures) == len(set(sources)):
             raise _together(failures)
         for answer, query in zip(answers, queries, strict=True):
-            answer |= {name: _failed(name, query, error) for name, error in failures.items()}
+            answer.update({name: _failed(name, query, why) for name, why in failures.items()})
         return [{name: answer[name] for name in sources} for answer in answers]
 
     def related(
