@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.build.stores import Given, open_index, open_store
+from agent_knowledge.build.stores import FromHost, open_index, open_store
 from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError, nearest
@@ -85,7 +85,7 @@ def load_router(
     judge, writer = _load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
     encoder = load_encoder(embedder)
-    given = Given(imports=tuple(imports), retrievers=retrievers or {})
+    given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
     return KnowledgeRouter(
         profile,
         embedder=embedder,

@@ -163,18 +163,18 @@ class JoinedIndex:
             raise SourceError(msg)
         return self.indexes[source]
 
-    def _parts(self, sources: Iterable[str], scope: Scope) -> Iterator[_Part]:
+    def _parts(self, sources: Iterable[str], scope: Scope) -> Iterator[_Share]:
         """What each index is asked for. All scopes are checked before the first is given."""
-        parts: dict[tuple[int, Scope], _Part] = {}
+        parts: dict[tuple[int, Scope], _Share] = {}
         for name in sources:
             index, own = self._index(name), self.scope_of(name, scope)
-            part = parts.setdefault((id(index), own), _Part(index=index, sources=(), scope=own))
+            part = parts.setdefault((id(index), own), _Share(index=index, sources=(), scope=own))
             parts[id(index), own] = replace(part, sources=(*part.sources, name))
         yield from parts.values()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Part:
+class _Share:
     """Sources of one index that are searched alike."""
 
     index: PassageIndex
@@ -192,7 +192,7 @@ def missing_tenant(name: str) -> TenantMissingError:
     return TenantMissingError(msg)
 
 
-def _read(part: _Part, hits: Sequence[Hit], places: Sequence[int]) -> dict[int, Passage]:
+def _read(part: _Share, hits: Sequence[Hit], places: Sequence[int]) -> dict[int, Passage]:
     """The passages of one index's hits, by their places in the ranking."""
     found = part.index.passages([hits[place] for place in places], part.scope)
     if len(found) == len(places):
