@@ -13,12 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.build.stores import FromHost, open_index, open_store
+from agent_knowledge.build.stores import FromHost, open_index, open_store, searched_here
 from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError, nearest
-from agent_knowledge.ledger.history import History
 from agent_knowledge.ledger import EndpointRecord, Ledger, StoredEvidence
+from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import (
     ClaimJudge,
     Embedder,
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
     from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier
+    from agent_knowledge.models.chat import Chat
     from agent_knowledge.models.minilm import MiniLM
     from agent_knowledge.retrieval.examples import StoredExamples
     from agent_knowledge.types.measured import SetStates
-    from agent_knowledge.models.chat import Chat
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"
@@ -54,7 +54,7 @@ def load_router(
     agent: str | None = None,
     *,
     embedding: Embeddings | Embedder | None = None,
-    retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
+    retrievers: Mapping[str, object] | None = None,
     model: str | BaseChatModel | None = None,
     weights: Weights | None = None,
     imports: Sequence[str] = (),
@@ -66,8 +66,10 @@ def load_router(
         agent: Name of the agent; None for the only one.
         embedding: A LangChain `Embeddings` object, or one that satisfies `ports.Embedder`, instead
             of the configuration's `embedding`. One named `minilm` is taken to be that model.
-        retrievers: For sources marked `external`, by name: LangChain retrievers, or objects that
-            satisfy `ports.Retriever`.
+        retrievers: For sources marked `external`, by name: LangChain vector stores or retrievers,
+            or functions from a query and a number to documents, which are searched for every task,
+            so that their coverage is known; or objects that satisfy `ports.Retriever`, which are
+            asked only where their passages are wanted.
         model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
             string or a LangChain chat model, instead of the configuration's `models.router`.
         weights: What was fitted, other than the packaged weights: for benches and training.
@@ -80,18 +82,18 @@ def load_router(
         SourceError: The store cannot be opened.
     """
     config = read_config(config)
-    profile = config.agent(agent)
+    given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
+    profile = searched_here(config.agent(agent), given)
     embedder = load_embedder(config, embedding)
     judge, writer = _load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
     encoder = load_encoder(embedder)
-    given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
     return KnowledgeRouter(
         profile,
         embedder=embedder,
         index=open_index(config, profile, embedder, given),
         examples=sets,
-        retrievers=_adapt_retrievers(profile, retrievers or {}),
+        retrievers=_asked_when_needed(profile, given),
         encoder=encoder,
         states=load_set_states(config, sets, (embedder, encoder)),
         weights=_with_own_fits(config, profile, weights or load_weights(embedder.name)),
@@ -280,9 +282,7 @@ def load_model(
     return _open(model, key, config.models)
 
 
-def load_router_model(
-    config: KnowledgeConfig, model: str | BaseChatModel | None = None
-) -> Chat:
+def load_router_model(config: KnowledgeConfig, model: str | BaseChatModel | None = None) -> Chat:
     """The chat model that the router asks: `models.router`, or where it is not set the default.
 
     Args:
@@ -387,19 +387,11 @@ def _with_own_fits(config: KnowledgeConfig, profile: AgentProfile, weights: Weig
     return replace(weights, fits=replace(weights.fits, by_source=own)) if own else weights
 
 
-def _adapt_retrievers(
-    profile: AgentProfile, retrievers: Mapping[str, BaseRetriever | Retriever]
-) -> dict[str, Retriever]:
+def _asked_when_needed(profile: AgentProfile, given: FromHost) -> dict[str, Retriever]:
+    """The retrievers of sources that are external to the end; their coverage is not known."""
     external = [name for name, source in profile.sources.items() if source.external]
-    adapted: dict[str, Retriever] = {}
-    for name, given in retrievers.items():
-        if name not in external:
-            msg = f"retrievers: {name!r} is no external source of agent {profile.name!r}; "
-            raise ConfigError(msg + nearest(name, external))
-        if hasattr(given, "retrieve"):
-            adapted[name] = cast("Retriever", given)
-        else:
-            from agent_knowledge.retrieval.external import ExternalSource
-
-            adapted[name] = ExternalSource(name, cast("Any", given))
-    return adapted
+    return {
+        name: cast("Retriever", given.retrievers[name])
+        for name in external
+        if name in given.retrievers
+    }

@@ -6,17 +6,22 @@ and name it in `_STORES`, or ask for it in `_opened`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from agent_knowledge.build.imports import imported
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, SourceConfig
-from agent_knowledge.errors import ConfigError
+from agent_knowledge.errors import ConfigError, nearest, without_password
 from agent_knowledge.ports import Embedder, PassageIndex
 from agent_knowledge.retrieval.joined import JoinedIndex
 
 if TYPE_CHECKING:
     from agent_knowledge.retrieval.search import SourceIndex
+
+FOREIGN = "foreign"
+"""The folder, inside the store's, of what was measured of sources that others keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,7 @@ def open_index(
 
     Args:
         config: The configuration.
-        profile: The agent.
+        profile: The agent, as `searched_here` gives it.
         embedder: What queries are embedded with.
         given: What the host hands over.
 
@@ -68,19 +73,81 @@ def _opened(
     name: str, spec: SourceConfig, config: KnowledgeConfig, embedder: Embedder, given: FromHost
 ) -> PassageIndex | None:
     """The index of a source that does not lie in the configured store; None for all that do."""
+    if name in given.retrievers:
+        return _foreign(name, spec, config, embedder, given.retrievers[name])
     if spec.retriever is not None:
-        return _foreign(name, spec, config, embedder, given)
+        return _foreign(name, spec, config, embedder, _made(name, spec, config, given))
     if spec.kind == "chroma":
         return _collection(name, spec, config, embedder)
     return None
 
 
+def searched_here(profile: AgentProfile, given: FromHost) -> AgentProfile:
+    """An agent whose external sources are none where the host gave what can be searched like one.
+
+    An object with `retrieve` stays external: it is asked only when its passages are wanted, which
+    is what a search that costs money needs.
+
+    Raises:
+        ConfigError: A retriever is given for what is no external source.
+    """
+    external = [name for name, spec in profile.sources.items() if spec.external]
+    for name in given.retrievers:
+        if name not in external:
+            msg = f"retrievers: {name!r} is no external source of agent {profile.name!r}; "
+            raise ConfigError(msg + nearest(name, external))
+    sources = {
+        name: spec.model_copy(update={"external": False}) if _is_searched(name, given) else spec
+        for name, spec in profile.sources.items()
+    }
+    return profile.model_copy(update={"sources": sources})
+
+
+def _is_searched(name: str, given: FromHost) -> bool:
+    return name in given.retrievers and not hasattr(given.retrievers[name], "retrieve")
+
+
+def _made(name: str, spec: SourceConfig, config: KnowledgeConfig, given: FromHost) -> object:
+    """What a configuration names as a retriever; a class or a function that makes one is called."""
+    key, written = f"sources.{name}.retriever", spec.retriever or ""
+    found = imported(written, key, allowed=given.imports, folder=config.folder)
+    if not _makes(found, spec.options):
+        if spec.options:
+            msg = f"sources.{name}.options: {written!r} is no function, and takes none; remove them"
+            raise ConfigError(msg)
+        return found
+    try:
+        return cast("Callable[..., object]", found)(**spec.options)
+    except Exception as error:  # a host's function may raise anything
+        said = without_password(str(error))
+        msg = f"{key}: {written!r} failed when called ({type(error).__name__}: {said})"
+        raise ConfigError(msg) from error
+
+
+def _makes(found: object, options: Mapping[str, object]) -> bool:
+    """Whether an object makes a retriever, and is none: a function of a query is one."""
+    if not (inspect.isclass(found) or inspect.isroutine(found)):
+        return False
+    try:
+        inspect.signature(found).bind(**options)
+    except TypeError:
+        return bool(options) or inspect.isclass(found)  # which then says what it lacks
+    except ValueError:  # a built-in one
+        return True
+    return True
+
+
 def _foreign(
-    name: str, spec: SourceConfig, config: KnowledgeConfig, embedder: Embedder, given: FromHost
+    name: str, spec: SourceConfig, config: KnowledgeConfig, embedder: Embedder, given: object
 ) -> PassageIndex:
-    """A LangChain vector store or retriever that the configuration names."""
-    msg = f"sources.{name}.retriever: {spec.retriever!r} is not served by this release"
-    raise ConfigError(msg)
+    """A store or retriever of others as an index."""
+    if all(hasattr(given, method) for method in ("search", "related", "statistics", "passages")):
+        return cast("PassageIndex", given)
+    from agent_knowledge.retrieval.finders import finder_of
+    from agent_knowledge.retrieval.foreign import ForeignIndex, ForeignSource
+
+    source = ForeignSource(name=name, description=spec.description, tenant=spec.tenant)
+    return ForeignIndex(source, finder_of(name, given, embedder), config.store_path / FOREIGN)
 
 
 def _collection(

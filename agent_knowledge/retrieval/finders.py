@@ -20,6 +20,7 @@ from agent_knowledge.errors import (
     ConfigError,
     SourceError,
     StoreUnavailableError,
+    without_password,
 )
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.external import fields_of_document, passage_of
@@ -42,7 +43,6 @@ _WIDER = 4
 _PROBE = "How long does a refund take?"
 _SAME = 0.02
 """Largest distance of two vectors of one text that are of one model; int8 is within it."""
-_PASSWORD = re.compile(r"//[^/@\s]*@")
 _DOWN = re.compile(r"time(d )?out|connect|unavailable|OperationalError|ResponseHandling", re.I)
 """What the errors of clients are called, or say, where the server is down or slow."""
 
@@ -295,7 +295,7 @@ def explained(source: str, what: str) -> Generator[None]:
     except (AgentKnowledgeError, NotImplementedError):
         raise
     except Exception as error:  # a host's store may raise anything
-        said = _PASSWORD.sub("//***@", str(error))
+        said = without_password(str(error))
         msg = f"source {source!r}: its {what} failed ({type(error).__name__}: {said})"
         causes = [error, error.__cause__, error.__context__]
         down = any(
