@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agent_knowledge.build.stores import FromHost, open_index, open_store, searched_here
 from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
-from agent_knowledge.errors import ConfigError, nearest
+from agent_knowledge.errors import ConfigError
 from agent_knowledge.ledger import EndpointRecord, Ledger, StoredEvidence
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import (
@@ -35,7 +35,6 @@ from agent_knowledge.routing.router import KnowledgeRouter
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.retrievers import BaseRetriever
 
     from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier

@@ -146,7 +146,13 @@ def _foreign(
     from agent_knowledge.retrieval.finders import finder_of
     from agent_knowledge.retrieval.foreign import ForeignIndex, ForeignSource
 
-    source = ForeignSource(name=name, description=spec.description, tenant=spec.tenant)
+    kind = f"{type(given).__module__}.{type(given).__qualname__}"
+    source = ForeignSource(
+        name=name,
+        description=spec.description,
+        tenant=spec.tenant,
+        made_of=f"{spec.retriever or ''} {spec.options} {kind} {embedder.name}",
+    )
     return ForeignIndex(source, finder_of(name, given, embedder), config.store_path / FOREIGN)
 
 

@@ -59,11 +59,13 @@ class ForeignSource:
         name: Its name in the configuration.
         description: What the configuration says of it.
         tenant: The field that names whose a document is; None where everybody sees all.
+        made_of: What searches it; what was measured of another is not taken for its own.
     """
 
     name: str
     description: str = ""
     tenant: str | None = None
+    made_of: str = ""
 
 
 class ForeignIndex:
@@ -133,7 +135,7 @@ class ForeignIndex:
                 self._measured.popitem(last=False)
         if self._folder is not None:
             with suppress(OSError):  # a store that cannot be written still serves
-                walk.save(measured, self._file(self._folder, tenant))
+                walk.save(measured, self._file(self._folder, tenant), self._source.made_of)
         return measured
 
     def _usual(self, scope: Scope) -> ForeignStatistics:
@@ -144,7 +146,8 @@ class ForeignIndex:
                 return held
             if self._folder is not None:
                 passages = None if self._source.tenant else self._finder.count()
-                kept = walk.load(self._file(self._folder, tenant), passages)
+                file = self._file(self._folder, tenant)
+                kept = walk.load(file, self._source.made_of, passages)
                 if kept is not None:
                     self._measured[tenant] = kept
                     return kept

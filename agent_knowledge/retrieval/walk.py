@@ -209,11 +209,18 @@ def _unit(vector: Vector) -> Vector:
     return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
 
-def save(measured: ForeignStatistics, file: Path) -> None:
-    """Keep what a walk found; all of it appears at once."""
+def save(measured: ForeignStatistics, file: Path, made_of: str) -> None:
+    """Keep what a walk found; all of it appears at once.
+
+    Args:
+        measured: What it found.
+        file: Where.
+        made_of: What searches the source.
+    """
     of = measured.statistics
     row = {
         "format": _FORMAT,
+        "made_of": made_of,
         "passages": of.passages,
         "center": None if of.center is None else of.center.tolist(),
         "spread": of.spread,
@@ -231,11 +238,12 @@ def save(measured: ForeignStatistics, file: Path) -> None:
     following.replace(file)
 
 
-def load(file: Path, passages: int | None) -> ForeignStatistics | None:
+def load(file: Path, made_of: str, passages: int | None) -> ForeignStatistics | None:
     """Read what `save` wrote.
 
     Args:
         file: Where.
+        made_of: What searches the source.
         passages: How many the source has now, where that is known.
 
     Returns:
@@ -243,7 +251,7 @@ def load(file: Path, passages: int | None) -> ForeignStatistics | None:
     """
     try:
         row: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if row["format"] != _FORMAT:
+        if (row["format"], row["made_of"]) != (_FORMAT, made_of):
             return None
         center = None if row["center"] is None else np.array(row["center"], dtype=np.float32)
         found = ForeignStatistics(
