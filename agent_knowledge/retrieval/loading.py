@@ -9,7 +9,7 @@ from pathlib import Path
 from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError, read_bytes
 from agent_knowledge.errors import SourceError, shown
-from agent_knowledge.retrieval.documents import Document, Failure, fault_of, surrogate_fault
+from agent_knowledge.retrieval.documents import Document, Failure, character_fault, fault_of
 from agent_knowledge.retrieval.files import read_html, read_markdown, read_pdf, read_text
 from agent_knowledge.retrieval.rows import File, read_csv, read_json_lines
 from agent_knowledge.retrieval.walking import files_of
@@ -71,7 +71,7 @@ def _checked(item: Document | Failure) -> Document | Failure:
     fault = fault_of(item) if isinstance(item, Document) else None
     if fault is None or isinstance(item, Failure):
         return item
-    known = surrogate_fault(item.id) is None
+    known = character_fault(item.id) is None
     return Failure(
         where=item.where, reason=fault, origin=item.origin, id=item.id if known else None
     )
