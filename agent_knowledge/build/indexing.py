@@ -16,6 +16,7 @@ from agent_knowledge.build import (
     read_config,
     require_served_store,
 )
+from agent_knowledge.build.taking_over import records_of, take_over
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.ledger.history import History
@@ -101,12 +102,22 @@ def index_sources(
             for name, given in chosen.items():
                 try:
                     path = config.resolve(given, f"sources.{name}.path")
-                    report = indexer.index(
-                        name,
-                        path,
-                        rebuild=rebuild,
-                        progress=_of(name, progress),
-                        screening=_screening(config, name),
+                    report = (
+                        take_over(
+                            indexer,
+                            config,
+                            records_of(config, name, embedder),
+                            rebuild=rebuild,
+                            progress=_of(name, progress),
+                        )
+                        if config.sources[name].kind == "chroma"
+                        else indexer.index(
+                            name,
+                            path,
+                            rebuild=rebuild,
+                            progress=_of(name, progress),
+                            screening=_screening(config, name),
+                        )
                     )
                 except AgentKnowledgeError as error:
                     errors[name] = str(error)

@@ -78,7 +78,7 @@ def _opened(
     if spec.retriever is not None:
         return _foreign(name, spec, config, embedder, _made(name, spec, config, given))
     if spec.kind == "chroma":
-        return _collection(name, spec, config, embedder)
+        return _collection(name, config, embedder)
     return None
 
 
@@ -156,12 +156,12 @@ def _foreign(
     return ForeignIndex(source, finder_of(name, given, embedder), config.store_path / FOREIGN)
 
 
-def _collection(
-    name: str, spec: SourceConfig, config: KnowledgeConfig, embedder: Embedder
-) -> PassageIndex:
-    """A Chroma collection, taken over into the embedded store with its own vectors."""
-    msg = f"sources.{name}.collection: {spec.collection!r} is not served by this release"
-    raise ConfigError(msg)
+def _collection(name: str, config: KnowledgeConfig, embedder: Embedder) -> PassageIndex | None:
+    """A Chroma collection, taken over into the embedded store; None where that is the store."""
+    from agent_knowledge.build.taking_over import keep_up
+
+    keep_up(config, name, embedder)
+    return None if config.store.kind == "chroma" else _embedded(config, embedder)
 
 
 def open_store(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:

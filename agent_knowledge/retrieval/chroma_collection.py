@@ -55,6 +55,15 @@ def fingerprint(path: Path, collection: str) -> str:
     return hashlib.sha256(repr((collection, files)).encode()).hexdigest()
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a database, all of its collections together.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    return sum(_stat(path / name)[0] for name in _files(path))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionRecords:
     """Every record of a collection as a document with its vector, scaled to length 1.
