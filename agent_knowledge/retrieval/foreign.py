@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -168,7 +168,8 @@ class ForeignIndex:
         hits = [*near.values()][:CANDIDATES]
         self._remember(hits)
         dense = _dense(hits, usual)
-        words = _words(hits, query, usual)
+        # What was met on the walk may lie outside the filter, and then is not known here.
+        words = _words(hits, query, usual, met=() if scope.filter else usual.holders)
         shown = [
             Hit(
                 source=self._source.name,
@@ -186,7 +187,7 @@ class ForeignIndex:
         return SearchResult(
             query=query,
             hits=Hits.of(self._source.name, shown[:k]),
-            statistics=usual.statistics,
+            statistics=_within(usual.statistics, near),
             terms_found=words.best,
             known=words.known,
             nearest=nearest.title if nearest else "",
@@ -259,8 +260,22 @@ class _Words:
     known: float
 
 
-def _words(hits: Sequence[ForeignHit], query: Query, usual: ForeignStatistics) -> _Words:
-    """Compare the words of a query with those of found passages, by BM25 over the walk's counts."""
+def _within(statistics: SourceStatistics, found: Sized) -> SourceStatistics:
+    """The statistics, with the number of passages where a search has found all there are."""
+    return statistics if len(found) >= CANDIDATES else replace(statistics, passages=len(found))
+
+
+def _words(
+    hits: Sequence[ForeignHit], query: Query, usual: ForeignStatistics, met: Iterable[str]
+) -> _Words:
+    """Compare the words of a query with those of found passages, by BM25 over the walk's counts.
+
+    Args:
+        hits: What was found.
+        query: The query.
+        usual: How rare words are.
+        met: Stems that the source is known to have, beside those of what was found.
+    """
     words = list(dict.fromkeys(stems(query.text)))
     ranked = list(dict.fromkeys(stems(query.tail))) or words
     own = [stems(words_of(hit)) for hit in hits]
@@ -276,11 +291,11 @@ def _words(hits: Sequence[ForeignHit], query: Query, usual: ForeignStatistics) -
         for stemmed in own
         for size in [len(stemmed) / length]
     ]
-    met = set(usual.holders).union(*own)
+    known = set(met).union(*own)
     best = max(range(len(own)), key=scores.__getitem__, default=None)
     return _Words(
         scores=scores,
         shares=shares,
         best=0.0 if best is None else shares[best],
-        known=sum(usual.idf(word) for word in words if word in met) / total,
+        known=sum(usual.idf(word) for word in words if word in known) / total,
     )

@@ -34,6 +34,10 @@ _SAMPLE = 128
 _OFF = 0.02
 """How far a cosine may be from what a score says, on average, for the score to tell it: a limit
 above the rounding of quantised vectors."""
+_FEWEST = 4
+"""Pairs of a score and a cosine that a line is drawn through: a limit."""
+_ALIKE = 1e-3
+"""Scores that differ by less, beside their size, tell no line."""
 _FORMAT = 1
 _COUNTED_ANEW = 0.2
 """A source that has grown or shrunk by this share is measured anew: a limit."""
@@ -166,9 +170,10 @@ class _Walk:
             if one in known and other in known
         ]
         scores, cosines = np.array(pairs).reshape(-1, 2).T
-        if len(pairs) < 3 or scores.std() == 0:
+        if len(pairs) < _FEWEST or scores.std() <= _ALIKE * np.abs(scores).max():
             return sign, 0.0, False
-        slope, offset = np.polyfit(scores, cosines, 1)
+        slope = np.cov(scores, cosines, bias=True)[0, 1] / scores.var()
+        offset = cosines.mean() - slope * scores.mean()
         off = np.abs(slope * scores + offset - cosines).mean()
         if off > _OFF or slope * sign < 0:
             return sign, 0.0, False
