@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.build.stores import FromHost, open_index, open_store, searched_here
+from agent_knowledge.build.stores import FITS, FromHost, open_index, open_store, searched_here
 from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError
@@ -382,7 +382,7 @@ def load_endpoint(agent: AgentProfile) -> Chat:
 def _with_own_fits(config: KnowledgeConfig, profile: AgentProfile, weights: Weights) -> Weights:
     """Weights with the fits of the agent's sources that were fitted to their own questions."""
     names = [name for name, spec in profile.sources.items() if not spec.external]
-    own = load_source_fits(config.store_path / "fits", names) if names else {}
+    own = load_source_fits(config.store_path / FITS, names) if names else {}
     return replace(weights, fits=replace(weights.fits, by_source=own)) if own else weights
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FOREIGN = "foreign"
 """The folder, inside the store's, of what was measured of sources that others keep."""
 
+FITS = "fits"
+"""The folder, beside it, of coverage that was fitted to sources' own questions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromHost:

@@ -108,14 +108,14 @@ def passage_of(document: object, source: str, unnamed: str) -> Passage:
 def fields_of_document(document: Document, source: str, unnamed: str = "") -> dict[str, Value]:
     """What a filter reads of a LangChain document; see `passage_of`."""
     known: Mapping[str, Any] = document.metadata
-    uri = address_in(known, source, document.id or "")
+    uri = address_in(known, source, _document_id(document))
     own = {
-        "document": document.id or _first(known, "id", "document_id") or uri or unnamed,
+        "document": _document_id(document) or uri or unnamed,
         "title": title_in(known),
         "uri": uri,
         "date": _first(known, "date", "published", "last_modified"),
     }
-    fields = fields_in(known, source, document.id or "")
+    fields = fields_in(known, source, _document_id(document))
     return fields | {name: value for name, value in own.items() if value}
 
 
@@ -157,6 +157,12 @@ def labels_in(metadata: Mapping[str, Any]) -> list[str]:
         for name, value in metadata.items()
         if name not in told and not is_date_field(name) and isinstance(value, str)
     ]
+
+
+def _document_id(document: Document) -> str:
+    """What a document goes by; a chunk's own id is a random one with most stores."""
+    known: Mapping[str, Any] = document.metadata
+    return _first(known, "document_id") or document.id or _first(known, "id")
 
 
 def _first(metadata: Mapping[str, Any], *keys: str) -> str:
