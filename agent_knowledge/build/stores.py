@@ -72,6 +72,17 @@ def open_index(
     return JoinedIndex.of(indexes, profile.sources)
 
 
+def open_source(config: KnowledgeConfig, name: str, embedder: Embedder) -> PassageIndex:
+    """Open what one source is searched in, such as to see whether it can be.
+
+    Raises:
+        ConfigError: The store, or what the source names, is wrong.
+        SourceError: It cannot be opened.
+    """
+    own = _opened(name, config.sources[name], config, embedder, FromHost())
+    return open_store(config, embedder) if own is None else own
+
+
 def _opened(
     name: str, spec: SourceConfig, config: KnowledgeConfig, embedder: Embedder, given: FromHost
 ) -> PassageIndex | None:

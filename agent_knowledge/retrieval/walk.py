@@ -13,6 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ _ALIKE = 1e-3
 _FORMAT = 1
 _COUNTED_ANEW = 0.2
 """A source that has grown or shrunk by this share is measured anew: a limit."""
+_LASTS = timedelta(days=30)
+"""Then it is measured anew in any case, since most retrievers do not say how many they have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -226,6 +229,7 @@ def save(measured: ForeignStatistics, file: Path, made_of: str) -> None:
     row = {
         "format": _FORMAT,
         "made_of": made_of,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "passages": of.passages,
         "center": None if of.center is None else of.center.tolist(),
         "spread": of.spread,
@@ -256,7 +260,8 @@ def load(file: Path, made_of: str, passages: int | None) -> ForeignStatistics | 
     """
     try:
         row: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if (row["format"], row["made_of"]) != (_FORMAT, made_of):
+        age = datetime.now(UTC) - datetime.fromisoformat(row["measured_at"])
+        if (row["format"], row["made_of"]) != (_FORMAT, made_of) or age > _LASTS:
             return None
         center = None if row["center"] is None else np.array(row["center"], dtype=np.float32)
         found = ForeignStatistics(
