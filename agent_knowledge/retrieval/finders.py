@@ -154,9 +154,13 @@ class VectorStoreFinder:
         self._by_vector: Callable[..., Any] | None = None if hybrid else next(iter(by_vector), None)
         self._embeddings: Any = None if hybrid else store.embeddings
 
-    @cached_property
+    @property
     def in_our_space(self) -> bool:
-        """Whether the store's embedding is the one that our queries have vectors of already."""
+        """See `Finder`; found out once, by a text that both embed."""
+        return self._in_our_space
+
+    @cached_property
+    def _in_our_space(self) -> bool:
         if self._embeddings is None:
             return False
         with self._explained():
@@ -238,7 +242,11 @@ class RetrieverFinder:
         """
         self._source = source
         self._search = search
-        self.in_our_space = False
+
+    @property
+    def in_our_space(self) -> bool:
+        """See `Finder`."""
+        return False
 
     def vector(self, query: Query) -> Vector | None:  # noqa: ARG002
         """See `Finder`."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence, Sized
+from collections import Counter, OrderedDict
+from collections.abc import Container, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,6 +68,14 @@ class ForeignSource:
     made_of: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A passage that was found, with how often it has each stem."""
+
+    passage: Passage
+    stems: Counter[str]
+
+
 class ForeignIndex:
     """Implements `ports.PassageIndex` for one source, over anything that finds documents.
 
@@ -86,7 +94,7 @@ class ForeignIndex:
         self._finder = finder
         self._folder = folder
         self._lock = threading.RLock()
-        self._passages: OrderedDict[int, Passage] = OrderedDict()
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._measured: OrderedDict[str, ForeignStatistics] = OrderedDict()
 
     def search(
@@ -118,11 +126,11 @@ class ForeignIndex:
     def passages(self, hits: Sequence[Hit], scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
         """Read hits; one that was found too many searches ago is left out."""
         with self._lock:
-            found = [(hit, self._passages.get(hit.passage)) for hit in hits]
+            found = [(hit, self._kept.get(hit.passage)) for hit in hits]
         return tuple(
-            replace(passage, score=hit.score)
-            for hit, passage in found
-            if passage is not None and self._is_within(passage, scope)
+            replace(kept.passage, score=hit.score)
+            for hit, kept in found
+            if kept is not None and self._is_within(kept.passage, scope)
         )
 
     def measure(self, scope: Scope = EVERYTHING) -> ForeignStatistics:
@@ -166,10 +174,10 @@ class ForeignIndex:
         found = self._finder.near(text, vector, CANDIDATES, self._wanted(scope))
         near = {hit.number: hit for hit in found if self._is_within(hit.passage, scope)}
         hits = [*near.values()][:CANDIDATES]
-        self._remember(hits)
+        own = self._remembered(hits)
         dense = _dense(hits, usual)
         # What was met on the walk may lie outside the filter, and then is not known here.
-        words = _words(hits, query, usual, met=() if scope.filter else usual.holders)
+        words = _words(own, query, usual, met=() if scope.filter else usual.holders)
         shown = [
             Hit(
                 source=self._source.name,
@@ -200,13 +208,19 @@ class ForeignIndex:
         ours = usual.are_cosines and self._finder.in_our_space
         return COSINE if ours else f"scores of {self._source.name}"
 
-    def _remember(self, hits: Sequence[ForeignHit]) -> None:
+    def _remembered(self, hits: Sequence[ForeignHit]) -> list[Counter[str]]:
+        """Keep what was found, so that it can be read; the stems of each."""
         with self._lock:
+            found: list[Counter[str]] = []
             for hit in hits:
-                self._passages[hit.number] = hit.passage
-                self._passages.move_to_end(hit.number)
-            while len(self._passages) > _KEPT:
-                self._passages.popitem(last=False)
+                if hit.number not in self._kept:
+                    words = Counter(stems(words_of(hit)))
+                    self._kept[hit.number] = _Kept(passage=hit.passage, stems=words)
+                self._kept.move_to_end(hit.number)
+                found.append(self._kept[hit.number].stems)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return found
 
     def _wanted(self, scope: Scope) -> Filter:
         """The scope as a filter: what is asked of metadata, and whose it must be."""
@@ -266,36 +280,37 @@ def _within(statistics: SourceStatistics, found: Sized) -> SourceStatistics:
 
 
 def _words(
-    hits: Sequence[ForeignHit], query: Query, usual: ForeignStatistics, met: Iterable[str]
+    own: Sequence[Counter[str]], query: Query, usual: ForeignStatistics, met: Container[str]
 ) -> _Words:
     """Compare the words of a query with those of found passages, by BM25 over the walk's counts.
 
     Args:
-        hits: What was found.
+        own: The stems of what was found.
         query: The query.
         usual: How rare words are.
         met: Stems that the source is known to have, beside those of what was found.
     """
     words = list(dict.fromkeys(stems(query.text)))
     ranked = list(dict.fromkeys(stems(query.tail))) or words
-    own = [stems(words_of(hit)) for hit in hits]
-    total = sum(map(usual.idf, words)) or 1.0
-    length = sum(map(len, own)) / max(len(own), 1) or 1.0
-    shares = [sum(usual.idf(w) for w in words if w in stemmed) / total for stemmed in map(set, own)]
+    rarity = {word: usual.idf(word) for word in {*words, *ranked}}
+    total = sum(rarity[word] for word in words) or 1.0
+    lengths = [counts.total() for counts in own]
+    length = sum(lengths) / max(len(own), 1) or 1.0
+    shares = [sum(rarity[word] for word in words if word in counts) / total for counts in own]
     scores = [
         sum(
-            usual.idf(word) * count / (count + _SATURATION * (1 - _OF_LENGTH + _OF_LENGTH * size))
+            rarity[word] * counts[word] / (counts[word] + _SATURATION * (1 - _OF_LENGTH + of))
             for word in ranked
-            if (count := stemmed.count(word))
+            if word in counts
         )
-        for stemmed in own
-        for size in [len(stemmed) / length]
+        for counts, size in zip(own, lengths, strict=True)
+        for of in [_OF_LENGTH * size / length]
     ]
-    known = set(met).union(*own)
+    known = [word for word in words if word in met or any(word in counts for counts in own)]
     best = max(range(len(own)), key=scores.__getitem__, default=None)
     return _Words(
         scores=scores,
         shares=shares,
         best=0.0 if best is None else shares[best],
-        known=sum(usual.idf(word) for word in words if word in known) / total,
+        known=sum(rarity[word] for word in known) / total,
     )

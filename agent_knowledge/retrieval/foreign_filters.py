@@ -54,7 +54,11 @@ def translated(store: object, wanted: Filter, fields_of: Callable[[Any], Fields]
         return Translated(given=None, whole=True)
     names = {f"{one.__module__.partition('.')[0]}.{one.__name__}" for one in type(store).__mro__}
     if "langchain_core.InMemoryVectorStore" in names:
-        return Translated(given=lambda found: wanted.matches(fields_of(found)), whole=True)
+
+        def matches(document: Any) -> bool:
+            return wanted.matches(fields_of(document))
+
+        return Translated(given=matches, whole=True)
     say = next((say for name, say in _STORES.items() if name in names), None)
     if say is None:
         return Translated(given=None, whole=False)
@@ -96,8 +100,6 @@ def _pgvector(_: object, one: Condition) -> dict[str, Any] | None:
             return _ends(one)
         case Exists(field, present):
             return {field: {"$exists": present}} if present else None  # `[]` is missing, too
-        case _:
-            return None
 
 
 def _pgvector_values(field: str, value: Scalar) -> list[dict[str, Any]]:

@@ -203,7 +203,8 @@ class _Walk:
         left = [number for number in self.met if number not in self._walked]
         more = self._chance.sample(left, min(len(left), max(_SAMPLE - len(self._walked), 0)))
         texts = [self.met[number].passage.text for number in more]
-        vectors = [*self._walked.values(), *(self._embedded(texts) if texts else [])]
+        more_vectors = self._embedded(texts) if texts else ()
+        vectors: list[Vector | None] = [*self._walked.values(), *more_vectors]
         known = [_unit(vector) for vector in vectors if vector is not None]
         if len(known) < 2:
             return None, 0.0

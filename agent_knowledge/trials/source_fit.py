@@ -233,7 +233,7 @@ def _fitted(rows: Numbers, truth: NDArray[np.bool_], packaged: LogisticFit) -> L
         best = best + step
         if np.abs(step).max() < _CLOSE:
             break
-    weights = (best[:-1] / unit).tolist()
+    weights: list[float] = (best[:-1] / unit).tolist()
     return LogisticFit(
         weights={
             name: round(weight, _DIGITS)
@@ -258,10 +258,11 @@ def _losses(probabilities: Numbers, truth: NDArray[np.bool_]) -> Numbers:
 
 
 def _score(probabilities: Numbers, truth: NDArray[np.bool_]) -> CoverageScore:
-    above = probabilities[truth][:, np.newaxis] - probabilities[~truth][np.newaxis]
+    above: Numbers = probabilities[truth][:, np.newaxis] - probabilities[~truth][np.newaxis]
+    in_order: Numbers = (above > 0) + (above == 0) / 2
     return CoverageScore(
         log_loss=float(_losses(probabilities, truth).mean()),
-        auc=float(np.mean((above > 0) + (above == 0) / 2)),
+        auc=float(in_order.mean()),
         calibration_error=calibration_error(
             np.maximum(probabilities, 1 - probabilities), (probabilities >= 0.5) == truth
         ),
