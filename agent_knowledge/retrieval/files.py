@@ -67,9 +67,9 @@ class _AsWritten(yaml.BaseLoader):
     So a date that is none (2026-13-45) does not make the whole block unreadable.
     """
 
-    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
         text = str(super().construct_scalar(node))
-        return _Unquoted(text) if isinstance(node, yaml.ScalarNode) and node.style is None else text
+        return text if node.style else _Unquoted(text)
 
 
 def _parsed(block: str) -> Mapping[str, object] | None:

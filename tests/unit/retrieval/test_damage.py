@@ -25,11 +25,16 @@ from agent_knowledge.types.search import SourceKey
 
 EMBEDDER = HashedWords()
 ROWS = 60
+OF_R7 = "WHERE document = (SELECT id FROM documents WHERE name = 'r7')"
 SQL = {
-    "a text of another kind": "UPDATE documents SET text = 7 WHERE name = 'r7'",
-    "another text": "UPDATE documents SET text = 'word7x is free' WHERE name = 'r7'",
-    "bytes for a text": "UPDATE documents SET text = x'80ff' WHERE name = 'r7'",
-    "a text that is no UTF-8": "UPDATE documents SET text = CAST(x'80ff' AS TEXT)",
+    "a text of another kind": f"UPDATE blocks SET text = 7 {OF_R7}",
+    "another text": f"UPDATE blocks SET text = 'word7x is free' {OF_R7}",
+    "no text": f"DELETE FROM blocks {OF_R7}",
+    "another document's text": f"UPDATE blocks SET number = 1 {OF_R7}",
+    "bytes for a text": f"UPDATE blocks SET text = x'80ff' {OF_R7}",
+    "a text that is no UTF-8": "UPDATE blocks SET text = CAST(x'80ff' AS TEXT)",
+    "another line": "UPDATE passages SET line = 3",
+    "another key": "UPDATE windows SET key = 'x' || key",
     "a span of text": "UPDATE passages SET first = 'x', after = 'y'",
     "a span far away": "UPDATE passages SET after = 1 << 60",
     "a title that is a number": "UPDATE passages SET title = 5",
@@ -219,11 +224,28 @@ CREATE TABLE sources (
 );
 INSERT INTO sources SELECT id, name, embedding, generation FROM now;
 DROP TABLE now;
-ALTER TABLE documents DROP COLUMN fields;
-ALTER TABLE documents DROP COLUMN given;
-ALTER TABLE documents DROP COLUMN recipe;
-ALTER TABLE documents DROP COLUMN etag;
-ALTER TABLE documents DROP COLUMN modified;
+ALTER TABLE documents RENAME TO now;
+CREATE TABLE documents (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  title TEXT NOT NULL,
+  uri TEXT NOT NULL,
+  date TEXT,
+  keywords TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  text TEXT NOT NULL,
+  seal INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (source, name)
+);
+INSERT INTO documents SELECT id, source, name, origin, title, uri, date, keywords, hash,
+  (SELECT group_concat(text, '') FROM blocks WHERE document = now.id), 0 FROM now;
+DROP TABLE now;
+DROP TABLE blocks;
+ALTER TABLE passages DROP COLUMN line;
+ALTER TABLE passages DROP COLUMN last_line;
+ALTER TABLE passages DROP COLUMN seal;
 PRAGMA user_version = 2;
 """
 
@@ -290,7 +312,7 @@ def test_what_is_converted_is_served_before_its_source_is_read_again(store: Path
 def test_what_was_damaged_before_is_not_taken_for_sound(store: Path, rows: Path):
     make_format(store, 2)
     with sqlite3.connect(store / "passages.sqlite3") as opened:
-        opened.execute(SQL["another text"])
+        opened.execute("UPDATE documents SET text = 'word7x is free' WHERE name = 'r7'")
     opened.close()
     report = index(store, rows)
     assert report.mended == ("1 documents were not what was stored of them",)
@@ -339,3 +361,24 @@ def test_what_stands_where_the_note_of_the_lock_belongs_stops_nobody(store: Path
     (store / "write.lock.holder").mkdir()
     assert index(store, rows).unchanged == ROWS
     assert index(store, rows).unchanged == ROWS
+
+
+def test_of_a_long_document_only_what_is_read_has_to_be_sound(tmp_path: Path):
+    page = tmp_path / "book.txt"
+    page.write_text("first words\n\n" + "filler " * 30_000 + "\n\nlast words")
+    index(tmp_path / "store", page)
+    with sqlite3.connect(tmp_path / "store" / "passages.sqlite3") as opened:
+        opened.execute("UPDATE blocks SET text = 'x' || substr(text, 2) WHERE number = 3")
+    opened.close()
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as reader:
+        hits = list(reader.search([EMBEDDER.query("words")], ["s"], 500)[0]["s"].hits)
+        (first,) = reader.passages(hits[:1])
+        assert first.text.startswith("first words")
+        with pytest.raises(SourceError, match=r"'book\.txt' of source 's' is damaged"):
+            reader.passages(hits)
+        with pytest.raises(SourceError, match="is damaged"):
+            reader.document_text(first)
+    index(tmp_path / "store", page)
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as reader:
+        hits = list(reader.search([EMBEDDER.query("words")], ["s"], 500)[0]["s"].hits)
+        assert reader.passages(hits)[-1].text.endswith("last words")
