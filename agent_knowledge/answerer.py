@@ -6,7 +6,9 @@ Command line, chatbot and pages use it. What follows what is `turn`'s to say.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from agent_knowledge.build import (
@@ -26,6 +28,7 @@ from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Failed, Said, Turn, Verifying, answer_of
 from agent_knowledge.types import Task
 from agent_knowledge.types.answers import Answer
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.tasks import as_task
 
 if TYPE_CHECKING:
@@ -91,7 +94,8 @@ class Answerer:
         router.base_model = served_name(model.model)
         self.model = model
         self.verifier = verifier or load_verifier(router)
-        self._endpoint = endpoint
+        # Opened once for all scopes, since its breaker counts what fails.
+        self._endpoint = cache(lambda: endpoint or load_endpoint(router.agent))
 
     def __enter__(self) -> Self:
         """Use it as a context manager to close it."""
@@ -105,19 +109,34 @@ class Answerer:
         """Close its router; see `KnowledgeRouter.close`."""
         self.router.close()
 
-    def answer(self, task: Task | str, *, config: RunnableConfig | None = None) -> Answer:
+    def scoped(self, scope: Scope) -> Self:
+        """The same answerer within a scope; see `KnowledgeRouter.scoped`.
+
+        Quotations are looked up within it too, and it costs next to nothing: make one per request.
+        """
+        narrowed = copy.copy(self)
+        narrowed.router = self.router.scoped(scope)
+        narrowed.verifier = self.verifier.reading(narrowed.router.document_text)
+        return narrowed
+
+    def answer(
+        self, task: Task | str, *, config: RunnableConfig | None = None, scope: Scope = EVERYTHING
+    ) -> Answer:
         """Answer a task.
 
         Args:
             task: The task.
             config: Callbacks, tags and metadata for each call of the model, as LangChain has them.
+            scope: Where to look; the other ways to answer take it by `scoped`.
 
         Raises:
-            InputError: The task is empty.
+            InputError: The task is empty, or a source needs a tenant and none is given.
             SourceError: No source could serve.
             EndpointError: The model failed; or the endpoint did and the policy says
                 `on_failure: raise`.
         """
+        if scope != EVERYTHING:
+            return self.scoped(scope).answer(task, config=config)
         turn = self._begin(task)
         while step := turn.asks:
             turn.feed(self._ask(step, config))
@@ -210,12 +229,10 @@ class Answerer:
         """
         if step.endpoint is None:
             return self.model
-        if self._endpoint is None:
-            try:
-                self._endpoint = load_endpoint(self.router.agent)
-            except ConfigError as error:
-                raise EndpointError(str(error)) from error
-        return self._endpoint
+        try:
+            return self._endpoint()
+        except ConfigError as error:
+            raise EndpointError(str(error)) from error
 
     def _finish(self, turn: Turn) -> Answer:
         draft, policy = turn.draft(), self.router.agent.policy
