@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from agent_knowledge.citations.opinions import EntailmentModel
 
 
-def load_answerer(
+def load_answerer(  # noqa: PLR0913 - all but one are optional
     config: ConfigLike = "agent-knowledge.yaml",
     agent: str | None = None,
     *,
@@ -48,6 +48,7 @@ def load_answerer(
     embedding: Embeddings | Embedder | None = None,
     retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
     judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None = None,
+    imports: Sequence[str] = (),
 ) -> Answerer:
     """Build the router of one agent and put it before a chat model.
 
@@ -60,13 +61,16 @@ def load_answerer(
         retrievers: See `load_router`.
         judge: Who gives a second opinion on each cited claim, or decides on it under the policy
             `judge_decides`; see `load_verifier`.
+        imports: See `load_router`.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
     """
     config = read_config(config)
     asked = model if config.models.router is None else None
-    router = load_router(config, agent, embedding=embedding, retrievers=retrievers, model=asked)
+    router = load_router(
+        config, agent, embedding=embedding, retrievers=retrievers, model=asked, imports=imports
+    )
     verifier = load_verifier(router, judge=judge, limits=config.models)
     return Answerer(router, load_model(config, model), verifier=verifier)
 
