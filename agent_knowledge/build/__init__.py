@@ -7,24 +7,23 @@ loads a vector store.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from agent_knowledge.build.sets import load_evidence, load_example_sets, load_set_states
 from agent_knowledge.build.stores import FITS, FromHost, open_index, open_store, searched_here
 from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.ledger import EndpointRecord, Ledger, StoredEvidence
-from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import (
     ClaimJudge,
     Embedder,
     NeedJudge,
     PassageIndex,
     QueryWriter,
+    Reranker,
     Retriever,
     Screen,
     TextEncoder,
@@ -36,19 +35,18 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
+    from agent_knowledge.build.rerank import RerankerLike
     from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.models.chat import Chat
     from agent_knowledge.models.minilm import MiniLM
-    from agent_knowledge.retrieval.examples import StoredExamples
-    from agent_knowledge.types.measured import SetStates
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"
 """Name of the packaged embedding, in a configuration and in an index."""
 
 
-def load_router(
+def load_router(  # noqa: PLR0913 - all but one are optional
     config: ConfigLike = "agent-knowledge.yaml",
     agent: str | None = None,
     *,
@@ -57,6 +55,7 @@ def load_router(
     model: str | BaseChatModel | None = None,
     weights: Weights | None = None,
     imports: Sequence[str] = (),
+    reranker: RerankerLike | None = None,
 ) -> KnowledgeRouter:
     """Build the router of one agent.
 
@@ -74,6 +73,9 @@ def load_router(
         weights: What was fitted, other than the packaged weights: for benches and training.
         imports: Packages that the configuration may name code of, such as `shop`, which is that
             package and all inside it; with none, a configuration has nothing imported.
+        reranker: Puts the passages that were found into their last order, instead of what the
+            policy's `rerank` names: a LangChain cross-encoder, a function `(query, texts) ->
+            scores`, or an object that satisfies `ports.Reranker`.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
@@ -98,8 +100,10 @@ def load_router(
         weights=_with_own_fits(config, profile, weights or load_weights(embedder.name)),
         judge=judge,
         writer=writer,
-        evidence=_load_evidence(config, profile, sets),
+        evidence=load_evidence(config, profile, sets),
         screen=packaged_screen(),
+        reranker=_load_reranker(config, profile, reranker, imports),
+        rerank_wait_s=config.models.timeout_s,
     )
 
 
@@ -198,64 +202,6 @@ def load_encoder(embedder: Embedder) -> TextEncoder:
 def load_index(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
     """The index of a configuration's store, opened for reading."""
     return open_store(config, embedder)
-
-
-def load_example_sets(
-    config: KnowledgeConfig, names: tuple[str, ...], embedder: Embedder
-) -> dict[str, StoredExamples]:
-    """Example sets with their vectors; those that the store lacks are embedded.
-
-    That a set changed is written down, so that what was measured before it is known to be.
-    """
-    from agent_knowledge.retrieval.examples import load_examples
-
-    store, history = config.store_path, History(config.store_path)
-    sets: dict[str, StoredExamples] = {}
-    for name in names:
-        file = config.resolve(config.examples[name].file, f"examples.{name}.file")
-        sets[name] = load_examples(name, file, embedder, store, config.examples[name].tenant)
-        with suppress(OSError):  # a store that cannot be written still serves
-            history.note("examples", name, sets[name].digest)
-    return sets
-
-
-def load_set_states(
-    config: KnowledgeConfig,
-    sets: Mapping[str, StoredExamples],
-    models: tuple[Embedder, TextEncoder],
-) -> dict[str, SetStates]:
-    """What the text model makes of example sets; what the store lacks is read now."""
-    from agent_knowledge.retrieval.examples import load_states
-
-    return {
-        name: load_states(
-            name,
-            [example.input for example in held.examples],
-            config.examples[name].description,
-            models,
-            config.store_path,
-        )
-        for name, held in sets.items()
-    }
-
-
-def _load_evidence(
-    config: KnowledgeConfig, profile: AgentProfile, sets: Mapping[str, StoredExamples]
-) -> EndpointRecord | None:
-    """What the store has on record about the agent's endpoint, if it has one."""
-    if profile.endpoint is None or profile.endpoint.serves not in sets:
-        return None
-    serves, model = profile.endpoint.serves, label(config.models.default, "models.default")
-    return StoredEvidence(
-        ledger=Ledger(config.store_path),
-        history=History(config.store_path),
-        agent=profile.name,
-        endpoint=profile.endpoint_name or "",
-        serves=serves,
-        examples=sets[serves].digest,
-        # The packaged model stands where an agent brings its own: then nobody knows here.
-        model="" if model == "extractive" else model,
-    )
 
 
 def load_model(
@@ -377,6 +323,19 @@ def load_endpoint(agent: AgentProfile) -> Chat:
 
     name = agent.endpoint_name or "endpoint"
     return Chat(model=open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
+
+
+def _load_reranker(
+    config: KnowledgeConfig,
+    profile: AgentProfile,
+    given: RerankerLike | None,
+    imports: Sequence[str],
+) -> Reranker | None:
+    if given is None and profile.policy.rerank is None:
+        return None
+    from agent_knowledge.build.rerank import load_reranker
+
+    return load_reranker(config, profile, given, imports)
 
 
 def _with_own_fits(config: KnowledgeConfig, profile: AgentProfile, weights: Weights) -> Weights:
