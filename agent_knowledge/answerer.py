@@ -23,7 +23,7 @@ from agent_knowledge.citations.streaming import MarkerBuffer
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.models.chat import Chat, served_name
-from agent_knowledge.ports import ClaimJudge, Embedder, Retriever
+from agent_knowledge.ports import ClaimJudge, Embedder
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Failed, Said, Turn, Verifying, answer_of
 from agent_knowledge.types import Task
@@ -34,9 +34,9 @@ from agent_knowledge.types.tasks import as_task
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables import RunnableConfig
 
+    from agent_knowledge.build.stores import RetrieverLike
     from agent_knowledge.citations.opinions import EntailmentModel
 
 
@@ -46,7 +46,7 @@ def load_answerer(  # noqa: PLR0913 - all but one are optional
     *,
     model: str | BaseChatModel | None = None,
     embedding: Embeddings | Embedder | None = None,
-    retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
+    retrievers: Mapping[str, RetrieverLike] | None = None,
     judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None = None,
     imports: Sequence[str] = (),
 ) -> Answerer:

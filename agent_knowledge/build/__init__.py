@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from agent_knowledge.build.sets import load_evidence, load_example_sets, load_set_states
-from agent_knowledge.build.stores import FITS, FromHost, open_index, open_store, searched_here
+from agent_knowledge.build.stores import (
+    FITS,
+    FromHost,
+    RetrieverLike,
+    open_index,
+    open_store,
+    searched_here,
+)
 from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError
@@ -51,7 +58,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
     agent: str | None = None,
     *,
     embedding: Embeddings | Embedder | None = None,
-    retrievers: Mapping[str, object] | None = None,
+    retrievers: Mapping[str, RetrieverLike] | None = None,
     model: str | BaseChatModel | None = None,
     weights: Weights | None = None,
     imports: Sequence[str] = (),

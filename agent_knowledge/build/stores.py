@@ -7,19 +7,29 @@ and name it in `_STORES`, or ask for it in `_opened`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from agent_knowledge.build.imports import imported
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, SourceConfig
 from agent_knowledge.errors import ConfigError, nearest, without_password
-from agent_knowledge.ports import Embedder, PassageIndex
+from agent_knowledge.ports import Embedder, PassageIndex, Retriever
 from agent_knowledge.retrieval.joined import JoinedIndex
 
 if TYPE_CHECKING:
-    from agent_knowledge.retrieval.search import SourceIndex
+    from langchain_core.documents import Document
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.vectorstores import VectorStore
 
+    from agent_knowledge.retrieval.search import SourceIndex
+    from agent_knowledge.types import Passage
+
+SearchFunction: TypeAlias = (
+    "Callable[[str, int], Iterable[Document | Passage | str | tuple[Document | str, float]]]"
+)
+"""From a query and a number to what was found, best first, perhaps each with its score."""
+RetrieverLike: TypeAlias = "VectorStore | BaseRetriever | Retriever | SearchFunction"
 FOREIGN = "foreign"
 """The folder, inside the store's, of what was measured of sources that others keep."""
 
@@ -38,7 +48,7 @@ class FromHost:
     """
 
     imports: tuple[str, ...] = ()
-    retrievers: Mapping[str, object] = field(default_factory=dict[str, object])
+    retrievers: Mapping[str, RetrieverLike] = field(default_factory=dict[str, RetrieverLike])
 
 
 def open_index(

@@ -39,7 +39,7 @@ from agent_knowledge.types.search import (
 if TYPE_CHECKING:
     from agent_knowledge.types import Vector
 
-_KEPT = 4096
+_MOST_REMEMBERED = 4096
 """Passages that are kept in memory, so that what a search found can be read: a limit."""
 _TENANTS = 256
 """Tenants whose statistics are kept in memory: a limit."""
@@ -69,7 +69,7 @@ class ForeignSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _Remembered:
     """A passage that was found, with how often it has each stem."""
 
     passage: Passage
@@ -94,7 +94,7 @@ class ForeignIndex:
         self._finder = finder
         self._folder = folder
         self._lock = threading.RLock()
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept: OrderedDict[int, _Remembered] = OrderedDict()
         self._measured: OrderedDict[str, ForeignStatistics] = OrderedDict()
 
     def search(
@@ -215,10 +215,10 @@ class ForeignIndex:
             for hit in hits:
                 if hit.number not in self._kept:
                     words = Counter(stems(words_of(hit)))
-                    self._kept[hit.number] = _Kept(passage=hit.passage, stems=words)
+                    self._kept[hit.number] = _Remembered(passage=hit.passage, stems=words)
                 self._kept.move_to_end(hit.number)
                 found.append(self._kept[hit.number].stems)
-            while len(self._kept) > _KEPT:
+            while len(self._kept) > _MOST_REMEMBERED:
                 self._kept.popitem(last=False)
             return found
 

@@ -90,7 +90,7 @@ def measure_foreign(finder: Finder, seeds: Sequence[str], wanted: Filter) -> For
     Raises:
         SourceError: It cannot serve.
     """
-    walk = _Walk(finder, wanted)
+    walk = _SourceWalk(finder, wanted)
     for seed in seeds:
         walk.search(seed)
     for _ in range(_SEARCHES):
@@ -114,7 +114,7 @@ def words_of(hit: ForeignHit) -> str:
     return f"{hit.passage.title}\n{hit.passage.text}"
 
 
-class _Walk:
+class _SourceWalk:
     """A walk while it lasts."""
 
     def __init__(self, finder: Finder, wanted: Filter) -> None:
