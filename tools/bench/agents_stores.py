@@ -33,6 +33,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from agent_knowledge import KnowledgeRouter, load_router
+from agent_knowledge.build.stores import RetrieverLike
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.store import PassageStore
@@ -69,7 +70,7 @@ def main() -> None:
         for agent in chosen:
             encoder, weights = weights_for(agent.name)
             with indexed(agent, encoder) as here:
-                for name, router in _routers(here, encoder, weights).items():
+                for name, router in routers_of(here, encoder, weights).items():
                     rows.setdefault(name, []).append(_measure(here, router))
                     print(f"{agent.name}, {name}: {rows[name][-1]}", flush=True)
     print_head(f"{title}; part: {part}; agents: {', '.join(agent.name for agent in chosen)}")
@@ -130,7 +131,7 @@ def _measure(here: IndexedAgent, router: KnowledgeRouter) -> StoreMeasured:
     )
 
 
-def _routers(here: IndexedAgent, encoder: Any, weights: Any) -> dict[str, KnowledgeRouter]:
+def routers_of(here: IndexedAgent, encoder: Any, weights: Any) -> dict[str, KnowledgeRouter]:
     """The default's router, and one for each other way to hold the same passages."""
     passages = {name: _passages(here.config, name) for name in here.profile.sources}
     external = {
@@ -139,7 +140,7 @@ def _routers(here: IndexedAgent, encoder: Any, weights: Any) -> dict[str, Knowle
     }
     config = here.config.model_copy(update={"sources": external})
 
-    def made(kind: str, of: Callable[[Sequence[Passage]], object]) -> KnowledgeRouter:
+    def made(kind: str, of: Callable[[Sequence[Passage]], RetrieverLike]) -> KnowledgeRouter:
         # What a walk measured is kept by the source's name.
         place = here.config.store.model_copy(update={"path": f"{here.config.store_path}-{kind}"})
         return load_router(
