@@ -2,8 +2,8 @@
 
 Vectors and word statistics are kept beside it and follow it: what SQLite does not name is not
 there. A source is indexed in one transaction, so a reader sees it before or after, never in between
-(see `database`). Each document carries a checksum of all that is stored of it, which is compared
-before anything of it is served.
+(see `database`). Every part of a document carries a checksum, which is compared before that part is
+served (see `sealed`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from agent_knowledge.retrieval.documents import Document, Known
 from agent_knowledge.retrieval.fields import written
 from agent_knowledge.retrieval.sealed import SealedPassage, lined
 from agent_knowledge.retrieval.stored import SOURCE, StoredDocument, StoredSource, stored_source
-from agent_knowledge.retrieval.stored_documents import DocumentReader
-from agent_knowledge.retrieval.upgrading import OLDER, seal_document, upgrade
+from agent_knowledge.retrieval.stored_documents import DocumentReader, seal_document
+from agent_knowledge.retrieval.upgrading import OLDER, upgrade
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import SourceKey

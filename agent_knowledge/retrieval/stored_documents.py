@@ -1,8 +1,10 @@
-"""Reading documents and passages from the store's file, and nothing that was not stored so."""
+"""Documents and passages in the store's file: nothing is read that was not stored so."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from agent_knowledge.retrieval.sealed import (
     SealedDocument,
     SealedPassage,
     block_seal,
+    blocks_of,
     checksum,
 )
 from agent_knowledge.types import Passage
@@ -164,3 +167,25 @@ class DocumentReader:
 def _are_sound(document: int, blocks: Sequence[tuple[int, object, int]]) -> bool:
     """Whether blocks are what was stored, each with its number, its text and its checksum."""
     return all(block_seal(document, number, text) == seal for number, text, seal in blocks)
+
+
+def asking(database: sqlite3.Connection) -> Rows:
+    """How an open database is asked where the caller explains its errors."""
+    return lambda sql, values: database.execute(sql, values).fetchall()
+
+
+def seal_document(database: sqlite3.Connection, number: int, text: str) -> None:
+    """Store the text of a document whose passages are stored, and its checksums."""
+    reader = DocumentReader(asking(database), Path())
+    blocks = [
+        (number, place, block, block_seal(number, place, block)) for place, block in blocks_of(text)
+    ]
+    add = "INSERT INTO blocks (document, number, text, seal) VALUES (?, ?, ?, ?)"
+    database.executemany(add, blocks)
+    passages = reader.sealed_passages(number)
+    parts = checksum(*(seal for *_, seal in blocks), *(passage.seal for passage in passages))
+    facts = reader.facts(number)
+    if facts is not None:
+        sealed = replace(facts, parts=parts).sealed()
+        sql = "UPDATE documents SET parts = ?, seal = ? WHERE id = ?"
+        database.execute(sql, (sealed.parts, sealed.seal, number))

@@ -8,17 +8,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from agent_knowledge.retrieval import schema
 from agent_knowledge.retrieval.chunks import Span
 from agent_knowledge.retrieval.fields import written
-from agent_knowledge.retrieval.sealed import block_seal, blocks_of, checksum, lined
-from agent_knowledge.retrieval.stored_documents import DocumentReader
+from agent_knowledge.retrieval.sealed import lined
+from agent_knowledge.retrieval.stored_documents import DocumentReader, asking, seal_document
 
 OLDER = (1, 2)
 """Formats that can be brought to the present one; the first had no checksums."""
@@ -68,7 +64,7 @@ def _text_before(database: sqlite3.Connection, number: int, version: int) -> str
     if not isinstance(text, str):
         return None
     if version > 1:
-        ask = partial(_ask, database)
+        ask = asking(database)
         (source, seal), *_ = ask(
             """SELECT s.name, d.seal FROM documents_before d JOIN sources s ON d.source = s.id
                WHERE d.id = ?""",
@@ -85,12 +81,13 @@ def _text_before(database: sqlite3.Connection, number: int, version: int) -> str
 
 def _convert(database: sqlite3.Connection, number: int, text: str) -> None:
     """Give a document and its passages what they had not."""
-    rows = _ask(database, _SPANS, (number,))
+    ask = asking(database)
+    rows = ask(_SPANS, (number,))
     spans = [Span(start, end, title) for _, start, end, title in rows]
     for (passage, *_), (_, lines) in zip(rows, lined(text, spans), strict=True):
         sql = "UPDATE passages SET line = ?, last_line = ? WHERE id = ?"
         database.execute(sql, (*lines, passage))
-    for passage in _reader(database).sealed_passages(number):
+    for passage in DocumentReader(ask, Path()).sealed_passages(number):
         seal = (passage.sealed().seal, passage.number)
         database.execute("UPDATE passages SET seal = ? WHERE id = ?", seal)
     sql = "SELECT name, title, date FROM documents WHERE id = ?"
@@ -99,28 +96,3 @@ def _convert(database: sqlite3.Connection, number: int, text: str) -> None:
     fields = written({key: value for key, value in own.items() if value})
     database.execute("UPDATE documents SET fields = ? WHERE id = ?", (fields, number))
     seal_document(database, number, text)
-
-
-def _ask(database: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[Any]:
-    return database.execute(sql, values).fetchall()
-
-
-def _reader(database: sqlite3.Connection) -> DocumentReader:
-    return DocumentReader(partial(_ask, database), Path())
-
-
-def seal_document(database: sqlite3.Connection, number: int, text: str) -> None:
-    """Store the text of a document whose passages are stored, and its checksums."""
-    reader = _reader(database)
-    blocks = [
-        (number, place, block, block_seal(number, place, block)) for place, block in blocks_of(text)
-    ]
-    add = "INSERT INTO blocks (document, number, text, seal) VALUES (?, ?, ?, ?)"
-    database.executemany(add, blocks)
-    passages = reader.sealed_passages(number)
-    parts = checksum(*(seal for *_, seal in blocks), *(passage.seal for passage in passages))
-    facts = reader.facts(number)
-    if facts is not None:
-        sealed = replace(facts, parts=parts).sealed()
-        sql = "UPDATE documents SET parts = ?, seal = ? WHERE id = ?"
-        database.execute(sql, (sealed.parts, sealed.seal, number))
