@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import ExtendedModelResponse
@@ -234,7 +234,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     def _refusal(self, request: ToolCallRequest) -> ToolMessage | None:
         if self._allowed is None:
             return None
-        whose = mark_of(self._of(request.runtime))
+        runtime = cast("ToolRuntime[Any, Any]", request.runtime)
+        whose = mark_of(self._of(runtime))
         prepared = remembered(request.state, request.state["messages"], whose)
         shown = any(knowledge.passages for knowledge in prepared.values())
         return refusal(request, self._allowed, shown=shown)
