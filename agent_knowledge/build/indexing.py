@@ -17,7 +17,7 @@ from agent_knowledge.build import (
     require_served_store,
 )
 from agent_knowledge.build.imports import imported
-from agent_knowledge.build.taking_over import records_of, take_over
+from agent_knowledge.build.taking_over import records_of, screening_of, take_over
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.ledger.history import History
@@ -27,7 +27,6 @@ from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.loaders import made_loader
 from agent_knowledge.retrieval.loading import read_any
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.screening import Screening
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -150,7 +149,7 @@ class _Run:
 
     def index(self, name: str) -> IndexReport:
         """Bring a source's index up to date."""
-        tenant, screening = self.config.sources[name].tenant, _screening(self.config, name)
+        tenant, screening = self.config.sources[name].tenant, screening_of(self.config, name)
         known = self.indexer.known(name, tenant=tenant, screening=screening)
         told = _of(name, self.progress)
         if self.config.sources[name].kind == "chroma":
@@ -196,13 +195,6 @@ class _Told:
         for number, item in enumerate(self.items, start=1):
             self.tell(number, 0)
             yield item
-
-
-def _screening(config: KnowledgeConfig, source: str) -> Screening | None:
-    policy = config.sources[source].screen
-    if policy == "allow":
-        return None
-    return Screening(screen=packaged_screen(), cleaned=policy == "drop")
 
 
 def _suspicious(config: KnowledgeConfig, sets: Mapping[str, StoredExamples]) -> dict[str, int]:

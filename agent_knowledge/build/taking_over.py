@@ -29,6 +29,14 @@ _MOST_BYTES = 50_000_000
 _LOG = logging.getLogger(__name__)
 
 
+def screening_of(config: KnowledgeConfig, source: str) -> Screening | None:
+    """How what is new in a source is screened; None for not at all."""
+    policy = config.sources[source].screen
+    if policy == "allow":
+        return None
+    return Screening(screen=packaged_screen(), cleaned=policy == "drop")
+
+
 def records_of(config: KnowledgeConfig, name: str, embedder: Embedder) -> CollectionRecords:
     """The records of a source that is a Chroma collection."""
     spec = config.sources[name]
@@ -68,7 +76,7 @@ def take_over(
         tenant=config.sources[records.name].tenant,
         rebuild=rebuild,
         progress=progress,
-        screening=_screening_of(config, records.name),
+        screening=screening_of(config, records.name),
     )
     indexer.note_fingerprint(records.name, told)
     return report
@@ -147,10 +155,3 @@ def _require_small(records: CollectionRecords) -> None:
             f"({_MOST_BYTES // 1_000_000} MB); run: agent-knowledge index {records.name}"
         )
         raise SourceError(msg)
-
-
-def _screening_of(config: KnowledgeConfig, source: str) -> Screening | None:
-    policy = config.sources[source].screen
-    if policy == "allow":
-        return None
-    return Screening(screen=packaged_screen(), cleaned=policy == "drop")

@@ -62,9 +62,13 @@ class ForeignHit:
 
     @property
     def number(self) -> int:
-        """Its number in our rankings: of its document, place and text."""
+        """Its number in our rankings: of its document, place, text and metadata.
+
+        The same text may be two tenants' own.
+        """
         one = self.passage
-        content = f"{one.document}\0{one.start}\0{one.text}".encode()
+        said = (one.document, one.start, one.text, sorted(one.fields.items()))
+        content = repr(said).encode(errors="replace")
         return int.from_bytes(blake2b(content, digest_size=8).digest()) >> 1
 
 
@@ -300,7 +304,7 @@ def explained(source: str, what: str) -> Generator[None]:
     """
     try:
         yield
-    except (AgentKnowledgeError, NotImplementedError):
+    except AgentKnowledgeError:
         raise
     except Exception as error:  # a host's store may raise anything
         said = without_password(str(error))

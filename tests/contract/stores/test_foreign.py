@@ -255,6 +255,28 @@ def test_no_tenant_sees_another(make: Make):
     assert result.statistics.passages <= 96
 
 
+def test_two_tenants_may_own_the_same_text(make: Make):
+    store = make(Embedding())
+    owners = ("acme", "beta")
+    store.add_texts(["Same text."] * 2, [{"tenant": one, "document_id": "d"} for one in owners])
+    index = index_of(store, tenant="tenant")
+    results = {one: ask(index, "Same text.", scope=Scope(tenant=one))[0] for one in owners}
+    for one in owners:
+        (read,) = index.passages(list(results[one].hits), Scope(tenant=one))
+        assert read.fields["tenant"] == one
+
+
+def test_a_store_without_a_search_of_its_own_is_told():
+    class AsyncOnly(InMemoryVectorStore):
+        def similarity_search_with_score(self, *args: Any, **kwargs: Any) -> Any:
+            raise NotImplementedError("use the asynchronous one")
+
+        similarity_search = similarity_search_with_score_by_vector = similarity_search_with_score
+
+    with pytest.raises(SourceError, match="use the asynchronous one"):
+        ask(index_of(AsyncOnly(Embedding())), "refund")
+
+
 def test_what_a_tenant_measures_is_of_its_own_documents_alone():
     store = filled(in_memory)
     index = index_of(store, tenant="tenant")
