@@ -36,7 +36,8 @@ QUESTIONS_PER_LABEL = 10
 LEVEL = 0.05
 """Of labels that say nothing at most one set in twenty is recommended."""
 _FOLDS = 5
-_SPREAD = 0.25
+"""As many as `leaning.FOLDS`."""
+_SPREAD = 0.125
 _BIAS_SPREAD = 1.0
 _FLIPS = 10_000
 _STEPS = 50
