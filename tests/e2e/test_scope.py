@@ -80,7 +80,9 @@ def test_examples_are_shown_of_the_tenant_that_is_named(here: CommandLine):
     assert here("route", "the lamp is broken", "--tenant", "acme").code == 0
 
 
-def test_a_reranker_of_the_configuration_is_imported_only_where_it_is_allowed(here: CommandLine):
+def test_a_reranker_of_the_configuration_is_imported_only_where_it_is_allowed(
+    here: CommandLine, monkeypatch: pytest.MonkeyPatch
+):
     here("init")
     here("index")
     file = here.folder / "agent-knowledge.yaml"
@@ -94,7 +96,8 @@ def test_a_reranker_of_the_configuration_is_imported_only_where_it_is_allowed(he
     refused = here("retrieve", ASKED)
     assert refused.code == 2
     assert "--allow-imports ranking_of_a_test" in refused.err
-    ran = here("retrieve", ASKED, "--allow-imports", "ranking_of_a_test", "--json")
+    monkeypatch.setenv("AGENT_KNOWLEDGE_IMPORTS", "ranking_of_a_test")
+    ran = here("retrieve", ASKED, "--json")
     lengths = [-one["score"] for one in ran.json["passages"]]
     assert lengths == sorted(lengths)
     assert lengths[0] > 1
