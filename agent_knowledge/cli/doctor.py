@@ -16,12 +16,12 @@ from agent_knowledge.build import (
     load_embedder,
     load_endpoint,
     load_example_sets,
-    load_index,
     load_model,
     load_router,
     load_router_model,
     require_served_store,
 )
+from agent_knowledge.build.stores import open_source
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
@@ -146,11 +146,13 @@ def _source(config: KnowledgeConfig, name: str) -> str:
     from agent_knowledge.retrieval.documents import Document
     from agent_knowledge.retrieval.loading import read_source
 
-    path = config.resolve(config.sources[name].path or "", f"sources.{name}.path")
-    # Up to the first document: `index` fails on a source that has none.
-    next(item for item in read_source(name, path) if isinstance(item, Document))
+    spec = config.sources[name]
+    if spec.path is not None and spec.kind == "files":
+        path = config.resolve(spec.path, f"sources.{name}.path")
+        # Up to the first document: `index` fails on a source that has none.
+        next(item for item in read_source(name, path) if isinstance(item, Document))
     embedder = load_embedder(config)
-    result = load_index(config, embedder).search([_query(embedder)], [name], 1)[0][name]
+    result = open_source(config, name, embedder).search([_query(embedder)], [name], 1)[0][name]
     return f"{result.statistics.passages} passages"
 
 

@@ -26,4 +26,16 @@ Input = Annotated[
 Output = Annotated[
     str, typer.Option("--output", help="Where JSON lines go; - for standard output.")
 ]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        help="Only passages whose metadata says this: 'lang=en', 'team=a|b', 'year>=2020',"
+        " 'reviewed?', or a JSON object. All that are given hold.",
+    ),
+]
+Tenant = Annotated[
+    str | None,
+    typer.Option("--tenant", help="Whose documents and examples, where tenants are kept apart."),
+]
 CONFIG = Path("agent-knowledge.yaml")
