@@ -41,7 +41,7 @@ def split(document: Document) -> list[Span]:
         character that is neither white space nor part of a heading without a body.
     """
     text = document.text
-    if document.row and len(text) <= PASSAGE:
+    if document.vector is not None or (document.row and len(text) <= PASSAGE):
         return list(_trimmed(text, 0, len(text), _name(document.title)))
     return [span for section in _sections(document) for span in _passages(text, section)]
 
@@ -156,7 +156,15 @@ class Searched:
         when its document changed around it, and writing a vector twice changes nothing.
         """
         texts = [self._with_title(text) for text in even_pieces(self.text, WINDOW)]
-        return {hashlib.sha256(text.encode()).hexdigest()[:32]: text for text in texts}
+        return {_key(text): text for text in texts}
+
+    def key_of(self, vector_hash: str) -> str:
+        """The key of a vector that the passage came with, by the vector's own hash."""
+        return _key(vector_hash + self.text)
 
     def _with_title(self, text: str) -> str:
         return "\n".join(part for part in (self.title, self.keywords, text) if part)
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

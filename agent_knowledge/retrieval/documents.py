@@ -9,12 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from agent_knowledge import limits
+from agent_knowledge.retrieval.fields import LONGEST, texts_of
+from agent_knowledge.types.filters import Fields, Value
+
+if TYPE_CHECKING:
+    from agent_knowledge.types import Vector
 
 _EARLIEST = date(1900, 1, 1)
 """Before it stand the zeros that software writes for "never" (year 1, 1601), and typing errors."""
@@ -121,7 +126,7 @@ def _plain(name: str) -> str:
     return _NOT_IN_A_NAME.sub("", name.lower())
 
 
-FORMAT = 5
+FORMAT = 6
 """Raise it when reading or splitting yields something else: re-indexing then renews everything."""
 _KEYWORD_CHARACTERS = 80
 """A longer value of metadata is a text, not a name: a limit."""
@@ -135,15 +140,30 @@ class Page:
         text: Its text.
         title: May be empty.
         date: ISO date of its last change, when it tells one itself.
-        labels: Tags and the like by name.
+        labels: Tags and the like, which it is found by too.
+        fields: What else it says of itself, for filters; the labels too.
         left_out: What of the file is not in the text, and why; empty when all of it is.
     """
 
     text: str
     title: str = ""
     date: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    labels: Sequence[str] = ()
+    fields: Fields = field(default_factory=dict[str, Value])
     left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a server says to recognise a page by, told again when it is asked for anew.
+
+    Attributes:
+        etag: As its header `ETag` has it; may be empty.
+        modified: As its header `Last-Modified` has it; may be empty.
+    """
+
+    etag: str = ""
+    modified: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +177,16 @@ class Document:
         uri: Where a person finds it; relative to the source unless it tells a web address itself.
         text: The stored text, which all offsets count in.
         date: ISO date of its last change, when it tells one itself; never a file's.
-        metadata: What else a row or front matter says, strings only. Part of the content: a change
-            is a change.
+        metadata: What else a row or front matter says, typed. Part of the content: a change is a
+            change.
+        labels: Short texts that it is found by too, such as tags; None for the short values of its
+            metadata.
         where: The file, with the line or row where there is one, as a person would look it up.
         row: It is a row of a table, kept whole when it is short.
         cleaned: Passages that speak to a model are not indexed; another index than with them.
+        vector: Of the whole document, of length 1, where its place has one already, made by the
+            embedding that the index is of. Such a document is kept whole, and is not embedded.
+        known: What its server says to recognise it by; no part of the content.
     """
 
     id: str
@@ -170,10 +195,13 @@ class Document:
     uri: str
     text: str
     date: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    metadata: Fields = field(default_factory=dict[str, Value])
+    labels: Sequence[str] | None = None
     where: str = ""
     row: bool = False
     cleaned: bool = False
+    vector: Vector | None = field(default=None, compare=False, repr=False)
+    known: Known = Known()
 
     @property
     def keywords(self) -> str:
@@ -181,18 +209,40 @@ class Document:
 
         A field that dates the document is none.
         """
-        return "\n".join(
-            value
-            for key, value in self.metadata.items()
-            if not is_date_field(key) and 0 < len(value) <= _KEYWORD_CHARACTERS
+        named = (
+            [text for key in self.metadata if not is_date_field(key) for text in self._texts(key)]
+            if self.labels is None
+            else self.labels
         )
+        return "\n".join(text for text in named if 0 < len(text) <= _KEYWORD_CHARACTERS)
+
+    def _texts(self, key: str) -> tuple[str, ...]:
+        return texts_of(self.metadata[key])
+
+    @property
+    def fields(self) -> dict[str, Value]:
+        """What a filter reads: the metadata, but no long texts, with the document's own names."""
+        own = {"document": self.id, "title": self.title, "uri": self.uri, "date": self.date or ""}
+        short = {
+            name: value
+            for name, value in self.metadata.items()
+            if len(name) + sum(map(len, texts_of(value))) <= LONGEST
+        }
+        return short | {name: value for name, value in own.items() if value}
 
     @property
     def content_hash(self) -> str:
         """Sha256 of all that a re-index compares; when a file was written is no part of it."""
         content = [FORMAT, self.title, self.uri, self.text, self.date, dict(self.metadata)]
+        content += [] if self.labels is None else [list(self.labels)]
         content += ["cleaned"] if self.cleaned else []
+        content += [] if self.vector is None else [self.vector_hash]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def vector_hash(self) -> str:
+        """Sha256 of the vector that it came with; empty where it came with none."""
+        return "" if self.vector is None else hashlib.sha256(self.vector.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +262,23 @@ class Failure:
     id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A document that is unchanged, so that its place gave no text: what is stored of it stays.
+
+    Attributes:
+        id: The document's id.
+        known: What its server says now to recognise it by; None for what it said before.
+    """
+
+    id: str
+    known: Known | None = None
+
+
+Item: TypeAlias = "Document | Failure | Kept"
+"""What reading a source yields."""
+
+
 def fault_of(document: Document) -> str | None:
     """Say what of a document no index can hold, or more than it is to; None when nothing."""
     for what, size, most in (
@@ -225,7 +292,8 @@ def fault_of(document: Document) -> str | None:
     if not document.text.strip():
         return '"text" is empty' if document.row else "is empty"
     named = {"id": document.id, "title": document.title, "uri": document.uri}
-    for key, value in {**named, "text": document.text, **document.metadata}.items():
+    told = {key: "\n".join(texts_of(value)) for key, value in document.metadata.items()}
+    for key, value in {**told, **named, "text": document.text}.items():
         fault = surrogate_fault(key + value)
         if fault:
             return f'"{key.encode(errors="replace").decode()}" {fault}'

@@ -16,6 +16,7 @@ from pypdf import DocumentInformation
 
 from agent_knowledge.config.files import UTF_16, UnreadableError, decode
 from agent_knowledge.retrieval.documents import Page, date_of, day_of, surrogate_fault
+from agent_knowledge.retrieval.fields import fields_of, scalar_of
 from agent_knowledge.retrieval.headings import headings
 from agent_knowledge.types import without_surrogates
 
@@ -25,6 +26,7 @@ _MOST_LABELS = 200
 """Characters of labels, a quarter of what one vector stands for: more would outweigh the text."""
 _BLOCK = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _NOT_A_LINE_END = re.compile(r"[^\n]")
+_NOTHING = ("", "~", "null", "Null", "NULL")
 _LABELS = ("tags", "keywords", "categories", "category")
 
 
@@ -35,8 +37,9 @@ def read_front_matter(text: str) -> Page:
     then it is text like any other.
 
     Returns:
-        Title, date, tags and categories as the block tells them. In the text the block is blanked:
-        no word of it is found, and what follows keeps its line and its place in the file.
+        Title, date, tags and categories as the block tells them, and all its values and lists as
+        fields. In the text the block is blanked: no word of it is found but the labels, and what
+        follows keeps its line and its place in the file.
     """
     found = _BLOCK.match(text[:_MOST])
     fields = _parsed(found[1]) if found else None
@@ -46,17 +49,33 @@ def read_front_matter(text: str) -> Page:
     return Page(
         title=_one_line(title) if isinstance(title, str) else "",
         date=date_of(fields.items()),
-        labels=dict(_labels(fields)),
+        labels=tuple(_labels(fields)),
+        fields=fields_of({name: _typed(_listed(name, value)) for name, value in fields.items()}),
         text=_NOT_A_LINE_END.sub(" ", found[0]) + text[found.end() :],
     )
+
+
+class _Unquoted(str):
+    """A scalar that was written without quotes."""
+
+    __slots__ = ()
+
+
+class _AsWritten(yaml.BaseLoader):
+    """As safe as SafeLoader, and plainer: every scalar stays the text that was written.
+
+    So a date that is none (2026-13-45) does not make the whole block unreadable.
+    """
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+        text = str(super().construct_scalar(node))
+        return _Unquoted(text) if isinstance(node, yaml.ScalarNode) and node.style is None else text
 
 
 def _parsed(block: str) -> Mapping[str, object] | None:
     """The fields of a block; None when it is no mapping."""
     try:
-        # As safe as SafeLoader, and plainer: every scalar stays the text that was written, so a
-        # date that is none (2026-13-45) does not make the whole block unreadable.
-        found: object = yaml.load(block, Loader=yaml.BaseLoader)  # noqa: S506
+        found: object = yaml.load(block, Loader=_AsWritten)  # noqa: S506 - safer than SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     if not block.strip():
@@ -64,16 +83,34 @@ def _parsed(block: str) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", found) if isinstance(found, dict) else None
 
 
-def _labels(fields: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _typed(value: object) -> object:
+    """A value with its bare words as what they mean; what is quoted is text."""
+    if isinstance(value, list):
+        return [_typed(one) for one in cast("list[object]", value) if not _is_blank(one)]
+    if _is_blank(value):
+        return None
+    return scalar_of(str(value)) if isinstance(value, _Unquoted) else value
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, _Unquoted) and value in _NOTHING
+
+
+def _listed(name: str, value: object) -> object:
+    """A value; of tags and the like, which may stand on one line, the list that is meant."""
+    if name in _LABELS and isinstance(value, str):
+        return [_Unquoted(one.strip()) for one in value.split(",")]
+    return value
+
+
+def _labels(fields: Mapping[str, object]) -> Iterator[str]:
     left = _MOST_LABELS
     for name in _LABELS:
-        given = fields.get(name)
-        listed = given.split(",") if isinstance(given, str) else given
-        for number, item in enumerate(cast("list[object]", listed) if listed else (), start=1):
+        for item in cast("list[object]", _listed(name, fields.get(name)) or ()):
             label = _one_line(item) if isinstance(item, str) else ""
             left -= len(label)
             if label and left >= 0:
-                yield f"{name} {number}", label
+                yield label
 
 
 def _one_line(text: str) -> str:

@@ -26,7 +26,7 @@ from agent_knowledge.ledger.records import digest
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval import snapshot
 from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import Document, Failure
+from agent_knowledge.retrieval.documents import Document, Failure, Item, Kept
 from agent_knowledge.retrieval.loading import read_source
 from agent_knowledge.retrieval.manifest import UnsoundError
 from agent_knowledge.retrieval.reports import IndexReport, Tally
@@ -108,7 +108,7 @@ class Indexer:
     def index(
         self,
         name: str,
-        path: Path,
+        items: Iterable[Item] | Path,
         *,
         rebuild: bool = False,
         progress: Progress | None = None,
@@ -118,7 +118,7 @@ class Indexer:
 
         Args:
             name: The source.
-            path: File, folder or glob that it is read from.
+            items: What is read of it, each id once; or the file, folder or glob to read.
             rebuild: Start anew, whatever embedding built the index that exists.
             progress: Told after each batch of embeddings.
             screening: How what is new is screened; None for not at all.
@@ -134,13 +134,13 @@ class Indexer:
             check_embedding(old, self._embedder.name)
         report, kept = progress or _silent, None if rebuild else old
         try:
-            source, tally = self._change_over(name, path, kept, report)
+            source, tally = self._change_over(name, items, kept, report)
         except VectorsLostError:
             # Chroma is not safe to kill: what it was writing may be neither old nor new.
             self._close_vectors()
             clear(self._folder)
             self._vectors = self._opened_vectors()
-            source, tally = self._change_over(name, path, kept, report)
+            source, tally = self._change_over(name, items, kept, report)
         return tally.report(
             name,
             digest=digest({d.name: d.hash for d in self._store.documents(source).values()}),
@@ -170,13 +170,13 @@ class Indexer:
         return documents
 
     def _change_over(
-        self, name: str, path: Path, old: StoredSource | None, progress: Progress
+        self, name: str, items: Iterable[Item] | Path, old: StoredSource | None, progress: Progress
     ) -> tuple[StoredSource, Tally]:
         """Bring vectors, snapshot and SQLite to the source's new state, in this order.
 
         Args:
             name: The source.
-            path: Where it is read from.
+            items: See `index`.
             old: What is indexed and to be kept up to date; None to start anew.
             progress: Told after each batch.
 
@@ -186,7 +186,7 @@ class Indexer:
         tally = Tally()
         with explained(self._folder), self._store.transaction():
             tally.mended += self._faults(old) if old else ()
-            source = self._read(name, path, old, tally)
+            source = self._read(name, items, old, tally)
             keys = sorted({key for _, key in self._store.keys(source)})
             stored = self._vectors.keys(source)
             missing = set(keys) - stored
@@ -254,7 +254,9 @@ class Indexer:
             tally.embedded += len(doubtful)
         return anew
 
-    def _read(self, name: str, path: Path, old: StoredSource | None, tally: Tally) -> StoredSource:
+    def _read(
+        self, name: str, items: Iterable[Item] | Path, old: StoredSource | None, tally: Tally
+    ) -> StoredSource:
         """Write the source's new state into the open transaction."""
         if old is None:
             replaced = self._store.sources().get(name)
@@ -263,9 +265,12 @@ class Indexer:
         source = old or self._store.add_source(name, self._embedder.name)
         stored = self._store.documents(source)
         seen: set[str] = set()
-        for item in read_source(name, path):
+        for item in read_source(name, items) if isinstance(items, Path) else items:
             if isinstance(item, Failure):
                 tally.failures.append(item)
+            elif isinstance(item, Kept):
+                seen.add(item.id)
+                tally.unchanged += 1
             else:
                 seen.add(item.id)
                 self._put(source, item, stored.get(item.id), tally)
@@ -291,7 +296,9 @@ class Indexer:
         if self._screening:
             spans, finding = self._screening.screened(document, spans)
             tally.suspicious += [(document.where or document.id, finding)] if finding else []
-        self._store.add_document(source, document, spans)
+        keys = self._store.add_document(source, document, spans)
+        if document.vector is not None:
+            self._vectors.put(source, keys, document.vector[np.newaxis])
 
     def _embed(self, source: StoredSource, missing: set[str], progress: Progress) -> None:
         if not missing:

@@ -124,7 +124,8 @@ def _read_page(file: File) -> Iterator[Document | Failure]:
         uri=file.address(),
         text=page.text,
         date=page.date,
-        metadata=page.labels,
+        metadata=page.fields,
+        labels=page.labels,
         where=file.name,
     )
     if page.left_out:

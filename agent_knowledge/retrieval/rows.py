@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +13,7 @@ from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError, decode, lines_of, read_object
 from agent_knowledge.errors import shown
 from agent_knowledge.retrieval.documents import Document, Failure, date_of, is_date_field
+from agent_knowledge.retrieval.fields import fields_of, number_of
 from agent_knowledge.types.addresses import relative_address
 
 _NOT_METADATA = frozenset({"id", "title", "text", "uri", "url"})
@@ -67,8 +67,14 @@ def _known_id(row: Mapping[str, object]) -> str | None:
     return str(found) if isinstance(found, str | int) else None
 
 
-def _row_document(file: File, number: int, where: str, row: Mapping[str, object]) -> Document:
-    """Make a document of a row.
+def _row_document(
+    file: File,
+    number: int,
+    where: str,
+    row: Mapping[str, object],
+    labels: Sequence[str] | None = None,
+) -> Document:
+    """Make a document of a row; see `Document` for `labels`.
 
     Raises:
         UnreadableError: A field is missing or of the wrong type, or there are too many.
@@ -88,7 +94,8 @@ def _row_document(file: File, number: int, where: str, row: Mapping[str, object]
         uri=uri or file.address(str(row_id)),
         text=_string(row, "text"),
         date=date_of(row.items()),
-        metadata={k: _plain(v) for k, v in row.items() if k not in _NOT_METADATA and v is not None},
+        metadata=fields_of({k: v for k, v in row.items() if k not in _NOT_METADATA}),
+        labels=labels,
         where=where,
         row=True,
     )
@@ -106,10 +113,6 @@ def _string(row: Mapping[str, object], key: str, default: str | None = None) -> 
         msg = f'"{key}" is {type(value).__name__} {shown(value)}, expected a string'
         raise UnreadableError(msg)
     return value
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def read_csv(file: File) -> Iterator[Document | Failure]:
@@ -146,7 +149,7 @@ def _read_row(
     where, cells = f"{file.name} row {number}", dict[str, str]()
     try:
         cells = _cells(_parsed(*table), header)
-        return _row_document(file, number, where, _as_row(cells))
+        return _row_document(file, number, where, *_as_row(cells))
     except UnreadableError as error:
         known = cells.get("id") or None
         return Failure(where=where, reason=str(error), origin=file.name, id=known)
@@ -242,14 +245,16 @@ def _cells(row: list[str], header: list[str]) -> dict[str, str]:
     return dict(zip(header, row, strict=True))
 
 
-def _as_row(cells: dict[str, str]) -> dict[str, str]:
-    """Bring CSV cells into the form of a JSON row."""
+def _as_row(cells: dict[str, str]) -> tuple[dict[str, object], list[str] | None]:
+    """Bring CSV cells into the form of a JSON row; of one without a text, what it is found by."""
     if "id" in cells and not cells["id"]:
         msg = '"id" is empty'
         raise UnreadableError(msg)
+    own = {k: v for k, v in cells.items() if k in _NOT_METADATA}
+    typed = {k: number_of(v) for k, v in cells.items() if k not in own and v}
     if "text" in cells:
-        return cells
+        return own | typed, None
     lines = [f"{k}: {v}" for k, v in cells.items() if k not in {"id", "title"} and v.strip()]
-    own = {k: v for k, v in cells.items() if k in _NOT_METADATA or is_date_field(k)}
-    called = [k for k, v in cells.items() if k not in own and any(c.isalpha() for c in v)]
-    return own | {k: cells[k] for k in called[:_NAMING_CELLS]} | {"text": "\n".join(lines)}
+    named = [k for k in typed if not is_date_field(k) and any(c.isalpha() for c in cells[k])]
+    labels = [cells[k] for k in named[:_NAMING_CELLS]]
+    return own | typed | {"text": "\n".join(lines)}, labels

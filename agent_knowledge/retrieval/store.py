@@ -218,8 +218,15 @@ class PassageStore:
             for number, name, origin, content in self._rows(sql, (source.id,))
         }
 
-    def add_document(self, source: StoredSource, document: Document, spans: Sequence[Span]) -> None:
-        """Store a document with its passages."""
+    def add_document(
+        self, source: StoredSource, document: Document, spans: Sequence[Span]
+    ) -> list[str]:
+        """Store a document with its passages.
+
+        Returns:
+            The keys of their windows.
+        """
+        made: list[str] = []
         sql = """INSERT INTO documents
                  (source, name, origin, title, uri, date, keywords, hash, text)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -232,9 +239,13 @@ class PassageStore:
             passage = self._db.execute(add, values).lastrowid or 0
             text = d.text[span.start : span.end]
             searched = Searched(number=passage, title=span.title, keywords=d.keywords, text=text)
-            keys = [(passage, key) for key in searched.windows]
+            # The given vector is that of this document alone; see `Document.vector`.
+            given = [searched.key_of(d.vector_hash)] if d.vector is not None else None
+            keys = [(passage, key) for key in given or searched.windows]
+            made += [key for _, key in keys]
             self._db.executemany("INSERT INTO windows (passage, key) VALUES (?, ?)", keys)
         self._seal(number or 0)
+        return made
 
     def _seal(self, number: int) -> None:
         whole = self._whole(number)

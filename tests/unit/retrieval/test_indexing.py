@@ -7,17 +7,21 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hashed_words import HashedWords
 
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError
+from agent_knowledge.retrieval.documents import Document
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.types import Passage
+from agent_knowledge.types.search import Query
 
 SCRIPT = str(Path(__file__).with_name("hashed_words.py"))
 
@@ -313,3 +317,27 @@ def test_a_text_of_50_mb_is_indexed_to_its_end(tmp_path: Path):
     _, last = found(store, "lighthouse keeper counted")[0]
     assert last.endswith("The lighthouse keeper counted every single one of them.")
     assert counts(index(store, file)) == (0, 0, 1, 0, 0)
+
+
+def taken(number: int, text: str) -> Document:
+    """A document that another store had, with its vector."""
+    vector = np.zeros(HashedWords().dimensions, dtype=np.float32)
+    vector[number] = 1
+    return Document(
+        id=str(number), origin="c", title="", uri="", text=text, row=True, vector=vector
+    )
+
+
+def test_a_document_with_a_vector_is_kept_whole_and_not_embedded(tmp_path: Path):
+    embedder = HashedWords()
+    documents = [taken(0, "word " * 2000), taken(1, "same"), taken(2, "same")]
+    with Indexer(tmp_path, embedder) as indexer:
+        report = indexer.index("s", documents)
+        assert counts(indexer.index("s", documents)) == (0, 0, 3, 0, 0)
+        changed = replace(documents[2], vector=documents[0].vector)
+        assert counts(indexer.index("s", [*documents[:2], changed])) == (0, 1, 2, 0, 0)
+    assert (report.passages, report.embedded, embedder.embedded) == (3, 0, [])
+    with SourceIndex(tmp_path, embedder.name) as opened:
+        query = Query(text="", vector=documents[1].vector)
+        hits = opened.search([query], ["s"], 5)[0]["s"].hits
+    assert sorted(hits.dense.tolist()) == [0, 0, 1]
