@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from agent_knowledge.types import Matrix, Vector
 
-_NAMED = 2
+NAMED = 2
 """Names contribute this many times the passages that each other way of searching does: all that
 goes by one name gains alike. Halved, nDCG@10 in dialogues falls by 0.023, doubled by 0.009
 (`tools.ablate`, retrieval)."""
@@ -137,14 +137,14 @@ class Snapshot:
             asked: The query that they are hits for.
             texts: Each with the position of its passage, whose own names it does not name; None
                 for one of another source.
-            k: Of them, `_NAMED` times as many at most.
+            k: Of them, `NAMED` times as many at most.
         """
         measured = self._measured(asked, self.dense.cosines(asked.query.vector[np.newaxis])[0])
         linked = np.zeros_like(measured.dense)
         for own, text in texts:
             np.maximum(linked, self.names.mentioned(text, but_of=own), out=linked)
         named = (measured.talked_of.gains + LINK * linked).astype(np.float32)
-        found = _best_found(np.where(linked > 0, named, 0), _NAMED * k)
+        found = _best_found(np.where(linked > 0, named, 0), NAMED * k)
         return self._hits(measured, np.sort(found), named)
 
     def _search(self, asked: Asked, cosines: Vector, k: int) -> SearchResult:
@@ -153,7 +153,7 @@ class Snapshot:
         found = np.zeros(len(cosines), dtype=bool)
         found[_best(cosines, k)] = True
         found[_best_found(measured.lexical, k)] = True
-        found[_best_found(talked_of.gains, _NAMED * k)] = True
+        found[_best_found(talked_of.gains, NAMED * k)] = True
         nearest = int(cosines.argmax())
         return SearchResult(
             query=asked.query,

@@ -1,0 +1,440 @@
+"""Indexing into a store on a server: read, embed what is missing, then publish in one step.
+
+Several processes may index one source at once, and share its work without a lock: each embeds in
+an order of its own, in small batches, and asks before each what is missing still. Vectors are
+durable as soon as they are made, under keys that nothing names yet; a run that is killed has
+changed nothing that a reader sees, and the next one finds what it made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from agent_knowledge.errors import ConfigError, SourceError, nearest, shown
+from agent_knowledge.ledger.records import digest
+from agent_knowledge.ports import Embedder
+from agent_knowledge.retrieval.chunks import split
+from agent_knowledge.retrieval.documents import (
+    FORMAT,
+    Document,
+    Failure,
+    Item,
+    Kept,
+    Known,
+    fault_of,
+)
+from agent_knowledge.retrieval.fields import tenant_of, texts_of
+from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.prepared import (
+    HeldDocument,
+    IndexChange,
+    PreparedDocument,
+    Spool,
+    StoreWriter,
+    VectorsGoneError,
+)
+from agent_knowledge.retrieval.reports import IndexReport, Tally
+from agent_knowledge.retrieval.screening import Screening
+from agent_knowledge.types.search import SourceKey
+
+_BATCH = 256
+"""Windows embedded at a time, and then durable."""
+_ASKED = 10_000
+"""Keys asked for at a time: a limit."""
+_TRIES = 3
+"""Times that a change is published at most: it fails only where another process has removed the
+vectors meanwhile, which it hardly does twice."""
+_REASONS_SHOWN = 3
+_LONGEST_TENANT = 200
+"""Limits: of a message; and of the characters of a tenant's name, which indexes are searched by."""
+
+Progress = Callable[[int, int], None]
+"""Told how many windows are embedded, and of how many."""
+
+
+class ServerIndexer:
+    """A writer of a store on a server; does what `Indexer` does for the embedded one."""
+
+    def __init__(self, writer: StoreWriter, embedder: Embedder) -> None:
+        """Prepare; nothing is opened before entry."""
+        self._writer = writer
+        self._embedder = embedder
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Open the store.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(self._writer)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self._open.__exit__(kind, error, trace)
+
+    def index(
+        self,
+        name: str,
+        items: Iterable[Item] | Path,
+        *,
+        tenant: str | None = None,
+        rebuild: bool = False,
+        progress: Progress | None = None,
+        screening: Screening | None = None,
+    ) -> IndexReport:
+        """Bring a source's index up to date; see `Indexer.index`."""
+        started = time.perf_counter()
+        tally = Tally()
+        items = read_source(name, items) if isinstance(items, Path) else items
+        with Spool() as spool:
+            held = self._held(name, rebuild=rebuild)
+            reading = _Reading(
+                name=name,
+                tenant=tenant,
+                screening=screening,
+                spool=spool,
+                tally=tally,
+                parts={key: _Part({} if rebuild else own) for key, own in held.items()},
+            )
+            reading.take(items)
+            for key, part in reading.parts.items():
+                self._change(key, part, spool, _Run(tally, progress or _silent, rebuild))
+        parts = [key for key in self._writer.sources() if key.name == name]
+        return tally.report(
+            name,
+            digest=digest(self._hashes(parts)),
+            passages=sum(map(self._writer.passages, parts)),
+            elapsed_s=time.perf_counter() - started,
+        )
+
+    def known(
+        self, name: str, *, tenant: str | None = None, screening: Screening | None = None
+    ) -> dict[str, Known]:
+        """The documents that may come as `Kept`; see `Indexer.known`."""
+        recipe = recipe_of(tenant, screening)
+        return {
+            document.name: document.known
+            for held in self._held(name, rebuild=True).values()
+            for document in held.values()
+            if document.recipe == recipe
+        }
+
+    def remove(self, name: str) -> int:
+        """Drop a source's index; see `Indexer.remove`."""
+        sources = self._writer.sources()
+        parts = [key for key in sources if key.name == name]
+        if not parts:
+            known = {key.name for key in sources}
+            msg = f"source {name!r} is not indexed; {nearest(name, known)}"
+            raise SourceError(msg)
+        return sum(map(self._writer.remove, parts))
+
+    def _held(self, name: str, *, rebuild: bool) -> dict[SourceKey, Mapping[str, HeldDocument]]:
+        """What is there of a source.
+
+        Raises:
+            ConfigError: Another embedding built it, and it is not to be rebuilt.
+        """
+        parts = [key for key in self._writer.sources() if key.name == name]
+        for key in parts:
+            built = self._writer.embedding(key)
+            if built and built[0] != self._embedder.name and not rebuild:
+                msg = (
+                    f"source {name!r} was indexed with embedding {built[0]!r}, the configuration "
+                    f"says {self._embedder.name!r}; set embedding: {built[0]} again, or rebuild "
+                    f"it: agent-knowledge index {name} --rebuild"
+                )
+                raise ConfigError(msg)
+        return {key: self._writer.held(key) for key in parts}
+
+    def _hashes(self, parts: Iterable[SourceKey]) -> dict[str, str]:
+        return {
+            f"{key.tenant}\0{document.name}" if key.tenant else document.name: document.hash
+            for key in parts
+            for document in self._writer.held(key).values()
+        }
+
+    def _change(self, key: SourceKey, part: _Part, spool: Spool, run: _Run) -> None:
+        """Embed what a part misses, and publish it.
+
+        Raises:
+            SourceError: The embedding gives no vectors.
+            ConfigError: It gives vectors of another length than before.
+        """
+        if part.empty:
+            self._writer.remove(key)
+            return
+        if not (part.put or part.gone or part.noted):
+            return
+        for _ in range(_TRIES):
+            self._keep_given(key, part)
+            made = self._embed(key, part, spool, run)
+            change = IndexChange(
+                put=spool.read(part.put),
+                gone=part.gone,
+                noted=part.noted,
+                embedding=self._embedder.name,
+                dimensions=made or self._dimensions(key),
+                rebuild=run.rebuild,
+            )
+            try:
+                self._writer.publish(key, change)
+            except VectorsGoneError:
+                continue
+            return
+        msg = f"source {key.name!r}: another process removes the vectors that are made; try again"
+        raise SourceError(msg)
+
+    def _keep_given(self, key: SourceKey, part: _Part) -> None:
+        """Keep the vectors that documents came with."""
+        missing = self._missing(key, part.given, anew=True)
+        if missing:
+            keys = sorted(missing)
+            self._writer.keep(key, keys, np.array([part.given[one] for one in keys]))
+
+    def _missing(self, key: SourceKey, keys: Iterable[str], *, anew: bool) -> set[str]:
+        left, found = iter(dict.fromkeys(keys)), set[str]()
+        while some := list(islice(left, _ASKED)):
+            found |= self._writer.missing(key, some, anew=anew)
+        return found
+
+    def _embed(self, key: SourceKey, part: _Part, spool: Spool, run: _Run) -> int:
+        """Embed what is missing; how many numbers the vectors have, 0 where none was made."""
+        wanted = (
+            one for document in spool.read(part.put) for keys in document.keys for one in keys
+        )
+        missing = self._missing(key, wanted, anew=run.rebuild)
+        total, made = len(missing), 0
+        run.progress(0, total) if total else None
+        order = list(part.put)
+        random.Random(os.getpid()).shuffle(order)  # noqa: S311 - so that two share the work
+        texts = _texts(spool.read(order), missing)
+        while some := dict(islice(texts, _BATCH)):
+            left = self._writer.missing(key, some, anew=run.rebuild)
+            if batch := {one: text for one, text in some.items() if one in left}:
+                made = self._embedded(key, batch, run)
+            run.progress(total - len(missing), total)
+        return made
+
+    def _embedded(self, key: SourceKey, batch: Mapping[str, str], run: _Run) -> int:
+        vectors = self._embedder.embed([*batch.values()])
+        if len(vectors) != len(batch) or not np.isfinite(vectors).all():
+            msg = (
+                f"source {key.name!r}: embedding {self._embedder.name!r} gave an array of shape "
+                f"{vectors.shape} for {len(batch)} texts, or numbers in it that are none (NaN, "
+                "infinite); one row of finite numbers a text is needed: mend the embedding, and "
+                "index again"
+            )
+            raise SourceError(msg)
+        built = self._writer.embedding(key)
+        if built and not run.rebuild and built[1] != vectors.shape[1]:
+            msg = (
+                f"source {key.name!r}: embedding {self._embedder.name!r} now gives vectors of "
+                f"{vectors.shape[1]} numbers, its index has {built[1]}; rebuild it: "
+                f"agent-knowledge index {key.name} --rebuild"
+            )
+            raise ConfigError(msg)
+        self._writer.keep(key, [*batch], vectors)
+        run.tally.embedded += len(batch)
+        return vectors.shape[1]
+
+    def _dimensions(self, key: SourceKey) -> int:
+        built = self._writer.embedding(key)
+        if built and built[0] == self._embedder.name:
+            return built[1]
+        return self._embedder.embed([key.name]).shape[1]
+
+
+def recipe_of(tenant: str | None, screening: Screening | None) -> str:
+    """How a source is read: what was read otherwise has to be read anew."""
+    return json.dumps([FORMAT, screening is not None and screening.cleaned, tenant])
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run counts, whom it tells, and whether it begins anew."""
+
+    tally: Tally
+    progress: Progress
+    rebuild: bool
+
+
+@dataclass(slots=True)
+class _Part:
+    """One tenant's part of a source, or all of one that keeps none apart, while it is read."""
+
+    held: Mapping[str, HeldDocument]
+    seen: set[str] = field(default_factory=set[str])
+    put: list[int] = field(default_factory=list[int])
+    gone: list[str] = field(default_factory=list[str])
+    noted: dict[str, tuple[Known, str]] = field(default_factory=dict[str, tuple[Known, str]])
+    given: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is left of it."""
+        return not self.put and len(self.gone) == len(self.held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """A source while it is read: what of it is new, changed and gone, in each of its parts."""
+
+    name: str
+    tenant: str | None
+    screening: Screening | None
+    spool: Spool
+    tally: Tally
+    parts: dict[SourceKey, _Part]
+
+    def take(self, items: Iterable[Item]) -> None:
+        """Compare what is read with what is there.
+
+        Raises:
+            SourceError: Nothing could be read.
+        """
+        for item in items:
+            match item:
+                case Failure():
+                    self.tally.failures.append(item)
+                case Kept():
+                    self._keep(item)
+                case Document():
+                    self._take(item)
+        if not any(part.seen for part in self.parts.values()):
+            raise SourceError(nothing_read(self.name, self.tally.failures))
+        for key, part in self.parts.items():
+            of_this_kind = bool(key.tenant) == bool(self.tenant)
+            failures = self.tally.failures if of_this_kind else ()
+            part.gone += [one.name for one in lost(part.held.values(), part.seen, failures)]
+            self.tally.deleted += len(part.gone) if of_this_kind else 0
+
+    def _keep(self, item: Kept) -> None:
+        """Let a document stay as it is stored."""
+        having = [part for part in self.parts.values() if item.id in part.held]
+        recipe = recipe_of(self.tenant, self.screening)
+        if not having or any(part.held[item.id].recipe != recipe for part in having):
+            reason = "was not given again, and what is stored of it has to be read anew"
+            self.tally.failures.append(
+                Failure(where=item.id, reason=reason, origin=item.id, id=item.id)
+            )
+            return
+        for part in having:
+            part.seen.add(item.id)
+            self.tally.unchanged += 1
+            if item.known and item.known != part.held[item.id].known:
+                part.noted[item.id] = (item.known, recipe)
+
+    def _take(self, document: Document) -> None:
+        if self.screening and self.screening.cleaned:
+            document = replace(document, cleaned=True)
+        owner = tenant_of(document.metadata, self.tenant) if self.tenant else ""
+        part = self.parts.get(SourceKey(self.name, owner or ""))
+        fault = fault_of(document) or _nul_fault(document)
+        if owner is None:
+            fault = (
+                f"has no {shown(self.tenant)}, a text or a whole number; nobody would be shown it"
+            )
+        elif len(owner) > _LONGEST_TENANT:
+            fault = (
+                f"has a tenant of {len(owner)} characters; at most {_LONGEST_TENANT} are accepted"
+            )
+        elif part and document.id in part.seen:
+            fault = f"has the id {shown(document.id)} of another, which is kept"
+        if fault or owner is None:
+            where = document.where or document.id
+            failure = Failure(
+                where=where, reason=fault or "", origin=document.origin, id=document.id
+            )
+            self.tally.failures.append(failure)
+            return
+        part = part or self.parts.setdefault(SourceKey(self.name, owner), _Part({}))
+        part.seen.add(document.id)
+        self._put(part, document)
+
+    def _put(self, part: _Part, document: Document) -> None:
+        old, recipe = part.held.get(document.id), recipe_of(self.tenant, self.screening)
+        if old and old.hash == document.content_hash:
+            self.tally.unchanged += 1
+            if (old.known, old.recipe) != (document.known, recipe):
+                part.noted[document.id] = (document.known, recipe)
+            return
+        if old:
+            self.tally.updated += 1
+        else:
+            self.tally.added += 1
+        spans = split(document)
+        if self.screening:
+            spans, finding = self.screening.screened(document, spans)
+            self.tally.suspicious += [(document.where or document.id, finding)] if finding else []
+        prepared = PreparedDocument.of(document, spans, recipe)
+        if document.vector is not None:
+            part.given |= {key: document.vector for keys in prepared.keys for key in keys}
+        part.put.append(self.spool.add(prepared))
+
+
+def lost(
+    stored: Iterable[HeldDocument], seen: Set[str], failures: Sequence[Failure]
+) -> Iterator[HeldDocument]:
+    """Documents that are gone, and not only because they, their file or folder failed to read."""
+    failed = {f.id for f in failures}
+    places = {f.origin for f in failures if f.id is None}
+    for document in stored:
+        around = {document.origin, *map(str, PurePosixPath(document.origin).parents)}
+        if document.name not in seen and document.name not in failed and not places & around:
+            yield document
+
+
+def nothing_read(name: str, failures: Sequence[Failure]) -> str:
+    """The message of a source that nothing could be read of."""
+    told = "; ".join(f"{failure.where} {failure.reason}" for failure in failures[:_REASONS_SHOWN])
+    more = len(failures) - _REASONS_SHOWN
+    why = f" ({told}{f'; and {more} more' if more > 0 else ''})" if told else ""
+    return (
+        f"source {name!r}: no document could be read{why}. Its index, if there is one, was left as "
+        f"it is; to drop it on purpose run: agent-knowledge index --remove {name}"
+    )
+
+
+def _nul_fault(document: Document) -> str | None:
+    told = {key: "\n".join(texts_of(value)) for key, value in document.metadata.items()}
+    named = {"id": document.id, "title": document.title, "uri": document.uri}
+    for key, value in {**told, **named, "text": document.text}.items():
+        if "\0" in key + value:
+            return f"{shown(key)} has a NUL character (U+0000), which the store cannot keep"
+    return None
+
+
+def _texts(documents: Iterable[PreparedDocument], missing: set[str]) -> Iterator[tuple[str, str]]:
+    """Key and text of each missing vector, once; what was told is missing no more."""
+    for document in documents:
+        for passage in document.searched() if missing else ():
+            for key, text in passage.windows.items():
+                if key in missing:
+                    missing.discard(key)
+                    yield key, text
+
+
+def _silent(_done: int, _total: int) -> None:
+    pass
