@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from agent_knowledge.errors import TenantMissingError
 from agent_knowledge.retrieval.dense import DenseIndex
 from agent_knowledge.retrieval.names import LINK
 from agent_knowledge.retrieval.statistics import measure
@@ -54,13 +55,17 @@ class MemoryIndex:
     Cosines are exact; the lexical score is the sum of the rarities (IDF) of the shared words.
     """
 
-    def __init__(self, passages: Sequence[Passage], embedder: HashEmbedder) -> None:
+    def __init__(
+        self, passages: Sequence[Passage], embedder: HashEmbedder, tenant: str | None = None
+    ) -> None:
         """Index passages.
 
         Args:
             passages: Of any sources.
             embedder: What queries will be embedded with, too.
+            tenant: The field that says whose a passage is; every source then keeps them apart.
         """
+        self._tenant = tenant
         self._passages = tuple(passages)
         self._vectors = embedder.embed([passage.text for passage in passages])
         self._words = [set(words(f"{passage.title} {passage.text}")) for passage in passages]
@@ -71,7 +76,10 @@ class MemoryIndex:
         self, queries: Sequence[Query], sources: Sequence[str], k: int, scope: Scope = EVERYTHING
     ) -> list[dict[str, SearchResult]]:
         """See `ports.PassageIndex`."""
-        return [{source: self._search(query, source, k) for source in sources} for query in queries]
+        return [
+            {source: self._search(query, source, k, scope) for source in sources}
+            for query in queries
+        ]
 
     def related(
         self,
@@ -82,7 +90,11 @@ class MemoryIndex:
         scope: Scope = EVERYTHING,
     ) -> dict[str, Hits]:
         """See `ports.PassageIndex`: a passage is named by a text that holds its whole title."""
-        texts = [(hit.passage, self._passages[hit.passage].text) for hit in hits]
+        texts = [
+            (hit.passage, self._passages[hit.passage].text)
+            for hit in hits
+            if self._is_within(self._passages[hit.passage], scope)
+        ]
 
         def is_named(place: int) -> bool:
             title = self._passages[place].title
@@ -93,7 +105,7 @@ class MemoryIndex:
                 source,
                 [
                     replace(hit, named=LINK)
-                    for hit in self._hits(query, source)
+                    for hit in self._hits(query, source, scope)
                     if is_named(hit.passage)
                 ][:k],
             )
@@ -102,21 +114,44 @@ class MemoryIndex:
 
     def statistics(self, source: str, scope: Scope = EVERYTHING) -> SourceStatistics:
         """See `ports.PassageIndex`; of a source without passages, that it has none."""
-        places = np.array(self._places(source), dtype=np.int64)
+        places = np.array(self._places(source, scope), dtype=np.int64)
         return measure(DenseIndex.of(self._vectors[places], places))
 
     def passages(self, hits: Sequence[Hit], scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
         """See `ports.PassageIndex`."""
-        return tuple(replace(self._passages[hit.passage], score=hit.score) for hit in hits)
+        found = ((hit, self._passages[hit.passage]) for hit in hits)
+        return tuple(
+            replace(passage, score=hit.score)
+            for hit, passage in found
+            if self._is_within(passage, scope)
+        )
 
-    def _places(self, source: str) -> list[int]:
-        return [i for i, passage in enumerate(self._passages) if passage.source == source]
+    def _places(self, source: str, scope: Scope) -> list[int]:
+        """Where the passages of a source stand that are in a scope.
 
-    def _search(self, query: Query, source: str, k: int) -> SearchResult:
-        hits = self._hits(query, source)
+        Raises:
+            TenantMissingError: Tenants are kept apart, and the scope names none.
+        """
+        if self._tenant and not scope.tenant:
+            msg = f"source {source!r} keeps tenants apart, and this search names none"
+            raise TenantMissingError(msg)
+        return [
+            place
+            for place, passage in enumerate(self._passages)
+            if passage.source == source and self._is_within(passage, scope)
+        ]
+
+    def _is_within(self, passage: Passage, scope: Scope) -> bool:
+        own = {"document": passage.document, "title": passage.title, "uri": passage.uri}
+        fields = {**own, **({"date": passage.date} if passage.date else {}), **passage.fields}
+        owner = fields.get(self._tenant) if self._tenant else scope.tenant
+        return owner == scope.tenant and scope.filter.matches(fields)
+
+    def _search(self, query: Query, source: str, k: int, scope: Scope) -> SearchResult:
+        hits = self._hits(query, source, scope)
         by_words = sorted(hits, key=lambda hit: -hit.lexical)[:k]
         by_vector = sorted(hits, key=lambda hit: -hit.dense)[:k]
-        statistics = self.statistics(source)
+        statistics = self.statistics(source, scope)
         return SearchResult(
             query=query,
             hits=Hits.of(source, {hit.passage: hit for hit in (*by_words, *by_vector)}.values()),
@@ -126,8 +161,8 @@ class MemoryIndex:
             known=self._share(set(words(query.text)), set(self._rarity)),
         )
 
-    def _hits(self, query: Query, source: str) -> list[Hit]:
-        """Every passage of a source, measured."""
+    def _hits(self, query: Query, source: str, scope: Scope) -> list[Hit]:
+        """Every passage of a source within a scope, measured."""
         wanted = set(words(query.text))
         return [
             Hit(
@@ -137,7 +172,7 @@ class MemoryIndex:
                 lexical=self._weight(wanted & self._words[place]),
                 terms=self._share(wanted, self._words[place]),
             )
-            for place in self._places(source)
+            for place in self._places(source, scope)
         ]
 
     def _share(self, wanted: set[str], found: set[str]) -> float:

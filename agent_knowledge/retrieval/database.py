@@ -15,14 +15,16 @@ import sqlite3
 import zlib
 from collections.abc import Generator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
 from agent_knowledge.errors import SourceError
+from agent_knowledge.retrieval.fields import read as read_fields
 from agent_knowledge.types import Passage
+from agent_knowledge.types.filters import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,8 @@ class StoredWhole:
 
     Attributes:
         source: Name of its source.
-        row: Its name, origin, title, uri, date, keywords and content hash.
+        row: Its name, origin, title, uri, date, keywords, content hash, fields (as JSON), and the
+            hash of the vector that it came with.
         text: Its text.
         seal: The checksum that was stored with it.
         passages: Of each passage its number, its span and its title, ordered by number.
@@ -56,9 +59,19 @@ class StoredWhole:
         """Whether it is what was stored."""
         return isinstance(self.text, str) and self.sealed() == self.seal
 
+    @property
+    def was_sound(self) -> bool:
+        """Whether it is what the format before stored, whose rows had no fields yet."""
+        return replace(self, row=self.row[:7]).sound
+
+    @property
+    def fields(self) -> dict[str, Value]:
+        """What a filter reads of it; it must be sound."""
+        return read_fields(self.row[7])
+
     def read(self, wanted: Set[int]) -> dict[int, Passage]:
         """Those of its passages that are wanted, by number; it must be sound."""
-        name, _, _, uri, date, _, content = self.row
+        name, _, _, uri, date, _, content, *_ = self.row
         text = str(self.text)
         found: dict[int, Passage] = {}
         counted, line = 0, 1  # `line` is the line of the character at `counted`
@@ -78,6 +91,7 @@ class StoredWhole:
                 date=date,
                 document_hash=content,
                 lines=(line, line + text.count("\n", first, after - 1)),
+                fields=self.fields,
             )
         return found
 

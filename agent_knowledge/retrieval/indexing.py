@@ -10,11 +10,11 @@ vectors that were already made.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -25,14 +25,15 @@ from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.ledger.records import digest
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval import snapshot
-from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import Document, Failure, Item, Kept
+from agent_knowledge.retrieval.documents import Item, Known
 from agent_knowledge.retrieval.loading import read_source
 from agent_knowledge.retrieval.manifest import UnsoundError
+from agent_knowledge.retrieval.partitions import Partitions, Reading
 from agent_knowledge.retrieval.reports import IndexReport, Tally
 from agent_knowledge.retrieval.screening import Screening
-from agent_knowledge.retrieval.store import PassageStore, StoredDocument, StoredSource
+from agent_knowledge.retrieval.store import PassageStore
 from agent_knowledge.retrieval.store_folder import check_embedding, clear_searches, writing
+from agent_knowledge.retrieval.stored import StoredSource
 from agent_knowledge.retrieval.vectors import (
     VectorsLostError,
     VectorStore,
@@ -43,7 +44,7 @@ from agent_knowledge.retrieval.vectors import (
 )
 
 if TYPE_CHECKING:
-    from agent_knowledge.types import Matrix
+    from agent_knowledge.types import Matrix, Vector
 
 _BATCH = 256
 """Windows embedded and written at a time."""
@@ -65,7 +66,7 @@ class Indexer:
         self._folder = folder
         self._embedder = embedder
         self._open = ExitStack()
-        self._screening: Screening | None = None
+        self._given: dict[str, Vector] = {}
 
     def __enter__(self) -> Self:
         """Take the lock and open the store.
@@ -110,6 +111,7 @@ class Indexer:
         name: str,
         items: Iterable[Item] | Path,
         *,
+        tenant: str | None = None,
         rebuild: bool = False,
         progress: Progress | None = None,
         screening: Screening | None = None,
@@ -118,7 +120,9 @@ class Indexer:
 
         Args:
             name: The source.
-            items: What is read of it, each id once; or the file, folder or glob to read.
+            items: What is read of it; or the file, folder or glob to read.
+            tenant: The field of the metadata that says whose a document is; then a search sees the
+                documents of one alone. None to keep nobody's apart.
             rebuild: Start anew, whatever embedding built the index that exists.
             progress: Told after each batch of embeddings.
             screening: How what is new is screened; None for not at all.
@@ -128,25 +132,65 @@ class Indexer:
             ConfigError: The index was built with another embedding.
         """
         started = time.perf_counter()
-        self._screening = screening
-        old = self._store.sources().get(name)
-        if old and not rebuild:
-            check_embedding(old, self._embedder.name)
-        report, kept = progress or _silent, None if rebuild else old
+        reading = Reading(
+            name=name, embedding=self._embedder.name, tenant=tenant, screening=screening
+        )
+        for part in () if rebuild else self._store.parts(name).values():
+            check_embedding(part, self._embedder.name)
+        change = partial(self._change_over, reading, items, progress or _silent, anew=rebuild)
         try:
-            source, tally = self._change_over(name, items, kept, report)
+            parts, tally = change()
         except VectorsLostError:
             # Chroma is not safe to kill: what it was writing may be neither old nor new.
             self._close_vectors()
             clear(self._folder)
             self._vectors = self._opened_vectors()
-            source, tally = self._change_over(name, items, kept, report)
+            if isinstance(items, Iterator):  # it is spent; the next run finds all in order
+                raise
+            parts, tally = change()
         return tally.report(
             name,
-            digest=digest({d.name: d.hash for d in self._store.documents(source).values()}),
-            passages=self._store.count(source),
+            digest=digest(self._hashes(parts)),
+            passages=sum(map(self._store.count, parts)),
             elapsed_s=time.perf_counter() - started,
         )
+
+    def _hashes(self, parts: Iterable[StoredSource]) -> dict[str, str]:
+        return {
+            f"{part.tenant}\0{document.name}" if part.tenant else document.name: document.hash
+            for part in parts
+            for document in self._store.documents(part).values()
+        }
+
+    def known(
+        self, name: str, *, tenant: str | None = None, screening: Screening | None = None
+    ) -> dict[str, Known]:
+        """The documents of a source that may come as `Kept`, and what their servers said of them.
+
+        Args:
+            name: The source.
+            tenant: As it will be given to `index`.
+            screening: As it will be given to `index`. What was read otherwise is left out: it has
+                to be read anew.
+        """
+        reading = Reading(
+            name=name, embedding=self._embedder.name, tenant=tenant, screening=screening
+        )
+        return {
+            document.name: document.known
+            for part in self._store.parts(name).values()
+            for document in self._store.documents(part).values()
+            if document.recipe == reading.recipe
+        }
+
+    def fingerprint(self, name: str) -> str:
+        """Of what a source was last taken over from, as it was noted; empty when it was not."""
+        return self._store.fingerprint(name)
+
+    def note_fingerprint(self, name: str, fingerprint: str) -> None:
+        """Note of what a source was taken over from, once that is indexed."""
+        with self._store.transaction():
+            self._store.note_fingerprint(name, fingerprint)
 
     def remove(self, name: str) -> int:
         """Drop a source's index; its files are not touched.
@@ -157,80 +201,127 @@ class Indexer:
         Raises:
             SourceError: It is not indexed.
         """
-        sources = self._store.sources()
-        if name not in sources:
-            msg = f"source {name!r} is not indexed; {nearest(name, sources)}"
+        parts = self._store.parts(name)
+        if not parts:
+            names = dict.fromkeys(key.name for key in self._store.sources())
+            msg = f"source {name!r} is not indexed; {nearest(name, names)}"
             raise SourceError(msg)
-        documents = len(self._store.documents(sources[name]))
+        documents = sum(len(self._store.documents(part)) for part in parts.values())
         with self._store.transaction():
-            self._store.remove_source(sources[name])
+            for part in parts.values():
+                self._store.remove_source(part)
         with explained(self._folder):
             self._vectors.keep_only(self._store.sources().values())
         clear_searches(self._folder, keep=self._store.sources().values())
         return documents
 
     def _change_over(
-        self, name: str, items: Iterable[Item] | Path, old: StoredSource | None, progress: Progress
-    ) -> tuple[StoredSource, Tally]:
-        """Bring vectors, snapshot and SQLite to the source's new state, in this order.
+        self, reading: Reading, items: Iterable[Item] | Path, progress: Progress, *, anew: bool
+    ) -> tuple[list[StoredSource], Tally]:
+        """Bring vectors, snapshots and SQLite to the source's new state, in this order.
 
         Args:
-            name: The source.
+            reading: How the source is read.
             items: See `index`.
-            old: What is indexed and to be kept up to date; None to start anew.
             progress: Told after each batch.
+            anew: Forget what is indexed.
 
         Returns:
-            The source, and what was done.
+            The source's parts, and what was done.
         """
         tally = Tally()
+        self._given.clear()
+        if isinstance(items, Path):
+            items = read_source(reading.name, items)
         with explained(self._folder), self._store.transaction():
-            tally.mended += self._faults(old) if old else ()
-            source = self._read(name, items, old, tally)
-            keys = sorted({key for _, key in self._store.keys(source)})
-            stored = self._vectors.keys(source)
-            missing = set(keys) - stored
-            self._embed(source, missing, progress)
+            mended = () if anew else self._mended(self._store.parts(reading.name).values(), tally)
+            made = Partitions(self._store, reading, tally, self._give, anew=anew)
+            made.take(items)
+            parts = [*made.parts.values()]
+            self._give_rest(parts[0])
+            keys = {part.id: sorted({key for _, key in self._store.keys(part)}) for part in parts}
+            stored = self._vectors.keys(parts[0])
+            wanted = set[str]().union(*keys.values())
+            missing = wanted - stored
+            self._embed(parts, missing, progress)
             tally.embedded += len(missing)
-            if tally.changed or missing:
-                source = self._store.raise_generation(source)
-                vectors = self._sound_vectors(source, keys, tally)
-                snapshot.write(self._folder, self._store, source, keys, vectors)
+            for place, part in enumerate(parts):
+                own = keys[part.id]
+                if part.id in made.touched or part.id in mended or not missing.isdisjoint(own):
+                    parts[place] = self._store.raise_generation(part)
+                    vectors = self._sound_vectors(parts[place], own, tally)
+                    snapshot.write(self._folder, self._store, parts[place], own, vectors)
         sources = self._store.sources().values()
         clear_searches(self._folder, keep=sources)
         with explained(self._folder):
-            self._vectors.remove(source, stored - set(keys))
+            self._vectors.remove(parts[0], stored - wanted)
             self._vectors.keep_only(sources)
-        return source, tally
+        return parts, tally
 
-    def _faults(self, source: StoredSource) -> list[str]:
+    def _give(self, source: StoredSource, vectors: Mapping[str, Vector]) -> None:
+        """Keep vectors that documents came with, many at a time."""
+        self._given.update(vectors)
+        if len(self._given) >= _BATCH:
+            self._give_rest(source)
+
+    def _give_rest(self, source: StoredSource) -> None:
+        if self._given:
+            self._put(source, list(self._given), np.array([*self._given.values()]))
+            self._given.clear()
+
+    def _put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
+        try:
+            self._vectors.put(source, keys, vectors)
+        except (InvalidDimensionException, InvalidArgumentError) as error:
+            raise ConfigError(_other_dimensions(source, error)) from error
+
+    def _mended(self, parts: Iterable[StoredSource], tally: Tally) -> set[int]:
+        """Numbers of the parts of which something is damaged, and is made good by this run."""
+        kept: set[str] | None = None
+        mended: set[int] = set()
+        for part in parts:
+            kept = self._vectors.keys(part) if kept is None else kept
+            if faults := self._faults(part, kept):
+                tally.mended += faults
+                mended.add(part.id)
+        return mended
+
+    def _faults(self, source: StoredSource, kept: Set[str]) -> list[str]:
         """What is damaged of a source; all of it is made good, or will be by the next snapshot.
 
         Documents that are not what was stored of them are forgotten, so that they are read anew.
         Vectors that Chroma lost are given back to it by a snapshot that is sound.
+
+        Args:
+            source: The source, or a part of it.
+            kept: The keys that Chroma has.
         """
         faults: list[str] = []
         damaged = self._store.damaged(source)
+        lost = {key for _, key in self._store.keys(source)} - kept
         try:
             held = snapshot.Snapshot.load(self._folder, self._store, source)
         except UnsoundError as error:
             faults.append(str(error))
         else:
-            if not damaged:
-                self._give_back(source, held)
+            if lost and not damaged:
+                self._give_back(source, held, lost)
+                lost.clear()
         if damaged:
             faults.append(f"{len(damaged)} documents were not what was stored of them")
-            for number in damaged:
-                self._store.remove_document(number)
+        # A text can be embedded again, a vector that came with its document only be given again.
+        bare = {number for number, key in self._store.given(source) if key in lost} - damaged
+        if bare:
+            faults.append(f"the vectors of {len(bare)} documents were lost")
+        for number in damaged | bare:
+            self._store.remove_document(number)
         return faults
 
-    def _give_back(self, source: StoredSource, held: snapshot.Snapshot) -> None:
+    def _give_back(self, source: StoredSource, held: snapshot.Snapshot, lost: Set[str]) -> None:
         windows = self._store.keys(source)
-        kept = self._vectors.keys(source)
-        lost = {key: row for row, (_, key) in enumerate(windows) if key not in kept}
-        if lost:
-            vectors = held.dense.as_given(np.array([number for number, _ in windows]))
-            self._vectors.put(source, list(lost), vectors[list(lost.values())])
+        rows = {key: row for row, (_, key) in enumerate(windows) if key in lost}
+        vectors = held.dense.as_given(np.array([number for number, _ in windows]))
+        self._vectors.put(source, list(rows), vectors[list(rows.values())])
 
     def _sound_vectors(self, source: StoredSource, keys: Sequence[str], tally: Tally) -> Matrix:
         """The vectors of a source; those that are damaged where they are kept are made anew.
@@ -243,7 +334,7 @@ class Indexer:
         doubtful = {key for key, is_sound in zip(keys, sound, strict=True) if not is_sound}
         if not doubtful:
             return vectors
-        self._embed(source, doubtful, _silent)
+        self._embed([source], doubtful, _silent)
         anew = self._vectors.vectors(source, keys)
         if not np.isfinite(anew).all():
             raise VectorsLostError(not_kept(self._folder))
@@ -254,73 +345,25 @@ class Indexer:
             tally.embedded += len(doubtful)
         return anew
 
-    def _read(
-        self, name: str, items: Iterable[Item] | Path, old: StoredSource | None, tally: Tally
-    ) -> StoredSource:
-        """Write the source's new state into the open transaction."""
-        if old is None:
-            replaced = self._store.sources().get(name)
-            if replaced:
-                self._store.remove_source(replaced)
-        source = old or self._store.add_source(name, self._embedder.name)
-        stored = self._store.documents(source)
-        seen: set[str] = set()
-        for item in read_source(name, items) if isinstance(items, Path) else items:
-            if isinstance(item, Failure):
-                tally.failures.append(item)
-            elif isinstance(item, Kept):
-                seen.add(item.id)
-                tally.unchanged += 1
-            else:
-                seen.add(item.id)
-                self._put(source, item, stored.get(item.id), tally)
-        for document in _lost(stored.values(), seen, tally.failures):
-            self._store.remove_document(document.id)
-            tally.deleted += 1
-        return source
-
-    def _put(
-        self, source: StoredSource, document: Document, old: StoredDocument | None, tally: Tally
-    ) -> None:
-        if self._screening and self._screening.cleaned:
-            document = replace(document, cleaned=True)
-        if old and old.hash == document.content_hash:
-            tally.unchanged += 1
-            return
-        if old:
-            self._store.remove_document(old.id)
-            tally.updated += 1
-        else:
-            tally.added += 1
-        spans = split(document)
-        if self._screening:
-            spans, finding = self._screening.screened(document, spans)
-            tally.suspicious += [(document.where or document.id, finding)] if finding else []
-        keys = self._store.add_document(source, document, spans)
-        if document.vector is not None:
-            self._vectors.put(source, keys, document.vector[np.newaxis])
-
-    def _embed(self, source: StoredSource, missing: set[str], progress: Progress) -> None:
+    def _embed(self, parts: Sequence[StoredSource], missing: Set[str], progress: Progress) -> None:
         if not missing:
             return
-        texts = self._texts(source, missing)
+        source = parts[0]  # all keep their vectors together
+        texts = self._texts(parts, missing)
         done = 0
         progress(done, len(missing))
         while batch := list(islice(texts, _BATCH)):
             vectors = self._embedder.embed([text for _, text in batch])
             if len(vectors) != len(batch) or not np.isfinite(vectors).all():
                 raise SourceError(_no_vectors(source, vectors, len(batch)))
-            try:
-                self._vectors.put(source, [key for key, _ in batch], vectors)
-            except (InvalidDimensionException, InvalidArgumentError) as error:
-                raise ConfigError(_other_dimensions(source, error)) from error
+            self._put(source, [key for key, _ in batch], vectors)
             done += len(batch)
             progress(done, len(missing))
 
-    def _texts(self, source: StoredSource, missing: set[str]) -> Iterator[tuple[str, str]]:
+    def _texts(self, parts: Iterable[StoredSource], missing: Set[str]) -> Iterator[tuple[str, str]]:
         """Key and text of each missing vector, once."""
         left = set(missing)
-        for passage in self._store.searched(source):
+        for passage in chain.from_iterable(map(self._store.searched, parts)):
             for key, text in passage.windows.items() if left else ():
                 if key in left:
                     left.discard(key)
@@ -329,18 +372,6 @@ class Indexer:
 
 def _silent(_done: int, _total: int) -> None:
     pass
-
-
-def _lost(
-    stored: Iterable[StoredDocument], seen: Set[str], failures: Sequence[Failure]
-) -> Iterator[StoredDocument]:
-    """Documents that are gone, and not only because they, their file or folder failed to read."""
-    failed = {f.id for f in failures}
-    places = {f.origin for f in failures if f.id is None}
-    for document in stored:
-        around = {document.origin, *map(str, PurePosixPath(document.origin).parents)}
-        if document.name not in seen and document.name not in failed and not places & around:
-            yield document
 
 
 def _other_dimensions(source: StoredSource, error: Exception) -> str:

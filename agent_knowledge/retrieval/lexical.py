@@ -102,11 +102,12 @@ class LexicalIndex:
             bm25.index((ids, vocabulary), show_progress=False)
         return cls(np.array(numbers, dtype=np.int64), bm25)
 
-    def find(self, words: Sequence[str]) -> WordsFound:
+    def find(self, words: Sequence[str], within: NDArray[np.bool_] | None = None) -> WordsFound:
         """What the passages have of a query.
 
         Args:
             words: Distinct `stems` of it.
+            within: Which passages are looked at; None for all. How rare a word is stays what it is.
         """
         size = len(self.numbers)
         known = [self._vocabulary[word] for word in words if word in self._vocabulary]
@@ -119,6 +120,9 @@ class LexicalIndex:
         idf = np.array([self._idf[stem] for stem in known])
         total = idf.sum() + (len(words) - len(known)) * self._unknown_idf
         shares = np.repeat(idf / total, [part.stop - part.start for part in parts])
+        if within is not None:
+            weights, shares = weights * within[rows], shares * within[rows]
+            idf = idf[[bool(within[self._rows[part]].any()) for part in parts]]
         return WordsFound(
             scores=np.bincount(rows, weights, size).astype(np.float32),
             shares=np.bincount(rows, shares, size).astype(np.float32),

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -260,6 +260,25 @@ class NameIndex:
         """
         alone = [[place] for place in range(len(named))]
         return cls(_Names.of(named, [name.total for name in named], alone), lexical)
+
+    def within(self, mask: NDArray[np.bool_] | None) -> NameIndex:
+        """The names of some passages alone; of all where there is no mask."""
+        if mask is None:
+            return self
+        names = self._names
+        kept = mask[names.positions]
+        left = np.concatenate(([0], np.cumsum(kept)))
+        ends = left[names.ends]
+        used = np.diff(ends, prepend=0) > 0
+        return NameIndex(
+            replace(
+                names,
+                totals=np.where(used, names.totals, np.inf),  # no text weighs as much
+                positions=names.positions[kept],
+                ends=ends,
+            ),
+            self._lexical,
+        )
 
     def save(self, folder: Path) -> None:
         """Write them into a folder as JSON and arrays."""

@@ -56,10 +56,17 @@ def _read_line(file: File, number: int, line: bytes | None) -> Document | Failur
     where = f"{file.name} line {number}"
     row: dict[str, object] = {}
     try:
-        row = read_object(line)
+        row = _narrow(read_object(line))
         return _row_document(file, number, where, row)
     except UnreadableError as error:
         return Failure(where=where, reason=str(error), origin=file.name, id=_known_id(row))
+
+
+def _narrow(row: dict[str, object]) -> dict[str, object]:
+    if len(row) > limits.ROW_FIELDS:
+        msg = f"has {len(row):,} fields; at most {limits.ROW_FIELDS:,} are accepted"
+        raise UnreadableError(msg)
+    return row
 
 
 def _known_id(row: Mapping[str, object]) -> str | None:
@@ -77,14 +84,11 @@ def _row_document(
     """Make a document of a row; see `Document` for `labels`.
 
     Raises:
-        UnreadableError: A field is missing or of the wrong type, or there are too many.
+        UnreadableError: A field is missing or of the wrong type.
     """
     row_id = row.get("id", f"{file.name}#{number}")
     if isinstance(row_id, bool) or not isinstance(row_id, str | int) or row_id == "":
         msg = f'"id" is {shown(row_id)}, expected a string or a whole number'
-        raise UnreadableError(msg)
-    if len(row) > limits.ROW_FIELDS:
-        msg = f"has {len(row):,} fields; at most {limits.ROW_FIELDS:,} are accepted"
         raise UnreadableError(msg)
     uri = _string(row, "uri", "") or _string(row, "url", "")
     return Document(

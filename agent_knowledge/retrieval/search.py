@@ -8,15 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from agent_knowledge.errors import ConfigError, SourceError
+from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
 from agent_knowledge.retrieval.manifest import UnsoundError
 from agent_knowledge.retrieval.names import spoken
-from agent_knowledge.retrieval.snapshot import Asked, Snapshot
+from agent_knowledge.retrieval.recent import Recent
+from agent_knowledge.retrieval.snapshot import EMPTY, Asked, Snapshot, nothing
 from agent_knowledge.retrieval.store import FILE, PassageStore
 from agent_knowledge.retrieval.store_folder import check_embedding
+from agent_knowledge.retrieval.stored import StoredSource
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope
-from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
+from agent_knowledge.types.search import (
+    Hit,
+    Hits,
+    Query,
+    SearchResult,
+    SourceKey,
+    SourceStatistics,
+)
+
+_OPEN = 256
+"""Sources, and tenants' parts of them, that stay open: a limit of memory and of open files."""
 
 
 class SourceIndex:
@@ -39,7 +51,7 @@ class SourceIndex:
         self._lock = threading.RLock()
         self._store: PassageStore | None = None
         self._store_file: tuple[int, ...] | None = None
-        self._snapshots: dict[str, Snapshot] = {}
+        self._snapshots = Recent[SourceKey, Snapshot](_OPEN)
 
     def __enter__(self) -> Self:
         """Use it as a context manager to close it."""
@@ -64,12 +76,16 @@ class SourceIndex:
 
         Raises:
             SourceError: A source is not indexed, or its index cannot be read.
+            TenantMissingError: A source keeps tenants apart, and the scope names none.
             ConfigError: A source was indexed with another embedding.
         """
-        snapshots = self._fresh(sources)
+        snapshots = self._fresh(sources, scope)
         self._check_dimensions(queries, snapshots)
         asked = [Asked.of(query) for query in queries]
-        columns = [snapshot.search(asked, k) for snapshot in snapshots.values()]
+        columns = [
+            snapshot.search(asked, k, scope) if snapshot else [nothing(name, one) for one in asked]
+            for name, snapshot in snapshots.items()
+        ]
         return [dict(zip(snapshots, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def related(
@@ -81,24 +97,28 @@ class SourceIndex:
         scope: Scope = EVERYTHING,
     ) -> dict[str, Hits]:
         """Which passages the texts of some passages name; see `ports.PassageIndex`."""
-        snapshots = self._fresh(sources)
+        snapshots = self._fresh(sources, scope)
         asked = Asked.of(query)
-        read = self._read(hits)
-        texts = {number: spoken(passage.text) for number, passage in read.items()}
+        texts = {number: spoken(one.text) for number, one in self._read(hits, scope).items()}
         return {
             name: snapshot.related(
-                asked, [(snapshot.position(number), text) for number, text in texts.items()], k
+                asked,
+                [(snapshot.position(number), text) for number, text in texts.items()],
+                k,
+                scope,
             )
             for name, snapshot in snapshots.items()
+            if snapshot
         }
 
     def statistics(self, source: str, scope: Scope = EVERYTHING) -> SourceStatistics:
         """What was measured of a source when it was indexed; see `ports.PassageIndex`."""
-        return self._fresh([source])[source].statistics
+        snapshot = self._fresh([source], scope)[source]
+        return snapshot.within(scope).statistics if snapshot else EMPTY
 
     def passages(self, hits: Sequence[Hit], scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
         """Read hits; see `ports.PassageIndex`. A passage keeps its hit's score."""
-        found = self._read(hits)
+        found = self._read(hits, scope)
         return tuple(
             replace(found[hit.passage], score=hit.score) for hit in hits if hit.passage in found
         )
@@ -107,18 +127,19 @@ class SourceIndex:
         """The text of a passage's document as it is stored now: what a quote must stand in.
 
         Returns:
-            None when the document is not stored, or no longer, as with an external source.
+            None when the document is not stored, no longer, or outside the scope, as with an
+            external source.
 
         Raises:
             SourceError: The index cannot be read.
         """
         with self._lock:
-            return self._opened().text(passage.source, passage.document)
+            return self._opened().text(passage.source, passage.document, scope)
 
-    def _read(self, hits: Sequence[Hit]) -> Mapping[int, Passage]:
+    def _read(self, hits: Sequence[Hit], scope: Scope) -> Mapping[int, Passage]:
         with self._lock:
             searched = self._store or self._opened()
-            return searched.passages([hit.passage for hit in hits])
+            return searched.passages([hit.passage for hit in hits], scope)
 
     def _opened(self) -> PassageStore:
         """The store's file; opened anew when another one has taken its place."""
@@ -137,40 +158,56 @@ class SourceIndex:
             return None
         return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
-    def _fresh(self, names: Sequence[str]) -> dict[str, Snapshot]:
-        """The sources as they are indexed now, all of one state of the store."""
+    def _fresh(self, names: Sequence[str], scope: Scope) -> dict[str, Snapshot | None]:
+        """The sources as they are indexed now, all of one state of the store.
+
+        None for one that has nothing of the scope's tenant.
+        """
         with self._lock:
             while True:
                 store = self._opened()
                 try:
-                    return {name: self._snapshot(store, name) for name in names}
+                    return {name: self._snapshot(store, name, scope) for name in names}
                 except UnsoundError as error:
                     # A writer that is done removes the generations that its file no longer names.
                     if self._file_now() == self._store_file:
                         raise SourceError(str(error)) from error
 
-    def _snapshot(self, store: PassageStore, name: str) -> Snapshot:
-        held = self._snapshots.get(name)
-        if held and store.generation(name) == (held.source.id, held.source.generation):
-            return held
-        self._snapshots.pop(name, None)
-        source = store.sources().get(name)
+    def _snapshot(self, store: PassageStore, name: str, scope: Scope) -> Snapshot | None:
+        source = store.find(SourceKey(name)) or self._part(store, name, scope)
         if source is None:
-            msg = f"source {name!r} is not indexed; run: agent-knowledge index {name}"
-            raise SourceError(msg)
+            return None
+        held = self._snapshots.get(source.key)
+        if held and (held.source.id, held.source.generation) == (source.id, source.generation):
+            return held
+        self._snapshots.drop(source.key)
         check_embedding(source, self._embedding)
         try:
-            self._snapshots[name] = Snapshot.load(self._folder, store, source)
+            held = Snapshot.load(self._folder, store, source)
         except UnsoundError as error:
             msg = (
                 f"{error}, so the index of source {name!r} is not whole; run: "
                 f"agent-knowledge index {name}, which mends it from the stored text"
             )
             raise UnsoundError(msg) from error
-        return self._snapshots[name]
+        self._snapshots.put(source.key, held)
+        return held
+
+    def _part(self, store: PassageStore, name: str, scope: Scope) -> StoredSource | None:
+        """The part of a source that is the scope's tenant's; None when it has none."""
+        if not store.is_tenanted(name):
+            msg = f"source {name!r} is not indexed; run: agent-knowledge index {name}"
+            raise SourceError(msg)
+        if not scope.tenant:
+            msg = (
+                f"source {name!r} keeps tenants apart, and this search names none; give one: "
+                "Scope(tenant=...), or --tenant"
+            )
+            raise TenantMissingError(msg)
+        return store.find(SourceKey(name, scope.tenant))
 
     def _check_dimensions(
-        self, queries: Sequence[Query], snapshots: Mapping[str, Snapshot]
+        self, queries: Sequence[Query], snapshots: Mapping[str, Snapshot | None]
     ) -> None:
         """Refuse vectors of another length: an embedding may change under the same name.
 
@@ -178,8 +215,8 @@ class SourceIndex:
             ConfigError: Says how to rebuild.
         """
         for name, snapshot in snapshots.items():
-            size = snapshot.dense.dimensions
-            if any(len(query.vector) != size for query in queries):
+            size = snapshot.dense.dimensions if snapshot else None
+            if size and any(len(query.vector) != size for query in queries):
                 msg = (
                     f"source {name!r} was indexed with vectors of {size} numbers, embedding "
                     f"{self._embedding!r} now gives others; rebuild it: "

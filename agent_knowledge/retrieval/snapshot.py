@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from agent_knowledge.retrieval import manifest, statistics
 from agent_knowledge.retrieval.dense import DenseIndex
+from agent_knowledge.retrieval.field_rows import FieldRows
 from agent_knowledge.retrieval.lexical import LexicalIndex, WordsFound, stems
 from agent_knowledge.retrieval.manifest import Identity, UnsoundError
 from agent_knowledge.retrieval.names import (
@@ -28,8 +29,10 @@ from agent_knowledge.retrieval.names import (
     proper_stems,
     spoken,
 )
-from agent_knowledge.retrieval.store import PassageStore, StoredSource
+from agent_knowledge.retrieval.store import PassageStore
 from agent_knowledge.retrieval.store_folder import search_folder
+from agent_knowledge.retrieval.stored import StoredSource
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Hits, Query, SearchResult, SourceStatistics
 
 if TYPE_CHECKING:
@@ -85,6 +88,7 @@ class Snapshot:
     dense: DenseIndex
     statistics: SourceStatistics
     names: NameIndex
+    fields: FieldRows
     titles: Sequence[str]
     dates: Sequence[str | None]
 
@@ -106,6 +110,8 @@ class Snapshot:
         try:
             lexical, dense = LexicalIndex.load(place), DenseIndex.load(place)
             measured, names = statistics.load(place), NameIndex.load(place, lexical)
+            # Formats before had no filters, nor this file.
+            fields = FieldRows.load(place) or FieldRows.of(*store.fields(source))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"the search files in {str(place)!r} cannot be read ({error})"
             raise UnsoundError(msg) from error
@@ -115,6 +121,7 @@ class Snapshot:
             dense=dense,
             statistics=measured,
             names=names,
+            fields=fields,
             titles=tuple(title for _, title, *_ in labels),
             dates=tuple(date for *_, date in labels),
         )
@@ -125,12 +132,31 @@ class Snapshot:
         there = place < len(self.lexical.numbers) and self.lexical.numbers[place] == number
         return place if there else None
 
-    def search(self, asked: Sequence[Asked], k: int) -> list[SearchResult]:
-        """Answer all queries together; see `ports.PassageIndex.search`."""
-        cosines = self.dense.cosines(np.array([one.query.vector for one in asked]))
-        return [self._search(one, row, k) for one, row in zip(asked, cosines, strict=True)]
+    def within(self, scope: Scope) -> Within:
+        """What of it is in a scope; its tenant is the snapshot's own."""
+        mask = self.fields.mask(scope.filter) if scope.filter else None
+        if mask is None:
+            return Within(mask=None, names=self.names, statistics=self.statistics)
+        measured = replace(self.statistics, passages=int(mask.sum()))
+        return Within(mask=mask, names=self.names.within(mask), statistics=measured)
 
-    def related(self, asked: Asked, texts: Sequence[tuple[int | None, Spoken]], k: int) -> Hits:
+    def search(
+        self, asked: Sequence[Asked], k: int, scope: Scope = EVERYTHING
+    ) -> list[SearchResult]:
+        """Answer all queries together; see `ports.PassageIndex.search`."""
+        within = self.within(scope)
+        if not within.statistics.passages:
+            return [nothing(self.source.name, one, within.statistics) for one in asked]
+        cosines = self.dense.cosines(np.array([one.query.vector for one in asked]))
+        return [self._search(one, row, k, within) for one, row in zip(asked, cosines, strict=True)]
+
+    def related(
+        self,
+        asked: Asked,
+        texts: Sequence[tuple[int | None, Spoken]],
+        k: int,
+        scope: Scope = EVERYTHING,
+    ) -> Hits:
         """The passages that some texts name; see `ports.PassageIndex.related`.
 
         Args:
@@ -138,27 +164,31 @@ class Snapshot:
             texts: Each with the position of its passage, whose own names it does not name; None
                 for one of another source.
             k: Of them, `NAMED` times as many at most.
+            scope: Where to look.
         """
-        measured = self._measured(asked, self.dense.cosines(asked.query.vector[np.newaxis])[0])
+        within = self.within(scope)
+        cosines = self.dense.cosines(asked.query.vector[np.newaxis])[0]
+        measured = self._measured(asked, cosines, within)
         linked = np.zeros_like(measured.dense)
         for own, text in texts:
-            np.maximum(linked, self.names.mentioned(text, but_of=own), out=linked)
+            np.maximum(linked, within.names.mentioned(text, but_of=own), out=linked)
         named = (measured.talked_of.gains + LINK * linked).astype(np.float32)
         found = _best_found(np.where(linked > 0, named, 0), NAMED * k)
         return self._hits(measured, np.sort(found), named)
 
-    def _search(self, asked: Asked, cosines: Vector, k: int) -> SearchResult:
-        measured = self._measured(asked, cosines)
+    def _search(self, asked: Asked, cosines: Vector, k: int, within: Within) -> SearchResult:
+        measured = self._measured(asked, cosines, within)
         talked_of, words = measured.talked_of, measured.words
+        places = within.places(len(cosines))
         found = np.zeros(len(cosines), dtype=bool)
-        found[_best(cosines, k)] = True
+        found[places[_best(cosines[places], k)]] = True
         found[_best_found(measured.lexical, k)] = True
         found[_best_found(talked_of.gains, NAMED * k)] = True
-        nearest = int(cosines.argmax())
+        nearest = int(places[cosines[places].argmax()])
         return SearchResult(
             query=asked.query,
             hits=self._hits(measured, np.flatnonzero(found), talked_of.gains),
-            statistics=self.statistics,
+            statistics=within.statistics,
             mentioned=talked_of.mentioned,
             names_something=any(self.lexical.is_rare(stem) for stem in asked.proper),
             subjects=talked_of.subjects,
@@ -169,12 +199,12 @@ class Snapshot:
             usual=self.statistics.usual(asked.query.vector),
         )
 
-    def _measured(self, asked: Asked, cosines: Vector) -> _Measured:
-        talked_of = self.names.talked_of(asked.request, asked.earlier)
-        words = self.lexical.find(asked.words)
+    def _measured(self, asked: Asked, cosines: Vector, within: Within) -> _Measured:
+        talked_of = within.names.talked_of(asked.request, asked.earlier)
+        words = self.lexical.find(asked.words, within.mask)
         lexical = words.scores
         if asked.tail and not talked_of.subjects:
-            lexical = self.lexical.find(asked.tail).scores
+            lexical = self.lexical.find(asked.tail, within.mask).scores
         return _Measured(dense=cosines, lexical=lexical, words=words, talked_of=talked_of)
 
     def _hits(
@@ -188,6 +218,37 @@ class Snapshot:
             named=named[positions],
             terms=measured.words.shares[positions],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """What of a snapshot is in a scope.
+
+    Attributes:
+        mask: Of each passage, whether it is; None where all are.
+        names: Theirs.
+        statistics: The snapshot's, with how many they are.
+    """
+
+    mask: NDArray[np.bool_] | None
+    names: NameIndex
+    statistics: SourceStatistics
+
+    def places(self, passages: int) -> NDArray[np.intp]:
+        """Where they stand among so many."""
+        return np.arange(passages) if self.mask is None else np.flatnonzero(self.mask)
+
+
+EMPTY = SourceStatistics(passages=0, center=None, spread=0.0, near=0.0, near_spread=0.0)
+"""Of a source that has nothing, as of a tenant that no document belongs to."""
+
+
+def nothing(source: str, asked: Asked, measured: SourceStatistics = EMPTY) -> SearchResult:
+    """What a source answers that has nothing in a scope."""
+    usual = measured.usual(asked.query.vector)
+    return SearchResult(
+        query=asked.query, hits=Hits.of(source, ()), statistics=measured, usual=usual
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +318,7 @@ def write(
     dense = DenseIndex.of(vectors[rows], passages)
     dense.save(staging)
     statistics.save(statistics.measure(dense), staging)
+    FieldRows.of(*store.fields(source)).save(staging)
     manifest.write(staging, _identity(source, labels))
     shutil.rmtree(place, ignore_errors=True)
     staging.rename(place)

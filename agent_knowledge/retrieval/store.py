@@ -9,82 +9,25 @@ before anything of it is served.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval import database
+from agent_knowledge.retrieval import database, schema
 from agent_knowledge.retrieval.chunks import Searched, Span
 from agent_knowledge.retrieval.database import StoredWhole
-from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.documents import Document, Known
+from agent_knowledge.retrieval.fields import written
+from agent_knowledge.retrieval.stored import SOURCE, StoredDocument, StoredSource, stored_source
 from agent_knowledge.types import Passage
+from agent_knowledge.types.filters import EVERYTHING, Scope
+from agent_knowledge.types.search import SourceKey
 
-SCHEMA_VERSION = 2
-"""Raise it with the schema, and add what converts an older one to `_UPGRADES`."""
 FILE = "passages.sqlite3"
-
-_SCHEMA = f"""
-CREATE TABLE sources (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  name TEXT NOT NULL UNIQUE,
-  embedding TEXT NOT NULL,
-  generation INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE documents (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
-  name TEXT NOT NULL,
-  origin TEXT NOT NULL,
-  title TEXT NOT NULL,
-  uri TEXT NOT NULL,
-  date TEXT,
-  keywords TEXT NOT NULL,
-  hash TEXT NOT NULL,
-  text TEXT NOT NULL,
-  seal INTEGER NOT NULL DEFAULT 0,
-  UNIQUE (source, name)
-);
-CREATE TABLE passages (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
-  first INTEGER NOT NULL,
-  after INTEGER NOT NULL,
-  title TEXT NOT NULL
-);
-CREATE TABLE windows (
-  passage INTEGER NOT NULL REFERENCES passages ON DELETE CASCADE,
-  key TEXT NOT NULL,
-  PRIMARY KEY (passage, key)
-) WITHOUT ROWID;
-CREATE INDEX passages_document ON passages (document);
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
-_UPGRADES = {1: "ALTER TABLE documents ADD COLUMN seal INTEGER NOT NULL DEFAULT 0"}
-"""What brings an older format to the next one, before the documents are sealed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSource:
-    """A source as indexed: which embedding built it, and a counter that every change raises."""
-
-    id: int
-    name: str
-    embedding: str
-    generation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDocument:
-    """What a re-index compares of a document."""
-
-    id: int
-    name: str
-    origin: str
-    hash: str
 
 
 class PassageStore:
@@ -113,35 +56,41 @@ class PassageStore:
                 raise
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA foreign_keys = ON")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
-            return
+        if version != schema.VERSION:
+            self._begin(version)
+        self._db.execute("PRAGMA foreign_keys = ON")
+
+    def _begin(self, version: int) -> None:
+        """Make the tables, or convert those that are there."""
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if self._writable and not version and not tables:
-            self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
+            self._db.executescript(f"BEGIN;{schema.CREATE}COMMIT;")
             begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('passages', ?)"
             self._db.execute(begin, (_milliseconds(),))
             database.publish(self.file)
-        elif self._writable and version in _UPGRADES:
+        elif self._writable and version in schema.UPGRADES:
             self._upgrade(version)
         else:
             raise SourceError(self._other_format(version))
 
     def _upgrade(self, version: int) -> None:
+        self._db.execute("PRAGMA legacy_alter_table = ON")
         with self.transaction():
-            for step in range(version, SCHEMA_VERSION):
-                self._db.execute(_UPGRADES[step])
+            schema.upgrade(self._db, version)
             for (number,) in self._rows("SELECT id FROM documents"):
-                self._seal(number)
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                whole = self._whole(number)
+                # What was damaged before stays so, and is read anew.
+                if version == 1 or (whole and whole.was_sound):
+                    self._seal(number)
+        self._db.execute("PRAGMA legacy_alter_table = OFF")
 
     def _other_format(self, version: int) -> str:
         what = f"the index file {str(self.file)!r} has format {version}, this version reads"
-        if version in _UPGRADES:
-            return f"{what} {SCHEMA_VERSION}; run: agent-knowledge index, which converts it"
+        if version in schema.UPGRADES:
+            return f"{what} {schema.VERSION}; run: agent-knowledge index, which converts it"
         return (
-            f"{what} {SCHEMA_VERSION}: another version of agent-knowledge, or another program, "
+            f"{what} {schema.VERSION}: another version of agent-knowledge, or another program, "
             "wrote it; use that version, or move the file away and run: agent-knowledge index"
         )
 
@@ -172,30 +121,61 @@ class PassageStore:
 
     # Sources
 
-    def sources(self) -> dict[str, StoredSource]:
-        """Every indexed source by name."""
-        rows = self._rows("SELECT id, name, embedding, generation FROM sources ORDER BY name")
-        return {
-            name: StoredSource(
-                id=number,
-                name=name,
-                embedding=embedding,
-                generation=generation if isinstance(generation, int) else -1,  # it is damaged
-            )
-            for number, name, embedding, generation in rows
-        }
+    def sources(self) -> dict[SourceKey, StoredSource]:
+        """Every indexed source, and every tenant's part of one, by name and tenant."""
+        rows = self._rows(f"SELECT {SOURCE} FROM sources ORDER BY name, tenant")  # noqa: S608
+        return {source.key: source for source in map(stored_source, rows)}
 
-    def generation(self, name: str) -> tuple[int, int] | None:
-        """A source's number and generation; None when it is not indexed."""
-        sql = "SELECT id, generation FROM sources WHERE name = ?"
-        return next(iter(self._rows(sql, (name,))), None)
+    def parts(self, name: str) -> dict[str, StoredSource]:
+        """What is indexed of a source, by tenant."""
+        rows = self._rows(f"SELECT {SOURCE} FROM sources WHERE name = ?", (name,))  # noqa: S608
+        return {source.tenant: source for source in map(stored_source, rows)}
 
-    def add_source(self, name: str, embedding: str) -> StoredSource:
-        """Begin a source; its number is never used again."""
-        sql = "INSERT INTO sources (name, embedding, generation) VALUES (?, ?, ?)"
-        begin = _milliseconds()
-        number = self._db.execute(sql, (name, embedding, begin)).lastrowid
-        return StoredSource(id=number or 0, name=name, embedding=embedding, generation=begin)
+    def find(self, key: SourceKey) -> StoredSource | None:
+        """A source, or one tenant's part of it; None when it is not indexed."""
+        sql = f"SELECT {SOURCE} FROM sources WHERE name = ? AND tenant = ?"  # noqa: S608
+        rows = self._rows(sql, (key.name, key.tenant))
+        return stored_source(rows[0]) if rows else None
+
+    def is_tenanted(self, name: str) -> bool:
+        """Whether a source keeps tenants apart."""
+        sql = "SELECT 1 FROM sources WHERE name = ? AND tenant != '' LIMIT 1"
+        return bool(self._rows(sql, (name,)))
+
+    def fingerprint(self, name: str) -> str:
+        """Of what a source was taken over from; empty when it was not, or is not indexed."""
+        rows = self._rows("SELECT min(fingerprint) FROM sources WHERE name = ?", (name,))
+        return rows[0][0] or ""
+
+    def note_fingerprint(self, name: str, fingerprint: str) -> None:
+        """Write down what a source was taken over from; no change that readers see."""
+        sql = "UPDATE sources SET fingerprint = ? WHERE name = ? AND fingerprint != ?"
+        self._db.execute(sql, (fingerprint, name, fingerprint))
+
+    def add_source(
+        self, key: SourceKey, embedding: str, vectors: int | None = None
+    ) -> StoredSource:
+        """Begin a source, or a tenant's part of one; its number is never used again.
+
+        Args:
+            key: Its name and tenant.
+            embedding: Name of the embedding.
+            vectors: The collection that the other parts share; None to begin one.
+        """
+        sql = """INSERT INTO sources (name, tenant, embedding, generation, vectors)
+                 VALUES (?, ?, ?, ?, ?)"""
+        row = (key.name, key.tenant, embedding, _milliseconds(), vectors or 0)
+        number = self._db.execute(sql, row).lastrowid or 0
+        if vectors is None:
+            self._db.execute("UPDATE sources SET vectors = id WHERE id = ?", (number,))
+        return StoredSource(
+            id=number,
+            name=key.name,
+            tenant=key.tenant,
+            embedding=embedding,
+            generation=row[3],
+            vectors=vectors or number,
+        )
 
     def raise_generation(self, source: StoredSource) -> StoredSource:
         """Tell readers that the source has changed."""
@@ -212,27 +192,49 @@ class PassageStore:
 
     def documents(self, source: StoredSource) -> dict[str, StoredDocument]:
         """Every document of a source by its id."""
-        sql = "SELECT id, name, origin, hash FROM documents WHERE source = ?"
+        sql = """SELECT id, name, origin, hash, recipe, etag, modified
+                 FROM documents WHERE source = ?"""
         return {
-            name: StoredDocument(id=number, name=name, origin=origin, hash=content)
-            for number, name, origin, content in self._rows(sql, (source.id,))
+            name: StoredDocument(
+                id=number,
+                name=name,
+                origin=origin,
+                hash=content,
+                recipe=recipe,
+                known=Known(etag=etag, modified=modified),
+            )
+            for number, name, origin, content, recipe, etag, modified in self._rows(
+                sql, (source.id,)
+            )
         }
 
+    def note_read(self, number: int, known: Known, recipe: str) -> None:
+        """Write down how a document was read last; no change that readers see."""
+        sql = "UPDATE documents SET etag = ?, modified = ?, recipe = ? WHERE id = ?"
+        self._db.execute(sql, (known.etag, known.modified, recipe, number))
+
     def add_document(
-        self, source: StoredSource, document: Document, spans: Sequence[Span]
+        self, source: StoredSource, document: Document, spans: Sequence[Span], recipe: str = ""
     ) -> list[str]:
         """Store a document with its passages.
+
+        Args:
+            source: What it is of.
+            document: The document.
+            spans: Its passages.
+            recipe: How it was read.
 
         Returns:
             The keys of their windows.
         """
         made: list[str] = []
         sql = """INSERT INTO documents
-                 (source, name, origin, title, uri, date, keywords, hash, text)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                 (source, name, origin, title, uri, date, keywords, hash, text, fields, given,
+                 recipe, etag, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
         d = document
         row = (d.id, d.origin, d.title, d.uri, d.date, d.keywords, d.content_hash, d.text)
-        number = self._db.execute(sql, (source.id, *row)).lastrowid
+        more = (written(d.fields), d.vector_hash, recipe, d.known.etag, d.known.modified)
+        number = self._db.execute(sql, (source.id, *row, *more)).lastrowid
         for span in spans:
             add = "INSERT INTO passages (document, first, after, title) VALUES (?, ?, ?, ?)"
             values = (number, span.start, span.end, span.title)
@@ -256,7 +258,7 @@ class PassageStore:
     def _whole(self, number: int) -> StoredWhole | None:
         """All that is stored of a document; None when it is not there."""
         sql = """SELECT s.name, d.text, d.seal,
-                 d.name, d.origin, d.title, d.uri, d.date, d.keywords, d.hash
+                 d.name, d.origin, d.title, d.uri, d.date, d.keywords, d.hash, d.fields, d.given
                  FROM documents d JOIN sources s ON d.source = s.id WHERE d.id = ?"""
         passages = "SELECT id, first, after, title FROM passages WHERE document = ? ORDER BY id"
         keys = """SELECT w.passage, w.key FROM windows w JOIN passages p ON w.passage = p.id
@@ -334,30 +336,54 @@ class PassageStore:
                         number=number, title=title, keywords=keywords, text=text[first:after]
                     )
 
-    def passages(self, numbers: Sequence[int]) -> Mapping[int, Passage]:
-        """Read passages; a number that is not there is left out. A document is read once.
+    def fields(self, source: StoredSource) -> tuple[list[int], list[str]]:
+        """What filters read: of every passage, by number, its place among the rows; the rows."""
+        sql = """SELECT p.document FROM passages p JOIN documents d ON p.document = d.id
+                 WHERE d.source = ? ORDER BY p.id"""
+        owners = [number for (number,) in self._rows(sql, (source.id,))]
+        rows = self._rows("SELECT id, fields FROM documents WHERE source = ?", (source.id,))
+        places = {number: place for place, (number, _) in enumerate(rows)}
+        return [places[number] for number in owners], [fields for _, fields in rows]
+
+    def given(self, source: StoredSource) -> list[tuple[int, str]]:
+        """Of every document that came with a vector, its number and the vector's key."""
+        sql = """SELECT d.id, w.key FROM windows w JOIN passages p ON w.passage = p.id
+                 JOIN documents d ON p.document = d.id WHERE d.source = ? AND d.given != ''"""
+        return self._rows(sql, (source.id,))
+
+    def passages(self, numbers: Sequence[int], scope: Scope = EVERYTHING) -> dict[int, Passage]:
+        """Read passages; one that is not there or not in the scope is left out.
 
         Raises:
             SourceError: A document of theirs is damaged.
         """
         marks = ",".join("?" * len(numbers))
-        sql = f"SELECT DISTINCT document FROM passages WHERE id IN ({marks})"  # noqa: S608 - marks only
+        sql = f"""SELECT DISTINCT p.document FROM passages p JOIN documents d ON p.document = d.id
+                  JOIN sources s ON d.source = s.id
+                  WHERE p.id IN ({marks}) AND s.tenant IN ('', ?)"""  # noqa: S608 - marks only
         wanted = set(numbers)
         found: dict[int, Passage] = {}
-        for (document,) in self._rows(sql, numbers):
-            found |= self._sound(document).read(wanted)
+        for (document,) in self._rows(sql, (*numbers, scope.tenant or "")):
+            whole = self._sound(document)
+            if not scope.filter or scope.filter.matches(whole.fields):
+                found |= whole.read(wanted)
         return found
 
-    def text(self, source: str, document: str) -> str | None:
-        """A document's whole text, as all offsets count in it; None when it is not stored.
+    def text(self, source: str, document: str, scope: Scope = EVERYTHING) -> str | None:
+        """A document's whole text, as all offsets count in it.
+
+        Returns:
+            None when it is not stored, or not in the scope.
 
         Raises:
             SourceError: It is damaged.
         """
         sql = """SELECT d.id FROM documents d JOIN sources s ON d.source = s.id
-                 WHERE s.name = ? AND d.name = ?"""
-        for (number,) in self._rows(sql, (source, document)):
-            return str(self._sound(number).text)
+                 WHERE s.name = ? AND d.name = ? AND s.tenant IN ('', ?)"""
+        for (number,) in self._rows(sql, (source, document, scope.tenant or "")):
+            whole = self._sound(number)
+            if not scope.filter or scope.filter.matches(whole.fields):
+                return str(whole.text)
         return None
 
 

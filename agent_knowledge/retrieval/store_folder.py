@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from agent_knowledge.errors import ConfigError, StoreLockedError
-from agent_knowledge.retrieval.store import StoredSource
+from agent_knowledge.retrieval.stored import StoredSource
 
 _LOCK = "write.lock"
 _HOLDER = "write.lock.holder"

@@ -25,7 +25,7 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError, NotFoundError
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.store import StoredSource
+from agent_knowledge.retrieval.stored import StoredSource
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -176,7 +176,7 @@ def _check_database(folder: Path) -> None:
 def _collection_name(source: StoredSource) -> str:
     """Its number, and its embedding: a run that was cut short may have used the same number."""
     embedding = hashlib.sha256(source.embedding.encode()).hexdigest()[:8]
-    return f"source-{source.id}-{embedding}"
+    return f"source-{source.vectors}-{embedding}"
 
 
 def _own_spelling(path: Path) -> str:

@@ -25,7 +25,7 @@ Bound: TypeAlias = str | int | float
 _MOST_CONDITIONS = 32
 _MOST_VALUES = 1_000
 _MOST_NAME = 200
-"""Limits of what a caller may send: of conditions, of values in one, of a field name's characters."""
+"""Limits of what a caller may send: of conditions, of values in one, of a name's characters."""
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d"
     r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
@@ -37,8 +37,23 @@ _ACCEPTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Equals:
+class _Exact:
+    """Equal by how it is written: `1` is another value than `true`, which Python holds for equal.
+
+    Without that, two filters would be one to whatever remembers by them.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equals(_Exact):
     """The field is this value; of a field with several, one of them is."""
 
     field: str
@@ -49,8 +64,8 @@ class Equals:
         return any(_same(one, self.value) for one in _values(value))
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+@dataclass(frozen=True, slots=True, eq=False)
+class OneOf(_Exact):
     """The field is one of these values."""
 
     field: str

@@ -86,3 +86,11 @@ def test_joined_filters_only_narrow(one: Equals, other: Equals, fields: dict[str
     assert both.matches(fields) == (
         Filter((one,)).matches(fields) and Filter((other,)).matches(fields)
     )
+
+
+def test_a_filter_for_one_is_another_than_one_for_true():
+    one, true = Filter.of({"a": 1}), Filter.of({"a": True})
+    assert one != true
+    assert len({one, true, Filter.of({"a": [1]}), Filter.of({"a": [True]})}) == 4
+    assert not one.joined(true).matches({"a": 1})
+    assert one == Filter.of({"a": {"eq": 1}})

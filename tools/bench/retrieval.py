@@ -28,7 +28,7 @@ from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.retrieval.store import PassageStore
-from agent_knowledge.types.search import Hit, Hits, Query, SearchResult
+from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceKey
 from tools.data.embedding import RememberingMiniLM
 from tools.data.measures import ranking_quality
 from tools.data.retrieval import SETS, RetrievalSet, read_retrieval_sets
@@ -175,7 +175,7 @@ def _ensemble(source: str, store: Path, embedder: RememberingMiniLM) -> Ranking 
     from langchain_core.documents import Document  # noqa: PLC0415 - beside its kin
 
     passages = PassageStore(store)
-    stored = passages.sources()[source]
+    stored = passages.sources()[SourceKey(source)]
     texts = {passage.number: passage.words for passage in passages.searched(stored)}
     read: Mapping[int, Any] = {}
     for numbers in _batches(list(texts), 500):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from hashed_words import HashedWords
 from agent_knowledge.errors import SourceError, StoreLockedError
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.manifest import checksum_of
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.retrieval.vectors import VectorStore
+from agent_knowledge.types.filters import Filter, Scope
+from agent_knowledge.types.search import SourceKey
 
 EMBEDDER = HashedWords()
 ROWS = 60
@@ -35,6 +39,7 @@ SQL = {
     "keywords of another kind": "UPDATE documents SET keywords = x'00'",
     "a date of another kind": "UPDATE documents SET date = 12",
     "an address changed": "UPDATE documents SET uri = 'file:///etc/passwd'",
+    "fields of another kind": "UPDATE documents SET fields = '[' WHERE name = 'r7'",
     "a generation that is a word": "UPDATE sources SET generation = 'many'",
     "no such table": "DROP TABLE passages",
 }
@@ -197,29 +202,105 @@ def test_another_format_is_told_and_left_alone(store: Path, rows: Path, version:
     opened.close()
     before = (store / "passages.sqlite3").read_bytes()
     for attempt in (answers, lambda store: index(store, rows)):
-        with pytest.raises(SourceError, match=f"has format {version}, this version reads 2"):
+        with pytest.raises(SourceError, match=f"has format {version}, this version reads 3"):
             attempt(store)
     assert (store / "passages.sqlite3").read_bytes() == before
 
 
-def test_the_format_before_is_converted_by_index_without_embedding(store: Path, rows: Path):
-    good = answers(store)
+AS_BEFORE = """
+PRAGMA foreign_keys = OFF;
+PRAGMA legacy_alter_table = ON;
+ALTER TABLE sources RENAME TO now;
+CREATE TABLE sources (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  embedding TEXT NOT NULL,
+  generation INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO sources SELECT id, name, embedding, generation FROM now;
+DROP TABLE now;
+ALTER TABLE documents DROP COLUMN fields;
+ALTER TABLE documents DROP COLUMN given;
+ALTER TABLE documents DROP COLUMN recipe;
+ALTER TABLE documents DROP COLUMN etag;
+ALTER TABLE documents DROP COLUMN modified;
+PRAGMA user_version = 2;
+"""
+
+
+def seal_before(opened: sqlite3.Connection, number: int) -> int:
+    """The checksum that format 2 kept of a document."""
+    sql = "SELECT name, origin, title, uri, date, keywords, hash, text FROM documents WHERE id = ?"
+    *row, text = opened.execute(sql, (number,)).fetchone()
+    sql = "SELECT id, first, after, title FROM passages WHERE document = ? ORDER BY id"
+    spans = opened.execute(sql, (number,)).fetchall()
+    sql = "SELECT passage, key FROM windows WHERE passage = ? ORDER BY key"
+    keys = [found for span in spans for found in opened.execute(sql, span[:1]).fetchall()]
+    facts = json.dumps(["s", row, spans, keys])
+    return zlib.crc32(text.encode(), zlib.crc32(facts.encode()))
+
+
+def make_format(store: Path, version: int) -> None:
+    """Turn a store into one of an earlier release."""
     with sqlite3.connect(store / "passages.sqlite3") as opened:
-        opened.execute("PRAGMA journal_mode = WAL")
-        opened.execute("ALTER TABLE documents DROP COLUMN seal")
-        opened.execute("PRAGMA user_version = 1")
+        opened.executescript(AS_BEFORE)
+        if version == 1:
+            opened.execute("PRAGMA journal_mode = WAL")
+            opened.execute("ALTER TABLE documents DROP COLUMN seal")
+            opened.execute("PRAGMA user_version = 1")
+        else:
+            for (number,) in opened.execute("SELECT id FROM documents").fetchall():
+                seal = (seal_before(opened, number), number)
+                opened.execute("UPDATE documents SET seal = ? WHERE id = ?", seal)
     opened.close()
-    assert_told(store, "has format 1")
+    for manifest in store.glob("search/*/manifest.json"):
+        body = json.loads(manifest.read_text())
+        for name in ("fields.npy", "field_rows.npy"):
+            (manifest.parent / name).unlink()
+            del body["files"][name]
+        body["seal"] = checksum_of([{k: v for k, v in body.items() if k != "seal"}])
+        manifest.write_text(json.dumps(body))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_format_before_is_converted_by_index_without_embedding(
+    store: Path, rows: Path, version: int
+):
+    good = answers(store)
+    make_format(store, version)
+    assert_told(store, f"has format {version}")
     report = index(store, rows)
-    assert (report.unchanged, report.embedded) == (ROWS, 0)
+    assert (report.unchanged, report.embedded, report.mended) == (ROWS, 0, ())
     assert answers(store) == good
+
+
+def test_what_is_converted_is_served_before_its_source_is_read_again(store: Path, tmp_path: Path):
+    good = answers(store)
+    make_format(store, 2)
+    other = tmp_path / "other.md"
+    other.write_text("Text")
+    with Indexer(store, HashedWords()) as indexer:
+        indexer.index("other", other)
+    assert answers(store) == good
+    wanted = Scope(filter=Filter.of({"document": "r7"}))
+    with SourceIndex(store, HashedWords().name) as opened:
+        assert opened.statistics("s", wanted).passages == 1
+
+
+def test_what_was_damaged_before_is_not_taken_for_sound(store: Path, rows: Path):
+    make_format(store, 2)
+    with sqlite3.connect(store / "passages.sqlite3") as opened:
+        opened.execute(SQL["another text"])
+    opened.close()
+    report = index(store, rows)
+    assert report.mended == ("1 documents were not what was stored of them",)
 
 
 @pytest.mark.parametrize("fill", [0.0, 1e30])
 def test_a_kept_vector_that_is_damaged_is_embedded_again(store: Path, rows: Path, fill: float):
     good = answers(store)
     with Indexer(store, EMBEDDER) as indexer:
-        source = indexer._store.sources()["s"]
+        source = indexer._store.sources()[SourceKey("s")]
     opened = VectorStore(store)
     keys = sorted(opened.keys(source))[:3]
     opened.put(source, keys, np.full((3, EMBEDDER.dimensions), fill, dtype=np.float32))
