@@ -6,13 +6,15 @@ loads a vector store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from agent_knowledge.build.stores import FromHost, open_index, open_store
+from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.ledger.history import History
@@ -21,11 +23,13 @@ from agent_knowledge.ports import (
     ClaimJudge,
     Embedder,
     NeedJudge,
+    PassageIndex,
     QueryWriter,
     Retriever,
     Screen,
     TextEncoder,
 )
+from agent_knowledge.routing.need import Weights, load_source_fits, load_weights
 from agent_knowledge.routing.router import KnowledgeRouter
 
 if TYPE_CHECKING:
@@ -39,8 +43,6 @@ if TYPE_CHECKING:
     from agent_knowledge.retrieval.examples import StoredExamples
     from agent_knowledge.types.measured import SetStates
     from agent_knowledge.models.chat import Chat
-    from agent_knowledge.routing.need import Weights
-    from agent_knowledge.retrieval.search import SourceIndex
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"
@@ -55,6 +57,7 @@ def load_router(
     retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
     model: str | BaseChatModel | None = None,
     weights: Weights | None = None,
+    imports: Sequence[str] = (),
 ) -> KnowledgeRouter:
     """Build the router of one agent.
 
@@ -68,6 +71,8 @@ def load_router(
         model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
             string or a LangChain chat model, instead of the configuration's `models.router`.
         weights: What was fitted, other than the packaged weights: for benches and training.
+        imports: Packages that the configuration may name code of, such as `shop`, which is that
+            package and all inside it; with none, a configuration has nothing imported.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
@@ -80,15 +85,16 @@ def load_router(
     judge, writer = _load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
     encoder = load_encoder(embedder)
+    given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
     return KnowledgeRouter(
         profile,
         embedder=embedder,
-        index=load_index(config, embedder) if _has_indexed_sources(profile) else None,
+        index=open_index(config, profile, embedder, given),
         examples=sets,
         retrievers=_adapt_retrievers(profile, retrievers or {}),
         encoder=encoder,
         states=load_set_states(config, sets, (embedder, encoder)),
-        weights=weights,
+        weights=_with_own_fits(config, profile, weights or load_weights(embedder.name)),
         judge=judge,
         writer=writer,
         evidence=_load_evidence(config, profile, sets),
@@ -188,26 +194,9 @@ def load_encoder(embedder: Embedder) -> TextEncoder:
     return packaged_embedder()
 
 
-def require_served_store(config: KnowledgeConfig) -> None:
-    """Refuse a store of a kind that this release does not serve.
-
-    Raises:
-        ConfigError: Says which one it serves.
-    """
-    if config.store.kind != "chroma":
-        msg = (
-            f"store.kind: {config.store.kind!r} is not served by this release;"
-            " use {kind: chroma, path: ...}"
-        )
-        raise ConfigError(msg)
-
-
-def load_index(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
+def load_index(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
     """The index of a configuration's store, opened for reading."""
-    require_served_store(config)
-    from agent_knowledge.retrieval.search import SourceIndex
-
-    return SourceIndex(config.store_path, embedder.name)
+    return open_store(config, embedder)
 
 
 def load_example_sets(
@@ -223,7 +212,7 @@ def load_example_sets(
     sets: dict[str, StoredExamples] = {}
     for name in names:
         file = config.resolve(config.examples[name].file, f"examples.{name}.file")
-        sets[name] = load_examples(name, file, embedder, store)
+        sets[name] = load_examples(name, file, embedder, store, config.examples[name].tenant)
         with suppress(OSError):  # a store that cannot be written still serves
             history.note("examples", name, sets[name].digest)
     return sets
@@ -391,8 +380,11 @@ def load_endpoint(agent: AgentProfile) -> Chat:
     return Chat(model=open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
 
 
-def _has_indexed_sources(profile: AgentProfile) -> bool:
-    return any(not source.external for source in profile.sources.values())
+def _with_own_fits(config: KnowledgeConfig, profile: AgentProfile, weights: Weights) -> Weights:
+    """Weights with the fits of the agent's sources that were fitted to their own questions."""
+    names = [name for name, spec in profile.sources.items() if not spec.external]
+    own = load_source_fits(config.store_path / "fits", names) if names else {}
+    return replace(weights, fits=replace(weights.fits, by_source=own)) if own else weights
 
 
 def _adapt_retrievers(

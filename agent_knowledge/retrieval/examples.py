@@ -77,12 +77,14 @@ class StoredExamples:
         examples: In the file's order.
         vectors: One row per example, of its input.
         digest: Hash of the examples alone: it changes when, and only when, an example does.
+        tenants: Of a set that keeps tenants apart, whose each example is.
     """
 
     name: str
     examples: tuple[Example, ...]
     vectors: Matrix
     digest: str
+    tenants: tuple[str, ...] = ()
 
 
 def read_examples(name: str, file: Path) -> tuple[Example, ...]:
@@ -91,22 +93,27 @@ def read_examples(name: str, file: Path) -> tuple[Example, ...]:
     Raises:
         InputError: The file cannot be read, is empty, or has bad lines (all listed, by number).
     """
+    return tuple(example for example, _ in _read_rows(name, file, None))
+
+
+def _read_rows(name: str, file: Path, tenant: str | None) -> list[tuple[Example, str]]:
+    """A set's examples, each with whose it is where a field says that."""
     try:
         text = read_text(file, limits.EXAMPLES_BYTES)
     except (OSError, UnreadableError) as error:
         why = f"cannot read {str(file)!r} ({reason_of(error)})"
         msg = f"examples.{name}: {why}; give a UTF-8 JSON lines file"
         raise InputError(msg) from error
-    examples: list[Example] = []
+    examples: list[tuple[Example, str]] = []
     faults: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):  # U+2028 may stand inside a line
         if not line.strip():
             continue
-        fault, example = _read_line(line)
+        fault, example, whose = _read_line(line, tenant)
         if example is None:
             faults.append(f"line {number}: {fault}")
         else:
-            examples.append(example)
+            examples.append((example, whose))
     if faults:
         shown = "\n  ".join(faults[:_SHOWN_FAULTS])
         more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
@@ -116,28 +123,35 @@ def read_examples(name: str, file: Path) -> tuple[Example, ...]:
     if not examples:
         msg = f'examples.{name}: {str(file)!r} holds no example; add lines {{"input", "output"}}'
         raise InputError(msg)
-    return tuple(examples)
+    return examples
 
 
-def _read_line(line: str) -> tuple[str, Example | None]:
+def _read_line(line: str, tenant: str | None) -> tuple[str, Example | None, str]:
+    """What is wrong with a line, or its example; and whose it is."""
     try:
         fields = read_object(line)
     except UnreadableError as error:
-        return str(error), None
+        return str(error), None, ""
     given, output = fields.get("input"), fields.get("output")
     if not isinstance(given, str) or not isinstance(output, str):
         missing = [key for key in ("input", "output") if not isinstance(fields.get(key), str)]
-        return f"no text under {' and '.join(map(repr, missing))}", None
+        return f"no text under {' and '.join(map(repr, missing))}", None, ""
     if not given.strip():
-        return "'input' is empty", None
+        return "'input' is empty", None, ""
     for key, text in (("input", given), ("output", output)):
         if len(text) > limits.TASK_CHARACTERS:
             size, most = f"{len(text):,} characters", f"{limits.TASK_CHARACTERS:,}"
-            return f"{key!r} has {size}; at most {most} are accepted", None
-    return "", Example(input=without_surrogates(given), output=without_surrogates(output))
+            return f"{key!r} has {size}; at most {most} are accepted", None, ""
+    whose = fields.get(tenant) if tenant else ""
+    whose = str(whose) if isinstance(whose, int) and not isinstance(whose, bool) else whose
+    if not isinstance(whose, str) or (tenant and not whose):
+        return f"no text or number under {tenant!r}: nobody would be shown it", None, ""
+    return "", Example(input=without_surrogates(given), output=without_surrogates(output)), whose
 
 
-def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> StoredExamples:
+def load_examples(
+    name: str, file: Path, embedder: Embedder, store: Path, tenant: str | None = None
+) -> StoredExamples:
     """Read a set and its vectors; embed it when the store has none that fit.
 
     Args:
@@ -145,11 +159,13 @@ def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> Sto
         file: Its JSON lines file.
         embedder: What to embed its inputs with.
         store: The store's folder; vectors are kept in its folder `examples`.
+        tenant: The field of a row that says whose it is, where the set keeps tenants apart.
 
     Raises:
-        InputError: See `read_examples`.
+        InputError: See `read_examples`; or a row does not say whose it is.
     """
-    examples = read_examples(name, file)
+    rows = _read_rows(name, file, tenant)
+    examples = tuple(example for example, _ in rows)
     digest = digest_of(examples)
     cache = store / "examples" / f"{name}.npz"
     stamp = f"{embedder.name} {digest}"
@@ -157,7 +173,10 @@ def load_examples(name: str, file: Path, embedder: Embedder, store: Path) -> Sto
     vectors = kept["vectors"] if kept else embedder.embed([example.input for example in examples])
     if kept is None:
         arrays.write(cache, stamp, {"vectors": vectors})
-    return StoredExamples(name=name, examples=examples, vectors=vectors, digest=digest)
+    tenants = tuple(whose for _, whose in rows) if tenant else ()
+    return StoredExamples(
+        name=name, examples=examples, vectors=vectors, digest=digest, tenants=tenants
+    )
 
 
 def digest_of(examples: tuple[Example, ...]) -> str:

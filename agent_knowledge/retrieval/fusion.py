@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent_knowledge.types.search import Hit, Hits, SearchResult
+from agent_knowledge.types.search import COSINE, Hit, Hits, SearchResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 PARTS_WEIGHT = 0.7
 """A passage near to a part of the question counts this much of one near to the whole. Halved,
 recall@5 on hotpot falls by 0.013; doubled, on musique by 0.016 (`tools.ablate`, retrieval)."""
+
+_LEAST_SPREAD = 0.03
+"""Of cosines: as in `routing.coverage`, a limit for a source of copies of one passage. It counts
+only where cosines meet scores of another kind."""
+_STANDARD = "standard deviations"
 
 
 def fuse(
@@ -38,6 +43,7 @@ def fuse(
         what names add; best first. A candidate whose cosine is not known counts as the least
         similar one.
     """
+    results, parts = comparable(results, parts)
     pools = [_with_parts(result, parts) for result in results]
     if not any(map(len, pools)):
         return ()
@@ -49,6 +55,32 @@ def fuse(
     of_each = np.split(scores, np.cumsum([len(pool) for pool in pools])[:-1])
     hits = [hit for pool, own in zip(pools, of_each, strict=True) for hit in pool.scored(own)]
     return tuple(sorted(hits, key=attrgetter("score"), reverse=True))
+
+
+def comparable(
+    results: Sequence[SearchResult], parts: Sequence[Mapping[str, SearchResult]] = ()
+) -> tuple[Sequence[SearchResult], Sequence[Mapping[str, SearchResult]]]:
+    """Put results of several scales on one: how far above what is usual in its source each hit is.
+
+    Args:
+        results: As for `fuse`; as they are where they share one scale.
+        parts: As for `fuse`.
+
+    Returns:
+        Both, `dense` in standard deviations.
+    """
+    if len({result.scale for result in results if len(result.hits)}) < 2:
+        return results, parts
+    put = [{name: _standardised(result) for name, result in part.items()} for part in parts]
+    return [_standardised(result) for result in results], put
+
+
+def _standardised(result: SearchResult) -> SearchResult:
+    spread = result.statistics.spread
+    spread = max(spread, _LEAST_SPREAD) if result.scale == COSINE else spread
+    above = result.hits.dense - result.usual
+    dense = (above / spread if spread > 0 else np.zeros_like(above)).astype(np.float32)
+    return replace(result, hits=replace(result.hits, dense=dense), usual=0.0, scale=_STANDARD)
 
 
 def _with_parts(result: SearchResult, parts: Sequence[Mapping[str, SearchResult]]) -> Hits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from agent_knowledge.types.search import SearchResult
+from agent_knowledge.types.search import COSINE, SearchResult
 
 _NOTHING_NAMED = 0.5
 """Of a turn that names nothing in particular, or leaves its subject to the turns before: the
@@ -35,40 +35,49 @@ def measure(result: SearchResult, in_context: SearchResult | None = None) -> dic
         deviations; `terms`: share of the task's words, weighted by rarity, in the best passage by
         words, and `known`: in the source as a whole, both 0..1; `named`: how clearly the task
         names something that the source has, 0..1. Of a turn also `context_near`, `context_known`
-        and `context_terms`. Of a source of few passages `lead` and `near` are missing.
+        and `context_terms`. Of a source of few passages `lead` and `near` are missing, and of one
+        whose scores are no cosines `cosine` is.
     """
     names_other = result.names_something and not result.subjects
-    measured = {
-        "cosine": result.cosine,
+    measured = {"cosine": result.cosine} if result.scale == COSINE else {}
+    measured |= {
         "terms": result.terms_found,
         "known": result.known,
         "named": result.mentioned if names_other else max(result.mentioned, _NOTHING_NAMED),
     }
-    if result.statistics.passages >= _FEWEST:
+    if _is_usual(result):
         measured |= {"lead": _lead(result), "near": _nearness(result)}
     if in_context is not None:
         measured |= {
             f"{IN_CONTEXT}known": in_context.known,
             f"{IN_CONTEXT}terms": in_context.terms_found,
         }
-        if in_context.statistics.passages >= _FEWEST:
+        if _is_usual(in_context):
             measured[f"{IN_CONTEXT}near"] = _nearness(in_context)
     return measured
+
+
+def _is_usual(result: SearchResult) -> bool:
+    """Whether it is known what is usual in the source."""
+    statistics = result.statistics
+    known = result.scale == COSINE or min(statistics.spread, statistics.near_spread) > 0
+    return known and statistics.passages >= _FEWEST
 
 
 def _lead(result: SearchResult) -> float:
     statistics = result.statistics
     by_chance = math.sqrt(2 * math.log(statistics.passages))
-    return _bounded(_above(result.cosine, result.usual, statistics.spread) - by_chance)
+    return _bounded(_above(result, result.usual, statistics.spread) - by_chance)
 
 
 def _nearness(result: SearchResult) -> float:
     statistics = result.statistics
-    return _bounded(_above(result.cosine, statistics.near, statistics.near_spread))
+    return _bounded(_above(result, statistics.near, statistics.near_spread))
 
 
-def _above(value: float, usual: float, spread: float) -> float:
-    return (value - usual) / max(spread, _LEAST_SPREAD)
+def _above(result: SearchResult, usual: float, spread: float) -> float:
+    least = _LEAST_SPREAD if result.scale == COSINE else 0.0
+    return (result.cosine - usual) / max(spread, least)
 
 
 def _bounded(value: float) -> float:

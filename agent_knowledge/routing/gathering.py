@@ -120,9 +120,10 @@ def gather(
     form = _form(plan, shelf)
     passages: tuple[Passage, ...] = ()
     examples: tuple[Example, ...] = ()
-    failed: tuple[str, ...] = ()
+    failed = tuple(found.failure for found in reading.results.values() if found.failure)
     if plan.sources:
-        passages, failed = retrieve(plan, reading.results, shelf)
+        passages, lost = retrieve(plan, reading.results, shelf)
+        failed = tuple(dict.fromkeys((*failed, *lost)))
     if plan.examples and plan.k_examples and not plan.endpoint:
         chooser, selection = shelf.examples[plan.examples], agent.examples[plan.examples].selection
         view = nearest_view(chooser.held, reading.views)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.routing.policy import say_gap
+from agent_knowledge.routing.policy import failure_reasons, say_gap
 from agent_knowledge.routing.queries import sub_queries
 from agent_knowledge.routing.rules import ORDER
 from agent_knowledge.routing.standing import PolicyCase
@@ -62,6 +62,7 @@ def look_up(reading: MeasuredTask, agent: AgentProfile) -> Decision:
     reasons = [_CALLED, *case.why_facts]
     reasons += [Reason(rule="facts-need-retrieval", text=say_gap(case))] if gap else []
     reasons += [_why_shown(case, shown)] if shown else []
+    reasons += failure_reasons(_CALLED.rule, signals)
     plan = replace(
         search_plan(reading, agent) if agent.sources else Plan(),
         rewritten_by=rewriting.model if rewriting and rewriting.query else None,

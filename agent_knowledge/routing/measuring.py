@@ -28,7 +28,8 @@ from agent_knowledge.routing.queries import (
 from agent_knowledge.routing.text_heads import TextHeads, TextReading, context_of
 from agent_knowledge.routing.wishes import asks_for_sources
 from agent_knowledge.types import Rewriting, Signals, Task, Vector
-from agent_knowledge.types.search import CANDIDATES, MeasuredTask, Query, SearchResult
+from agent_knowledge.types.filters import EVERYTHING, Scope
+from agent_knowledge.types.search import CANDIDATES, COSINE, MeasuredTask, Query, SearchResult
 
 _CHUNK = 64
 """Tasks searched for together: the product with every passage's vector is then ten times cheaper a
@@ -45,6 +46,7 @@ class SignalReader:
         embedder: Embeds queries; the one that the index was built with.
         index: The indexed sources; None when the agent has none.
         sources: Names of the indexed sources to search.
+        scope: Where they are searched.
         external: Names of the sources that cannot be searched here.
         matchers: One per example set.
         fits: What measurements come to.
@@ -55,6 +57,7 @@ class SignalReader:
     embedder: Embedder
     index: PassageIndex | None
     sources: tuple[str, ...] = ()
+    scope: Scope = EVERYTHING
     external: tuple[str, ...] = ()
     matchers: Mapping[str, PatternMatcher] = field(default_factory=dict[str, PatternMatcher])
     fits: Fits
@@ -119,7 +122,7 @@ class SignalReader:
     def _search(self, queries: Sequence[Query], k: int) -> Sequence[Mapping[str, SearchResult]]:
         if self.index is None or not self.sources or not queries:
             return [dict[str, SearchResult]() for _ in queries]
-        return self.index.search(queries, self.sources, k)
+        return self.index.search(queries, self.sources, k, self.scope)
 
     def _measured(
         self,
@@ -139,7 +142,9 @@ class SignalReader:
             views=views,
             results=results,
             sources={
-                name: measure_coverage(result, in_context.get(name)) if len(result.hits) else None
+                name: measure_coverage(result, _answered(in_context.get(name)))
+                if len(result.hits)
+                else None
                 for name, result in results.items()
             },
             sets={name: matcher.measure(views) for name, matcher in self.matchers.items()},
@@ -197,11 +202,11 @@ def signals_of(measured: TaskFeatures, fits: Fits, external: Sequence[str] = ())
         fits: What it comes to.
         external: Names of the sources that were not searched.
     """
+    text, alone, results = measured.text, measured.alone, measured.results
     covered: dict[str, float | None] = {
-        name: fits.coverage.probability(row) if row else 0.0
+        name: fits.coverage_for(name, _scale(results.get(name))).probability(row) if row else 0.0
         for name, row in measured.sources.items()
     }
-    text, alone, results = measured.text, measured.alone, measured.results
     # "Book it for tomorrow" names a time and asks for nothing.
     asks = alone.agent["retrieval"] if alone else 1.0
     read = not is_other_script(measured.task.text)
@@ -216,10 +221,20 @@ def signals_of(measured: TaskFeatures, fits: Fits, external: Sequence[str] = ())
         pattern={name: fits.pattern.probability(row) for name, row in measured.sets.items()},
         nearest={name: found.nearest for name, found in results.items() if found.nearest},
         dates={name: found.date for name, found in results.items() if found.date},
+        failed={name: found.failure for name, found in results.items() if found.failure},
         foreign=is_foreign(measured.task.text),
         turn=bool(measured.meant.history),
     )
     return evidence_of(signals, fits.decision) if read else unread(signals)
+
+
+def _answered(result: SearchResult | None) -> SearchResult | None:
+    """What a source answered, if it could be asked."""
+    return None if result is None or result.failure else result
+
+
+def _scale(result: SearchResult | None) -> str:
+    return COSINE if result is None else result.scale
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -23,6 +23,7 @@ from agent_knowledge.errors import ConfigError
 from agent_knowledge.routing.text_heads import FILE as HEADS_FILE
 from agent_knowledge.routing.text_heads import TextHeads
 from agent_knowledge.types import NEEDS, Contribution, Need, Signals
+from agent_knowledge.types.search import COSINE
 
 FILE = "decision.json"
 _MOST = 30.0
@@ -113,12 +114,23 @@ class Fits:
         pattern: That a task is an instance of a set.
         decision: What a task needs.
         background: Share of tasks at large that has each mark of form.
+        coverage_anywhere: `coverage` of a store whose scores are not the embedding's cosines; None
+            where it is fitted for no other store.
+        by_source: `coverage` of sources that were fitted to their own questions, by name.
     """
 
     coverage: LogisticFit
     pattern: LogisticFit
     decision: DecisionFit
     background: Mapping[str, float]
+    coverage_anywhere: LogisticFit | None = None
+    by_source: Mapping[str, LogisticFit] = field(default_factory=dict[str, LogisticFit])
+
+    def coverage_for(self, source: str, scale: str) -> LogisticFit:
+        """The fit for a source's coverage: its own, else that of what its scores count in."""
+        if source in self.by_source:
+            return self.by_source[source]
+        return self.coverage if scale == COSINE else self.coverage_anywhere or self.coverage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,9 +173,38 @@ def load_fits(embedding: str, file: Path | None = None) -> Fits:
                 few_shot=_fit(stored["decision"]["few_shot"]),
             ),
             background=stored["background"],
+            coverage_anywhere=_fit(stored["spaces"]["any"]["coverage"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         msg = f"decision: {FILE!r} is of another version of the package ({error!r}); {_MEND}"
+        raise ConfigError(msg) from error
+
+
+def load_source_fits(folder: Path, sources: Iterable[str]) -> dict[str, LogisticFit]:
+    """Read the coverage fits that `agent-knowledge tune --source` has written.
+
+    Args:
+        folder: Where they are, a file `NAME.json` each; it may be missing.
+        sources: Names of the sources; one that was never fitted has none.
+
+    Raises:
+        ConfigError: One cannot be read.
+    """
+    return {
+        name: _own_fit(name, file)
+        for name in sources
+        if (file := folder / f"{name}.json").is_file()
+    }
+
+
+def _own_fit(name: str, file: Path) -> LogisticFit:
+    try:
+        return _fit(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = (
+            f"sources.{name}: cannot read its fit {str(file)!r} ({error!r}); run agent-knowledge "
+            f"tune --source {name} again, or remove the file"
+        )
         raise ConfigError(msg) from error
 
 

@@ -69,7 +69,8 @@ def decide(
 
     Returns:
         A decision with `elapsed_ms` still 0. Being unsure is a decision too; nothing is raised.
-        What a model was asked and said stands last among its reasons, under the first one's rule.
+        What a model was asked and said stands last among its reasons, under the first one's rule,
+        after which sources could not be asked.
     """
     case = PolicyCase(task=task, signals=signals, agent=agent, record=record)
     choice = _settle_doubt(case, next(made for step in STEPS if (made := step(case))))
@@ -82,6 +83,7 @@ def decide(
         reasons=(
             *choice.reasons,
             *_leaning_reasons(rule, case),
+            *failure_reasons(rule, signals),
             *_model_reasons(rule, signals, rewriting),
         ),
         rejected=explain_rejections(case, choice.strategy, choice.reasons),
@@ -111,6 +113,14 @@ def _leaning_reasons(rule: str, case: PolicyCase) -> tuple[Reason, ...]:
         for likely in (before, case.likely)
     )
     return (Reason(rule=rule, text=f"policy.leaning ({moves}) makes {was} into {now}"),)
+
+
+def failure_reasons(rule: str, signals: Signals) -> tuple[Reason, ...]:
+    """Which sources could not be asked; why stands in the signals, and is not for everybody."""
+    return tuple(
+        Reason(rule=rule, text=f"{name} could not be asked, so nothing of it is known")
+        for name in signals.failed
+    )
 
 
 def _model_reasons(rule: str, signals: Signals, rewriting: Rewriting | None) -> tuple[Reason, ...]:
@@ -193,6 +203,7 @@ def say_gap(case: PolicyCase) -> str:
     nearest = "; ".join(
         f"{name} {p or 0:.2f}" + (f", nearest {titles[name]!r}" if name in titles else "")
         for name, p in case.signals.coverage.items()
+        if name not in case.signals.failed
     )
     return f"gap: no source seems to hold it (coverage {nearest})"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 
+from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError
-from agent_knowledge.ports import Embedder, PassageIndex, Retriever
+from agent_knowledge.ports import PassageIndex
 from agent_knowledge.retrieval.fusion import fuse
+from agent_knowledge.retrieval.joined import missing_tenant
 from agent_knowledge.routing.admission import LOOKED_AT, admit
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.types import Passage, Plan
+from agent_knowledge.types.filters import Fields, Filter
 from agent_knowledge.types.search import CANDIDATES, Hit, Hits, Query, SearchResult
 
 _SEARCHES = 3
@@ -31,48 +34,63 @@ def retrieve(
     take turns with them.
 
     Returns:
-        The passages, and one line for each external source that failed and each passage that was
-        left out for what it says to a model.
+        The passages, and one line for each source that failed and each passage that was left out
+        for what it says to a model.
 
     Raises:
         SourceError: Every source of the plan failed.
     """
     found: list[Sequence[Passage]] = []
-    failed: list[str] = []
-    chosen = [results[name] for name in plan.sources if name in results]
+    asked = [results[name] for name in plan.sources if name in results]
+    chosen, failed = _answered(asked)
     if chosen and shelf.index is not None:
-        found.append(_read(plan, chosen, shelf.index, shelf.embedder))
+        passages, lost = _read(plan, chosen, shelf.index, shelf)
+        found.append(passages)
+        failed += lost
     for name in plan.sources:
         if name in results:
             continue
         try:
-            found.append(_ask(name, plan, shelf.external))
+            found.append(_ask(name, plan, shelf))
         except SourceError as error:
             failed.append(str(error))
     if failed and not found:
-        raise SourceError("; ".join(failed))
+        raise SourceError("; ".join(dict.fromkeys(failed)))
     admitted = admit(_take_turns(found), plan.k, shelf.screener)
-    return admitted.items, (*failed, *admitted.left_out)
+    return admitted.items, (*dict.fromkeys(failed), *admitted.left_out)
+
+
+def _answered(results: Iterable[SearchResult]) -> tuple[list[SearchResult], list[str]]:
+    """The answers of sources that could be asked, and why the others could not."""
+    made = list(results)
+    return [one for one in made if not one.failure], [one.failure for one in made if one.failure]
 
 
 def _read(
-    plan: Plan, chosen: Sequence[SearchResult], index: PassageIndex, embedder: Embedder
-) -> tuple[Passage, ...]:
-    """Read the best; what was indexed anew since the search is searched once more."""
+    plan: Plan, chosen: Sequence[SearchResult], index: PassageIndex, shelf: Shelf
+) -> tuple[tuple[Passage, ...], list[str]]:
+    """Read the best; what was indexed anew since the search is searched once more.
+
+    Returns:
+        The passages, and why sources that had answered could not be asked again.
+    """
     passages: tuple[Passage, ...] = ()
+    failed: list[str] = []
     for _ in range(_SEARCHES):
-        hits = _look_twice(plan, chosen, index, embedder) if plan.multi_hop else fuse(chosen)
+        hits = _look_twice(plan, chosen, index, shelf) if plan.multi_hop else fuse(chosen)
         hits = hits[: LOOKED_AT * plan.k]
-        passages = index.passages(hits)
+        passages = index.passages(hits, shelf.scope)
         if len(passages) == len(hits):
             break
         query, names = chosen[0].query, [result.source for result in chosen]
-        chosen = list(index.search([query], names, CANDIDATES)[0].values())
-    return passages
+        again = index.search([query], names, CANDIDATES, shelf.scope)[0]
+        chosen, lost = _answered(again.values())
+        failed += lost
+    return passages, failed
 
 
 def _look_twice(
-    plan: Plan, chosen: Sequence[SearchResult], index: PassageIndex, embedder: Embedder
+    plan: Plan, chosen: Sequence[SearchResult], index: PassageIndex, shelf: Shelf
 ) -> tuple[Hit, ...]:
     """Unite what the question finds, what its parts find, and what the best of that names.
 
@@ -80,14 +98,14 @@ def _look_twice(
     question such as "where was the director of X born", whose answer shares no word with it.
     """
     names = [result.source for result in chosen]
-    vectors = embedder.embed(plan.sub_queries)
+    vectors = shelf.embedder.embed(plan.sub_queries)
     asked = [
         Query(text=text, vector=vector)
         for text, vector in zip(plan.sub_queries, vectors, strict=True)
     ]
-    parts = index.search(asked, names, CANDIDATES) if asked else []
+    parts = index.search(asked, names, CANDIDATES, shelf.scope) if asked else []
     first = fuse(chosen, parts)[:_FOUND_FIRST]
-    further = index.related(chosen[0].query, first, names, CANDIDATES)
+    further = index.related(chosen[0].query, first, names, CANDIDATES, shelf.scope)
     return fuse([_with_further(result, further) for result in chosen], parts)
 
 
@@ -97,17 +115,35 @@ def _with_further(result: SearchResult, further: Mapping[str, Hits]) -> SearchRe
     return replace(result, hits=result.hits.joined(further[result.source]))
 
 
-def _ask(name: str, plan: Plan, external: Mapping[str, Retriever]) -> Sequence[Passage]:
-    if name not in external:
+def _ask(name: str, plan: Plan, shelf: Shelf) -> Sequence[Passage]:
+    """Ask an external source, which heeds no scope by itself: what lies outside is left out."""
+    if name not in shelf.external:
         msg = f"source {name!r} is external; pass retrievers={{{name!r}: ...}} to load_router"
         raise SourceError(msg)
+    spec = shelf.bounds.get(name, _UNBOUND)
+    if spec.tenant and not shelf.scope.tenant:
+        raise missing_tenant(name)
+    within = Filter.of(spec.filter).joined(shelf.scope.filter)
+    bounded = bool(within or spec.tenant)
     try:
-        return external[name].retrieve(plan.query, plan.k)
+        found = shelf.external[name].retrieve(plan.query, plan.k * (LOOKED_AT if bounded else 1))
     except SourceError:
         raise
     except Exception as error:
         msg = f"source {name!r} failed ({type(error).__name__}: {error})"
         raise SourceError(msg) from error
+    if not bounded:
+        return found
+    return [one for one in found if _lies_within(one, within, spec.tenant, shelf.scope.tenant)]
+
+
+_UNBOUND = SourceConfig(external=True)
+
+
+def _lies_within(passage: Passage, within: Filter, field: str | None, tenant: str | None) -> bool:
+    own = {"document": passage.document, "title": passage.title, "uri": passage.uri}
+    fields: Fields = {**own, **({"date": passage.date} if passage.date else {}), **passage.fields}
+    return within.matches(fields) and (field is None or str(fields.get(field)) == tenant)
 
 
 def _take_turns(lists: Sequence[Sequence[Passage]]) -> tuple[Passage, ...]:

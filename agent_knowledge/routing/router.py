@@ -11,13 +11,13 @@ with a history, `ask_model_below` after a decision that the evidence hardly carr
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.judges import rewritings, verdicts
 from agent_knowledge.ledger import NOTHING_ON_RECORD, EndpointRecord, TrackRecord
 from agent_knowledge.ports import (
@@ -32,21 +32,22 @@ from agent_knowledge.ports import (
     StoredDocuments,
     TextEncoder,
 )
-from agent_knowledge.retrieval.examples import read_states
-from agent_knowledge.routing.admission import Screener
-from agent_knowledge.routing.few_shot import ExampleChooser, nearest_view
+from agent_knowledge.retrieval.joined import JoinedIndex, missing_tenant
+from agent_knowledge.routing.few_shot import nearest_view
 from agent_knowledge.routing.gathering import gather
+from agent_knowledge.routing.given import as_encoder, consulted, require_all, screener_of
 from agent_knowledge.routing.ladder import after_failure, at_rung, next_rung
 from agent_knowledge.routing.look_up import found_nothing, look_up, search_plan
-from agent_knowledge.routing.match import PatternMatcher, SetForm
 from agent_knowledge.routing.measuring import SignalReader
 from agent_knowledge.routing.need import Weights, load_weights
 from agent_knowledge.routing.policy import decide, may_ask_model
 from agent_knowledge.routing.recall import recall
-from agent_knowledge.routing.resources import Shelf, forms_of
+from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
+from agent_knowledge.routing.sets import AgentSets
 from agent_knowledge.routing.standing import with_verdict
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
+from agent_knowledge.types.filters import Filter, Scope
 from agent_knowledge.types.measured import SetStates
 from agent_knowledge.types.search import MeasuredTask
 from agent_knowledge.types.tasks import as_task
@@ -67,7 +68,7 @@ class KnowledgeRouter:
         agent: AgentProfile,
         *,
         embedder: Embedder,
-        index: PassageIndex | None = None,
+        index: PassageIndex | Mapping[str, PassageIndex] | None = None,
         examples: Mapping[str, ExampleSet] | None = None,
         retrievers: Mapping[str, Retriever] | None = None,
         encoder: TextEncoder | None = None,
@@ -83,7 +84,8 @@ class KnowledgeRouter:
         Args:
             agent: What the agent has at hand, and its policy.
             embedder: What the index was built with.
-            index: The indexed sources; needed when the agent has one that is not external.
+            index: The indexed sources, in one index or in one each; needed when the agent has one
+                that is not external.
             examples: The agent's example sets, by name.
             retrievers: For external sources, by name.
             encoder: The text model that the heads were tuned with; default: `embedder`, when it is
@@ -102,48 +104,32 @@ class KnowledgeRouter:
             ConfigError: Something that the agent names is not given, or a template asks for the
                 labels of a set that has none.
         """
-        sets = examples or {}
-        indexed = tuple(name for name, spec in agent.sources.items() if not spec.external)
-        if indexed and index is None:
-            msg = f"agent {agent.name!r} has the sources {', '.join(indexed)}; give their index"
-            raise ConfigError(msg)
-        for name in agent.examples:
-            if name not in sets:
-                msg = f"agent {agent.name!r}: example set {name!r} is not given; "
-                raise ConfigError(msg + nearest(name, sets))
+        sets, known = examples or {}, states or {}
+        require_all(agent, sets, indexed=index is not None)
         self.agent = agent
-        self._judge, self._writer = _consulted(agent, judge, writer)
+        self._judge, self._writer = consulted(agent, judge, writer)
         self._evidence = evidence
         self.base_model = ""
-        own = {name: sets[name] for name in agent.examples}  # never another agent's
+        external = {name: spec for name, spec in agent.sources.items() if spec.external}
         self._shelf = Shelf(
             embedder=embedder,
-            index=index,
+            index=None if index is None else JoinedIndex.of(index, agent.sources),
             external=retrievers or {},
-            examples={name: ExampleChooser.of(held) for name, held in own.items()},
-            forms=forms_of(agent, own),
-            screener=_screener(agent, screen),
+            screener=screener_of(agent, screen),
+            bounds=external,
         )
-        weights = weights or load_weights(embedder.name)
-        reads, known = encoder or _as_encoder(embedder), states or {}
-
-        def read(name: str, held: ExampleSet) -> SetStates:
-            inputs = [example.input for example in held.examples]
-            return read_states(name, inputs, agent.examples[name].description, (embedder, reads))
-
+        weights, reads = weights or load_weights(embedder.name), encoder or as_encoder(embedder)
+        self._sets = AgentSets(agent, sets, known, (embedder, reads), weights)
         self.reader = SignalReader(
             encoder=reads,
             heads=weights.heads,
             embedder=embedder,
-            index=index,
-            sources=indexed,
-            external=tuple(name for name, spec in agent.sources.items() if spec.external),
-            matchers={
-                name: _matcher(held, known.get(name) or read(name, held), weights)
-                for name, held in own.items()
-            },
+            index=self._shelf.index,
+            sources=tuple(name for name in agent.sources if name not in external),
+            external=tuple(external),
             fits=weights.fits,
         )
+        self._enter(Scope(filter=Filter.of(agent.filter)))
 
     def __enter__(self) -> Self:
         """Use it as a context manager to close it."""
@@ -160,6 +146,36 @@ class KnowledgeRouter:
         """
         if isinstance(self._shelf.index, Closes):
             self._shelf.index.close()
+
+    @property
+    def scope(self) -> Scope:
+        """Where it looks: what the agent's filter says, and what it was narrowed to."""
+        return self._shelf.scope
+
+    def scoped(self, scope: Scope) -> Self:
+        """The same router, looking only where both its own scope and another one do.
+
+        It shares everything with this one and costs next to nothing, so a run makes its own: the
+        host names the tenant whose documents and examples the run may see, and a filter.
+
+        Raises:
+            InputError: This one is another tenant's.
+        """
+        narrowed = copy.copy(self)
+        narrowed._enter(self.scope.narrowed(scope))
+        return narrowed
+
+    def _enter(self, scope: Scope) -> None:
+        """Look only there from now on."""
+        sets = self._sets.of(scope.tenant)
+        self._shelf = replace(
+            self._shelf,
+            scope=scope,
+            examples={name: ready.chooser for name, ready in sets.items()},
+            forms={name: ready.form for name, ready in sets.items()},
+        )
+        matchers = {name: ready.matcher for name, ready in sets.items()}
+        self.reader = replace(self.reader, scope=scope, matchers=matchers)
 
     @property
     def record(self) -> TrackRecord:
@@ -222,6 +238,10 @@ class KnowledgeRouter:
 
         Returns:
             Passages, best first.
+
+        Raises:
+            InputError: The query is empty, or a source needs a tenant and none is given.
+            SourceError: A source is not indexed, or every source failed.
         """
         reading = next(self.read([task]))
         plan = search_plan(reading, self.agent, k)
@@ -248,20 +268,24 @@ class KnowledgeRouter:
         """
         started = time.perf_counter()
         reading = next(self.read([task]))
-        decision = _timed(look_up(reading, self.agent), started)
+        decision = _timed(self._bounded(look_up(reading, self.agent)), started)
         found = gather(decision, reading, self.agent, self._shelf, all_passages=True)
         if decision.plan.sources and not found.passages:
             return replace(found, decision=found_nothing(decision))
         return found
 
     def document_text(self, passage: Passage) -> str | None:
-        """The text of a passage's document as it is stored now; None where it is not stored.
+        """The text of a passage's document as it is stored now.
+
+        None where it is not stored, or lies outside the scope.
 
         Raises:
             SourceError: The index cannot be read.
         """
         index = self._shelf.index
-        return index.document_text(passage) if isinstance(index, StoredDocuments) else None
+        if not isinstance(index, StoredDocuments):
+            return None
+        return index.document_text(passage, self.scope)
 
     def few_shot(self, task: Task | str) -> tuple[str | None, tuple[Example, ...]]:
         """The example set nearest to a task and what it would show, whatever the router decides.
@@ -295,7 +319,7 @@ class KnowledgeRouter:
         reading = next(self.read([task]))
         signals, query = reading.signals, reading.standalone
         decision = at_rung(rung, reading.task, signals, query, self.agent, example_set)
-        return self.gather(decision, reading)
+        return self.gather(self._bounded(decision), reading)
 
     def step_down(self, task: Task | str, knowledge: Knowledge, why: str) -> Knowledge:
         """The next rung down after a fine-tuned endpoint failed; `prepare` has gathered it already.
@@ -315,8 +339,16 @@ class KnowledgeRouter:
         Returns:
             A reading per task, in order, made as it is taken: each holds the candidates of every
             source, too many to keep for many tasks.
+
+        Raises:
+            InputError: A task is empty.
+            TenantMissingError: A source or a set keeps tenants apart, and the scope names none.
         """
         made = [as_task(task) for task in tasks]
+        held = {**self.agent.sources, **self.agent.examples}
+        whose = next((name for name, spec in held.items() if spec.tenant), None)
+        if whose and not self.scope.tenant:
+            raise missing_tenant(whose)
         return self.reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
     def decide(self, reading: MeasuredTask) -> Decision:
@@ -334,12 +366,21 @@ class KnowledgeRouter:
         lower = next_rung(knowledge.decision, self.agent)
         return replace(knowledge, fallback=self.gather(lower, reading))
 
+    def _bounded(self, decision: Decision) -> Decision:
+        """A decision whose plan says where its sources are searched."""
+        written = tuple(self.scope.filter.written())
+        if not (written and decision.plan.sources):
+            return decision
+        return replace(decision, plan=replace(decision.plan, filter=written))
+
     def _decide(self, readings: Sequence[MeasuredTask]) -> list[Decision]:
         """Decide, and once more with what a model says where the policy has one asked."""
         record = self.record
 
         def decided(of: MeasuredTask) -> Decision:
-            return decide(of.task, of.signals, of.standalone, self.agent, of.rewriting, record)
+            return self._bounded(
+                decide(of.task, of.signals, of.standalone, self.agent, of.rewriting, record)
+            )
 
         decisions = [decided(reading) for reading in readings]
         if self._judge is None:
@@ -359,48 +400,3 @@ class KnowledgeRouter:
 def _timed(decision: Decision, started: float, of: int = 1) -> Decision:
     """A decision with the time since `started`, or its share of that."""
     return replace(decision, elapsed_ms=round((time.perf_counter() - started) * 1000 / of, 3))
-
-
-def _screener(agent: AgentProfile, screen: Screen | None) -> Screener | None:
-    held = {**agent.sources, **agent.examples}
-    return Screener(screen, {name: of.screen for name, of in held.items()}) if screen else None
-
-
-def _as_encoder(embedder: Embedder) -> TextEncoder:
-    """The embedder as the text model, which the packaged MiniLM is.
-
-    Raises:
-        ConfigError: It is another one.
-    """
-    if isinstance(embedder, TextEncoder):
-        return embedder
-    msg = f"the embedder {embedder.name!r} is no text model; give encoder=packaged_embedder()"
-    raise ConfigError(msg)
-
-
-def _matcher(held: ExampleSet, read: SetStates, weights: Weights) -> PatternMatcher:
-    return PatternMatcher.of(
-        held,
-        kinds=weights.heads.kinds(read.states),
-        form=SetForm.of([example.input for example in held.examples], weights.fits.background),
-        description=read.description,
-        described=weights.heads.kinds(read.described[None])[0],
-    )
-
-
-def _consulted(
-    agent: AgentProfile, judge: NeedJudge | None, writer: QueryWriter | None
-) -> tuple[NeedJudge | None, QueryWriter | None]:
-    """Those of the two that the policy has asked.
-
-    Raises:
-        ConfigError: One of them is not given.
-    """
-    below, rewrite = agent.policy.ask_model_below, agent.policy.query_rewrite
-    if below is not None and judge is None:
-        msg = f"agent {agent.name!r} has ask_model_below: {below}; give a judge"
-        raise ConfigError(msg)
-    if rewrite == "model" and writer is None:
-        msg = f"agent {agent.name!r} has query_rewrite: {rewrite}; give a writer"
-        raise ConfigError(msg)
-    return judge if below is not None else None, writer if rewrite == "model" else None

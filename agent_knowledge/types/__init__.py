@@ -128,6 +128,7 @@ class Signals:
         pattern: Per example set, that the task is one more instance of it.
         nearest: Per source, the title of the passage nearest to the task, where it has one.
         dates: Per source, the ISO date of that passage's document, where one is known.
+        failed: Per source that could not be asked, why; its coverage is 0.
         foreign: The task asks in a language that the text model was not trained on.
         asked: A chat model's verdict on the need, where the policy had one judge.
         agent_need: The same from the text as of a task to an agent: whatever any assistant knows
@@ -147,6 +148,7 @@ class Signals:
     pattern: Mapping[str, float] = field(default_factory=dict[str, float])
     nearest: Mapping[str, str] = field(default_factory=dict[str, str])
     dates: Mapping[str, str] = field(default_factory=dict[str, str])
+    failed: Mapping[str, str] = field(default_factory=dict[str, str])
     foreign: bool = False
     asked: NeedVerdict | None = None
     agent_need: Mapping[Need, float] = field(default_factory=dict[Need, float])

@@ -193,6 +193,17 @@ class Scope:
     filter: Filter = Filter()
     tenant: str | None = None
 
+    def narrowed(self, other: Scope) -> Scope:
+        """What lies in both: a scope within this one never widens it.
+
+        Raises:
+            InputError: They name two tenants.
+        """
+        if self.tenant and other.tenant and self.tenant != other.tenant:
+            msg = "the tenant is given already, and another one now; begin with the unscoped router"
+            raise InputError(msg)
+        return Scope(filter=self.filter.joined(other.filter), tenant=self.tenant or other.tenant)
+
 
 EVERYTHING = Scope()
 

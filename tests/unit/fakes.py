@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from agent_knowledge.types import Example, Matrix, Passage, Vector
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 
@@ -91,7 +92,7 @@ class Index:
     held: Sequence[Passage]
 
     def search(
-        self, queries: Sequence[Query], sources: Sequence[str], k: int
+        self, queries: Sequence[Query], sources: Sequence[str], k: int, scope: Scope = EVERYTHING
     ) -> list[dict[str, SearchResult]]:
         return [{name: self.result_of(name) for name in sources} for _ in queries]
 
@@ -101,14 +102,19 @@ class Index:
         return result([1 - n / 100 for n in numbers], [10 - n for n in numbers], numbers, source)
 
     def related(
-        self, query: Query, hits: Sequence[Hit], sources: Sequence[str], k: int
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        sources: Sequence[str],
+        k: int,
+        scope: Scope = EVERYTHING,
     ) -> dict[str, Hits]:
         return {}
 
-    def statistics(self, source: str) -> SourceStatistics:
+    def statistics(self, source: str, scope: Scope = EVERYTHING) -> SourceStatistics:
         return self.result_of(source).statistics
 
-    def passages(self, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+    def passages(self, hits: Sequence[Hit], scope: Scope = EVERYTHING) -> tuple[Passage, ...]:
         return tuple(self.held[hit.passage] for hit in hits)
 
 

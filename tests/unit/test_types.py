@@ -89,6 +89,7 @@ def test_a_decision_is_plain_json_with_the_keys_of_the_command_line():
         "asked",
         "agent_need",
         "turn",
+        "failed",
         "turn_need",
         "likely",
         "evidence",

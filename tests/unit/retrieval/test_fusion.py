@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agent_knowledge.retrieval.fusion import PARTS_WEIGHT, fuse
+from agent_knowledge.retrieval.fusion import PARTS_WEIGHT, comparable, fuse
 from agent_knowledge.types.search import SearchResult
 from tests.unit.fakes import result
 
@@ -63,3 +63,27 @@ def test_what_only_a_part_finds_joins_on_the_scale_of_the_whole():
 def test_a_part_that_a_source_did_not_answer_changes_nothing():
     whole = result([0.8, 0.5])
     assert fuse([whole], [{}]) == fuse([whole])
+
+
+def test_scores_of_several_kinds_are_compared_by_how_far_they_stand_out():
+    cosines = result([0.5, 0.3], numbers=[1, 2], source="s", usual=0.2, spread=0.1)
+    own = result([90, 10], numbers=[3, 4], source="t", usual=10.0, spread=20.0, scale="bm25")
+    fused = fuse([cosines, own])
+    assert [hit.passage for hit in fused] == [3, 1, 2, 4]  # 4, 3, 1 and 0 standard deviations
+    part = result([110, 10], numbers=[4, 3], source="t", usual=10.0, spread=20.0, scale="bm25")
+    assert fuse([cosines, own], [{"t": part}])[0].passage in {3, 4}
+    assert fuse([cosines, own], [{"t": part}])[1].passage in {3, 4}
+
+
+def test_scores_of_one_kind_are_left_as_they_are():
+    pair = [result([0.9, 0.1], source="s", spread=0.5), result([0.8], source="t", spread=0.01)]
+    kept, parts = comparable(pair, [{"s": pair[0]}])
+    assert kept is pair
+    assert parts == [{"s": pair[0]}]
+    assert comparable([*pair, result([], source="u", scale="bm25")])[0][0] is pair[0]
+
+
+def test_a_store_without_a_spread_orders_its_own_by_words_alone():
+    flat = result([5, 7], [2, 0], [1, 2], "t", scale="own")
+    fused = fuse([result([0.4], source="s"), flat])
+    assert [hit.passage for hit in fused if hit.source == "t"] == [1, 2]

@@ -53,6 +53,15 @@ def test_a_source_without_spread_gives_finite_measurements() -> None:
     assert all(map(math.isfinite, coverage.measure(replace(found(0.5), statistics=flat)).values()))
 
 
+def test_scores_that_are_no_cosines_are_told_by_how_far_they_stand_out() -> None:
+    own = replace(found(12.0), scale="bm25", usual=2.0)
+    measured = coverage.measure(replace(own, statistics=replace(own.statistics, spread=2.0)))
+    assert "cosine" not in measured
+    assert measured["lead"] == pytest.approx(5 - math.sqrt(2 * math.log(100)))
+    unknown = replace(own.statistics, spread=0.0)
+    assert not {"lead", "near"} & set(coverage.measure(replace(own, statistics=unknown)))
+
+
 def matcher(count: int = 4) -> PatternMatcher:
     rows = [(f"note {n}", "x", unit(1, n / 10, 0)) for n in range(count)]
     held = Examples.of(*rows)

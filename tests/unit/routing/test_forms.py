@@ -6,7 +6,7 @@ from agent_knowledge.config import AgentProfile, ExampleSetConfig
 from agent_knowledge.config.templates import Template
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.prompts import GAP_RULE, JSON_RULE, written
-from agent_knowledge.routing.resources import forms_of
+from agent_knowledge.routing.resources import form_of
 from agent_knowledge.types import Decision, Knowledge, Plan, RuleName, Signals
 from agent_knowledge.types.forms import Form, user_turn
 from tests.unit.fakes import Examples, unit
@@ -32,7 +32,7 @@ def agent(template: Template | None, schema: str = "", **spec: str) -> AgentProf
 
 
 def form(template: Template | None, schema: str = "", **spec: str) -> Form:
-    return forms_of(agent(template, schema, **spec), {"triage": LABELLED})["triage"]
+    return form_of(agent(template, schema, **spec), "triage", LABELLED)
 
 
 def system_text(prompt: str, form: Form, rules: tuple[RuleName, ...] = ()) -> str:
@@ -66,7 +66,7 @@ def test_everything_but_the_task_is_put_in_once():
 def test_labels_of_a_set_that_has_none_are_refused_by_the_key(part: str):
     template = Template(**{"turn": "{{input}}", part: "{{labels}} {{input}}"})  # pyright: ignore[reportArgumentType]
     with pytest.raises(ConfigError, match=r"^examples\.triage\.template: \{\{labels\}\} needs"):
-        forms_of(agent(template), {"triage": OPEN})
+        form_of(agent(template), "triage", OPEN)
 
 
 def test_a_schema_is_told_once_wherever_the_template_puts_it():

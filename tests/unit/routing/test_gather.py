@@ -24,7 +24,7 @@ from agent_knowledge.prompts import (
 )
 from agent_knowledge.routing.few_shot import ExampleChooser
 from agent_knowledge.routing.gathering import gather
-from agent_knowledge.routing.resources import Shelf, forms_of
+from agent_knowledge.routing.resources import Shelf, form_of
 from agent_knowledge.types import (
     Decision,
     Knowledge,
@@ -82,7 +82,7 @@ def gathered(
         index=index,
         external=external,
         examples={name: ExampleChooser.of(held) for name, held in SETS.items()},
-        forms=forms_of(agent, SETS),
+        forms={name: form_of(agent, name, SETS[name]) for name in agent.examples},
     )
     return gather(decision, reading, agent, shelf)
 
@@ -229,7 +229,7 @@ def test_an_endpoint_and_the_prompt_alone_are_given_the_same_form():
     tuned = gathered("fine_tuned", Plan(examples="triage", endpoint="ft"), agent=FORMED)
     plain = gathered("direct", Plan(examples="triage"), agent=FORMED)
     for knowledge in (tuned, plain):
-        form = forms_of(FORMED, SETS)["triage"]
+        form = form_of(FORMED, "triage", SETS["triage"])
         assert knowledge.prompt == user_turn(form, "How long?") == FRAMED
         assert knowledge.system.startswith(f"Be brief.\n\n{form.instructions}")
         assert SCHEMA in knowledge.system
