@@ -22,6 +22,7 @@ from agent_knowledge.cli import (
     screening,
     starting,
 )
+from agent_knowledge.cli.allowing import allowing
 from agent_knowledge.cli.terminal import complain, echo_lines
 from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
 
@@ -44,19 +45,19 @@ def version(
 
 
 app.command("init")(starting.init)
-app.command("index")(indexing.index)
-app.command("route")(routing.route)
-app.command("retrieve")(routing.retrieve)
-app.command("few-shot")(routing.few_shot)
-app.command("ask")(answering.ask)
+app.command("index")(allowing(indexing.index))
+app.command("route")(allowing(routing.route))
+app.command("retrieve")(allowing(routing.retrieve))
+app.command("few-shot")(allowing(routing.few_shot))
+app.command("ask")(allowing(answering.ask))
 app.command("check")(labelled.check)
-app.command("verify")(answering.verify)
+app.command("verify")(allowing(answering.verify))
 app.command("screen")(screening.screen)
-app.command("tune")(labelled.tune)
-app.command("advise")(advising.advise)
-app.command("evaluate")(evaluating.evaluate)
-app.command("export")(exporting.export)
-app.command("doctor")(doctor.doctor)
+app.command("tune")(allowing(labelled.tune))
+app.command("advise")(allowing(advising.advise))
+app.command("evaluate")(allowing(evaluating.evaluate))
+app.command("export")(allowing(exporting.export))
+app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)
 
 

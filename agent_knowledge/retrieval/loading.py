@@ -1,18 +1,29 @@
-"""Reading a source: a file, a folder or a glob, into documents and what could not be read."""
+"""Reading a source, whatever it is, into documents and what could not be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from agent_knowledge import limits
+from agent_knowledge.config import SourceConfig
 from agent_knowledge.config.files import UnreadableError, read_bytes
 from agent_knowledge.errors import SourceError, shown
-from agent_knowledge.retrieval.documents import Document, Failure, fault_of, surrogate_fault
-from agent_knowledge.retrieval.files import read_html, read_markdown, read_pdf, read_text
+from agent_knowledge.retrieval.documents import (
+    Document,
+    Failure,
+    Item,
+    Known,
+    fault_of,
+    surrogate_fault,
+)
+from agent_knowledge.retrieval.fetching import Fetcher
+from agent_knowledge.retrieval.loaders import Loads, read_loader
+from agent_knowledge.retrieval.parsing import parsed
 from agent_knowledge.retrieval.rows import File, read_csv, read_json_lines
 from agent_knowledge.retrieval.walking import files_of
+from agent_knowledge.retrieval.web import read_web
 
 _ROWS = {
     ".jsonl": read_json_lines,
@@ -20,56 +31,96 @@ _ROWS = {
     ".csv": read_csv,
     ".tsv": read_csv,
 }
-_PAGES = {
-    **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
-    ".pdf": read_pdf,
-}
 _REASONS_SHOWN = 3
-_ERROR_CHARACTERS = 200
-"""Of the words of another's parser, which may quote the file."""
+"""Of a source of which nothing can be read: a limit of the message."""
 
 
-def read_source(name: str, path: Path) -> Iterator[Document | Failure]:
-    """Read every document below a path.
+def read_any(
+    name: str,
+    spec: SourceConfig,
+    *,
+    path: Path | None = None,
+    loader: Loads | None = None,
+    known: Mapping[str, Known] | None = None,
+    allow_private: Collection[str] = (),
+) -> Iterator[Item]:
+    """Read a source, whatever it is: files, web pages, a sitemap or a LangChain loader.
 
-    Hidden files and folders are skipped, see `walking`. Whatever else cannot be read, or whose id
-    was seen before, comes as a `Failure` in its place, and all that stands beside it is read.
+    Whatever cannot be read, or whose id was seen before, comes as a `Failure` in its place, and all
+    that stands beside it is read.
+
+    Args:
+        name: The source's name, for messages.
+        spec: What it is.
+        path: Where its `path` leads, if it has one.
+        loader: What its `loader` names, if it has one.
+        known: What servers said of the pages that may stay as they are stored, by id.
+        allow_private: Hosts that may be at private addresses, as the host program says.
+
+    Raises:
+        SourceError: It is not there, or nothing of it can be read. An index that exists is never
+            emptied by that.
+    """
+    if path is not None:
+        yield from read_source(name, path)
+    elif loader is not None:
+        yield from _each_once(name, "the loader", read_loader(name, loader))
+    else:
+        given = [spec.url] if isinstance(spec.url, str) else [*(spec.url or ())]
+        given += [spec.sitemap] if spec.sitemap else []
+        with Fetcher(allow_private=allow_private, given=given) as fetcher:
+            pages = read_web(name, spec, fetcher, known or {})
+            yield from _each_once(name, "the web", pages)
+
+
+def read_source(name: str, path: Path) -> Iterator[Item]:
+    """Read every document below a path; see `read_any`.
+
+    Hidden files and folders are skipped, see `walking`.
 
     Args:
         name: The source's name, for messages.
         path: A file, a folder, or a glob such as `docs/**/*.md`.
 
     Raises:
-        SourceError: Nothing is at `path`, or nothing below it can be read. An index that exists
-            is never emptied by that.
+        SourceError: Nothing is at `path`, or nothing below it can be read.
+    """
+    yield from _each_once(name, repr(str(path)), _read_files(name, files_of(name, path)))
+
+
+def _each_once(name: str, place: str, items: Iterable[Item]) -> Iterator[Item]:
+    """Items that an index can hold, each id once.
+
+    Raises:
+        SourceError: None of them is a document.
     """
     first_seen: dict[str, str] = {}
     failures: list[Failure] = []
-    for item in _read_files(name, files_of(name, path)):
+    for item in items:
         found = _checked(item)
-        if isinstance(found, Document):
+        if not isinstance(found, Failure):
+            where = found.where if isinstance(found, Document) else found.id
             if found.id in first_seen:
                 found = Failure(
-                    where=found.where,
+                    where=where,
                     reason=f"id {shown(found.id)} was given by {first_seen[found.id]} already, "
                     "which is kept; give every document an id of its own",
-                    origin=found.origin,
+                    origin=found.origin if isinstance(found, Document) else found.id,
                     id=found.id,
                 )
             else:
-                first_seen[found.id] = found.where
+                first_seen[found.id] = where
         if isinstance(found, Failure):
             failures.append(found)
         yield found
     if not first_seen:
-        raise SourceError(_nothing_read(name, path, failures))
+        raise SourceError(_nothing_read(name, place, failures))
 
 
-def _checked(item: Document | Failure) -> Document | Failure:
+def _checked(item: Item) -> Item:
     """A document that an index can hold, or why it cannot."""
     fault = fault_of(item) if isinstance(item, Document) else None
-    if fault is None or isinstance(item, Failure):
+    if fault is None or not isinstance(item, Document):
         return item
     known = surrogate_fault(item.id) is None
     return Failure(
@@ -77,14 +128,14 @@ def _checked(item: Document | Failure) -> Document | Failure:
     )
 
 
-def _nothing_read(name: str, path: Path, failures: list[Failure]) -> str:
+def _nothing_read(name: str, place: str, failures: list[Failure]) -> str:
     shown = "; ".join(f"{f.where}: {f.reason}" for f in failures[:_REASONS_SHOWN])
     more = len(failures) - _REASONS_SHOWN
     why = f" ({shown}{f'; and {more} more' if more > 0 else ''})" if failures else ""
     return (
-        f"source {name!r}: no readable document in {str(path)!r}{why}; expected Markdown, text, "
-        "HTML, PDF, CSV or JSON lines. Its index, if there is one, was left as it is; "
-        f"to drop it on purpose run: agent-knowledge index --remove {name}"
+        f"source {name!r}: no readable document in {place}{why}; expected Markdown, text, "
+        "HTML, PDF, office files, code, CSV or JSON lines. Its index, if there is one, was left "
+        f"as it is; to drop it on purpose run: agent-knowledge index --remove {name}"
     )
 
 
@@ -109,14 +160,7 @@ def _read_files(name: str, files: Iterable[File | Failure]) -> Iterator[Document
 
 def _read_page(file: File) -> Iterator[Document | Failure]:
     """The document that a file is, and what of the file could not be read."""
-    data = read_bytes(file.path, limits.DOCUMENT_BYTES)
-    try:
-        page = _PAGES.get(file.path.suffix.lower(), read_text)(data)
-    except UnreadableError:
-        raise
-    except Exception as error:  # parsers of others raise whatever a broken file provokes
-        msg = f"cannot be parsed ({type(error).__name__}: {str(error)[:_ERROR_CHARACTERS]})"
-        raise UnreadableError(msg) from error
+    page = parsed(read_bytes(file.path, limits.DOCUMENT_BYTES), file.path.suffix)
     yield Document(
         id=file.name,
         origin=file.name,

@@ -1,0 +1,279 @@
+"""Web pages as documents: those of a list, or those that a sitemap names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree as _etree  # pyright: ignore - compiled, has no stubs
+
+from agent_knowledge import limits
+from agent_knowledge.config import SourceConfig
+from agent_knowledge.config.files import UnreadableError
+from agent_knowledge.errors import SourceError, shown
+from agent_knowledge.retrieval import office
+from agent_knowledge.retrieval.documents import Document, Failure, Item, Kept, Known, Page
+from agent_knowledge.retrieval.fetching import Fetched, Fetcher, address_of, gathered
+from agent_knowledge.retrieval.parsing import READERS, parsed
+
+_SUFFIXES = {
+    "": ".html",
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+    "application/pdf": ".pdf",
+    **{kind: suffix for suffix, kind in office.KINDS.items()},
+}
+"""What reads a page, by its media type."""
+_TEXTS = frozenset({".html", ".md", ".txt"})
+_UNSAID = frozenset({"", "text/plain", "application/octet-stream"})
+"""Media types that servers tell of what they don't know; the address says more."""
+_GONE = frozenset({404, 410})
+_DEPTH = 2
+"""Sitemaps that name sitemaps, within each other: a limit."""
+_SITEMAPS = 1000
+"""Sitemaps read for one source: a limit."""
+_PARSE_ERROR = cast("type[Exception]", _etree.XMLSyntaxError)
+_GZIP = b"\x1f\x8b"
+
+
+def read_web(
+    name: str, spec: SourceConfig, fetcher: Fetcher, held: Mapping[str, Known]
+) -> Iterator[Item]:
+    """Read the pages of a source; a page's id is its address, as the source gives it.
+
+    A page that its server says is gone (404, 410) yields nothing when it is held, and so is
+    deleted. One that cannot be fetched is a `Failure`, and what is stored of it stays.
+
+    Args:
+        name: The source's name, for messages.
+        spec: What it is read from: `url`, or `sitemap` with `include` and `limit`.
+        fetcher: What fetches.
+        held: What servers said of the pages that may stay as they are stored, by id.
+
+    Raises:
+        SourceError: The sitemap cannot be read.
+    """
+    if spec.sitemap:
+        pages = _Sitemap(name=name, spec=spec, fetcher=fetcher).pages()
+    else:
+        given = (spec.url,) if isinstance(spec.url, str) else spec.url or ()
+        pages = (_Address(url=url, origin=_shown(url)) for url in given)
+    for page in pages:
+        if isinstance(page, Failure):
+            yield page
+        else:
+            yield from _read(page, fetcher, held.get(page.url))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Address:
+    """A page to read, and what named it."""
+
+    url: str
+    origin: str
+
+
+def _read(page: _Address, fetcher: Fetcher, held: Known | None) -> Iterator[Item]:
+    try:
+        found = fetcher.get(page.url, held)
+        if found.status == 304 and held:
+            yield Kept(id=page.url, known=found.known if found.known != Known() else None)
+        elif found.status == 200:
+            yield _document(page, found)
+        elif found.status not in _GONE:
+            yield _failure(page, f"answered {found.status}, expected 200 with a page")
+        elif held is None:  # without its id: should it be stored, it is deleted
+            reason = f"answered {found.status}: there is no such page"
+            yield replace(_failure(page, reason), id="")
+    except UnreadableError as error:
+        yield _failure(page, str(error))
+
+
+def _failure(page: _Address, reason: str) -> Failure:
+    return Failure(where=_shown(page.url), reason=reason, origin=page.origin, id=page.url)
+
+
+def _document(page: _Address, found: Fetched) -> Document:
+    """Make a document of a page that was fetched.
+
+    Raises:
+        UnreadableError: It is nothing that is read, or cannot be.
+    """
+    content = _content(found)
+    place = urlsplit(page.url)
+    return Document(
+        id=page.url,
+        origin=page.origin,
+        title=content.title[: limits.TITLE_CHARACTERS]
+        or PurePosixPath(unquote(place.path)).stem
+        or place.netloc,
+        uri=page.url,
+        text=content.text,
+        date=content.date,
+        metadata=content.fields,
+        labels=content.labels,
+        where=page.url,
+        known=found.known,
+    )
+
+
+def _content(found: Fetched) -> Page:
+    suffix = _SUFFIXES.get(found.kind)
+    if found.kind in _UNSAID:
+        told = PurePosixPath(urlsplit(found.url).path).suffix.lower()
+        suffix = told if told in READERS else suffix
+    if suffix is None:
+        msg = f"is {shown(found.kind)}; expected HTML, Markdown, text, PDF or an office file"
+        raise UnreadableError(msg)
+    body = found.body
+    if suffix in _TEXTS and found.charset not in {"", "utf-8"}:
+        with suppress(LookupError):  # of a charset that is none the page itself may tell one
+            body = body.decode(found.charset, errors="replace").encode(errors="replace")
+    return parsed(body, suffix)
+
+
+def _shown(url: str) -> str:
+    """An address without the user and password that it may name."""
+    before, at, after = url.partition("@")
+    return f"{before.partition('//')[0]}//{after}" if at and "/" not in before[8:] else url
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sitemap:
+    """A source's sitemap, with those that it names, while it is read."""
+
+    name: str
+    spec: SourceConfig
+    fetcher: Fetcher
+    host: str = ""
+
+    def pages(self) -> Iterator[_Address | Failure]:
+        """The pages that it names and the source includes, and what cannot be followed.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        first = self.spec.sitemap or ""
+        elsewhere = Counter[str]()
+        named = 0
+        for found in self._addresses(first):
+            if isinstance(found, Failure):
+                yield found
+            elif not fnmatchcase(found.url, self.spec.include or "*"):
+                continue
+            elif _host(found.url) != self.host:
+                elsewhere[_host(found.url)] += 1
+            else:
+                named += 1
+                if named <= self.spec.limit:
+                    yield found
+        if named > self.spec.limit:
+            reason = (
+                f"names {named:,} pages, of which the first {self.spec.limit:,} are read; raise "
+                f"sources.{self.name}.limit, or narrow sources.{self.name}.include"
+            )
+            yield self._told(reason)
+        for host, count in elsewhere.items():
+            yield self._told(
+                f"names {count:,} pages of another host, {shown(host)}, which are not read"
+            )
+
+    def _told(self, reason: str) -> Failure:
+        """What is left out; it has an id, so that it is not taken for a page that failed."""
+        where = _shown(self.spec.sitemap or "")
+        return Failure(where=where, reason=reason, origin=where, id=where)
+
+    def _addresses(self, first: str) -> Iterator[_Address | Failure]:
+        try:
+            found, root = self._fetched(first)
+        except UnreadableError as error:
+            msg = (
+                f"source {self.name!r}: the sitemap {shown(_shown(first))} {error}. Its index, if "
+                "there is one, was left as it is"
+            )
+            raise SourceError(msg) from error
+        self.host = _host(found.url)
+        pending = [(first, root, 0)]
+        seen = {first}
+        while pending:
+            url, root, depth = pending.pop(0)
+            locations = _locations(root)
+            if _local(root) == "urlset":
+                yield from (_Address(url=location, origin=url) for location in locations)
+                continue
+            for location in locations:
+                if location in seen:
+                    continue
+                seen.add(location)
+                try:
+                    pending.append((location, self._below(location, depth, len(seen)), depth + 1))
+                except UnreadableError as error:
+                    yield Failure(where=_shown(location), reason=str(error), origin=location)
+
+    def _below(self, url: str, depth: int, seen: int) -> Any:
+        """A sitemap that another names."""
+        if depth == _DEPTH or seen > _SITEMAPS:
+            msg = f"is one of more than {_SITEMAPS:,} sitemaps, or more than {_DEPTH} deep"
+            raise UnreadableError(msg)
+        if _host(url) != self.host:
+            msg = f"is a sitemap at another host than {self.host}, and is not read"
+            raise UnreadableError(msg)
+        return self._fetched(url)[1]
+
+    def _fetched(self, url: str) -> tuple[Fetched, Any]:
+        found = self.fetcher.get(url)
+        if found.status != 200:
+            msg = f"answered {found.status}, expected 200 with a sitemap"
+            raise UnreadableError(msg)
+        data = found.body
+        if data.startswith(_GZIP):
+            data = gathered([data], limits.DOCUMENT_BYTES, gzipped=True)
+        return found, _sitemap_root(data)
+
+
+def _sitemap_root(data: bytes) -> Any:
+    """Parse a sitemap; no entity is resolved, and nothing is loaded for it.
+
+    Raises:
+        UnreadableError: It is none.
+    """
+    parser = cast("Any", _etree.XMLParser)(resolve_entities=False, no_network=True, huge_tree=False)
+    try:
+        root = cast("Any", _etree.fromstring(data, parser))
+    except (_PARSE_ERROR, ValueError) as error:
+        msg = f"is no XML ({str(error)[:200]})"
+        raise UnreadableError(msg) from error
+    if _local(root) not in {"urlset", "sitemapindex"}:
+        msg = f"is no sitemap: its root is {shown(_local(root))}, expected urlset or sitemapindex"
+        raise UnreadableError(msg)
+    return root
+
+
+def _local(element: Any) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _locations(root: Any) -> list[str]:
+    """The addresses that a sitemap names, once each."""
+    found = (
+        " ".join((child.text or "").split())
+        for entry in root
+        for child in entry
+        if _local(child) == "loc"
+    )
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def _host(url: str) -> str:
+    try:
+        return address_of(url).hostname or ""
+    except UnreadableError:
+        return ""
