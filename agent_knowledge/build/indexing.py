@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_knowledge.build import (
@@ -14,13 +15,15 @@ from agent_knowledge.build import (
     load_set_states,
     packaged_screen,
     read_config,
-    require_served_store,
 )
-from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.build.imports import imported
+from agent_knowledge.build.servers import open_indexer
+from agent_knowledge.config import KnowledgeConfig, SourceConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.loaders import Loads, made_loader
+from agent_knowledge.retrieval.loading import read_any
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.screening import Screening
 
@@ -66,6 +69,8 @@ def index_sources(
     embedding: Embeddings | Embedder | None = None,
     rebuild: bool = False,
     progress: Progress | None = None,
+    imports: Sequence[str] = (),
+    allow_private: Collection[str] = (),
 ) -> IndexSummary:
     """Index what changed. A source or a set that fails does not stop the others.
 
@@ -76,6 +81,8 @@ def index_sources(
         embedding: As for `load_router`.
         rebuild: Start anew, as after a change of embedding.
         progress: Told after each batch of embeddings.
+        imports: As for `load_router`.
+        allow_private: Hosts of web pages that may be at addresses of a private network.
 
     Raises:
         ConfigError: A name is unknown or external, the configuration holds nothing at all, or the
@@ -89,7 +96,6 @@ def index_sources(
             "them, or let 'agent-knowledge init' write one to start from"
         )
         raise ConfigError(msg)
-    require_served_store(config)
     config = config if agent is None else config.only(agent)
     chosen = _chosen(config, names)
     embedder = load_embedder(config, embedding)
@@ -97,16 +103,25 @@ def index_sources(
     reports: list[IndexReport] = []
     errors: dict[str, str] = {}
     if chosen:
-        with Indexer(config.store_path, embedder) as indexer:
-            for name, given in chosen.items():
+        with open_indexer(config, embedder) as indexer:
+            for name, spec in chosen.items():
                 try:
-                    path = config.resolve(given, f"sources.{name}.path")
+                    screening = _screening(config, name)
+                    known = indexer.known(name, tenant=spec.tenant, screening=screening)
                     report = indexer.index(
                         name,
-                        path,
+                        read_any(
+                            name,
+                            spec,
+                            path=_path(config, name),
+                            loader=_loader(config, name, imports),
+                            known={} if rebuild else known,
+                            allow_private=allow_private,
+                        ),
+                        tenant=spec.tenant,
                         rebuild=rebuild,
                         progress=_of(name, progress),
-                        screening=_screening(config, name),
+                        screening=screening,
                     )
                 except AgentKnowledgeError as error:
                     errors[name] = str(error)
@@ -182,8 +197,7 @@ def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
         StoreLockedError: Another process is writing the store.
     """
     config = read_config(config)
-    require_served_store(config)
-    with Indexer(config.store_path, load_embedder(config)) as indexer:
+    with open_indexer(config, load_embedder(config)) as indexer:
         return {name: indexer.remove(name) for name in names}
 
 
@@ -191,12 +205,30 @@ def _of(name: str, progress: Progress | None) -> Callable[[int, int], None] | No
     return None if progress is None else lambda done, total: progress(name, done, total)
 
 
-def _chosen(config: KnowledgeConfig, names: Sequence[str]) -> dict[str, str]:
-    """The path of each source to index as the configuration has it, by name."""
-    indexed = {name: spec.path for name, spec in config.sources.items() if spec.path}
+def _path(config: KnowledgeConfig, name: str) -> Path | None:
+    path = config.sources[name].path
+    return None if path is None else config.resolve(path, f"sources.{name}.path")
+
+
+def _loader(config: KnowledgeConfig, name: str, imports: Sequence[str]) -> Loads | None:
+    """The LangChain document loader that a source is read by, if it is."""
+    spec, key = config.sources[name], f"sources.{name}"
+    if spec.loader is None:
+        return None
+    found = imported(spec.loader, f"{key}.loader", allowed=imports, folder=config.folder)
+    return made_loader(found, spec.options, key)
+
+
+def _chosen(config: KnowledgeConfig, names: Sequence[str]) -> dict[str, SourceConfig]:
+    """The sources to index, by name."""
+    indexed = {name: spec for name, spec in config.sources.items() if _is_read(spec)}
     for name in names:
         if name not in indexed:
             what = "external, so it has no index" if name in config.sources else "unknown"
             msg = f"source {name!r} is {what}; {nearest(name, indexed)}"
             raise ConfigError(msg)
     return {name: indexed[name] for name in names or indexed}
+
+
+def _is_read(spec: SourceConfig) -> bool:
+    return not spec.external and spec.retriever is None and spec.kind == "files"

@@ -103,8 +103,9 @@ def _embedded(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
 
 
 def _postgres(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
-    require_served_store(config)
-    raise NotImplementedError
+    from agent_knowledge.build.servers import open_postgres
+
+    return open_postgres(config, embedder)
 
 
 def _qdrant(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
@@ -126,9 +127,9 @@ def require_served_store(config: KnowledgeConfig) -> None:
     Raises:
         ConfigError: Says which one it serves.
     """
-    if config.store.kind != "chroma":
+    if config.store.kind == "qdrant":
         msg = (
             f"store.kind: {config.store.kind!r} is not served by this release;"
-            " use {kind: chroma, path: ...}"
+            " use {kind: chroma, path: ...} or {kind: pgvector, url: ...}"
         )
         raise ConfigError(msg)

@@ -20,13 +20,13 @@ from agent_knowledge.build import (
     load_model,
     load_router,
     load_router_model,
-    require_served_store,
 )
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, as_written, shown
-from agent_knowledge.ports import Embedder, Retriever
+from agent_knowledge.ports import Closes, Embedder, Retriever
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Query
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from agent_knowledge.models.chat import Chat
 
+_NOBODY = "nobody of this name, asks agent-knowledge doctor"
 _PROBE = "How long does it take?"
 _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim", "note": "yellow"}
 
@@ -131,7 +132,10 @@ def _embedding(config: KnowledgeConfig) -> str:
 
 def _store(config: KnowledgeConfig) -> str:
     """Whether indexes can be kept there; one that is there and read-only still serves."""
-    require_served_store(config)
+    if config.store.kind == "pgvector":
+        from agent_knowledge.build.servers import describe_database
+
+        return describe_database(config)
     folder = config.store_path
     place = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
@@ -146,12 +150,23 @@ def _source(config: KnowledgeConfig, name: str) -> str:
     from agent_knowledge.retrieval.documents import Document
     from agent_knowledge.retrieval.loading import read_source
 
-    path = config.resolve(config.sources[name].path or "", f"sources.{name}.path")
-    # Up to the first document: `index` fails on a source that has none.
-    next(item for item in read_source(name, path) if isinstance(item, Document))
+    spec = config.sources[name]
+    if spec.path is not None and spec.kind == "files":
+        path = config.resolve(spec.path, f"sources.{name}.path")
+        # Up to the first document: `index` fails on a source that has none.
+        next(item for item in read_source(name, path) if isinstance(item, Document))
     embedder = load_embedder(config)
-    result = load_index(config, embedder).search([_query(embedder)], [name], 1)[0][name]
-    return f"{result.statistics.passages} passages"
+    index = load_index(config, embedder)
+    # Whoever asks for a tenant that there is not sees that the source is indexed, and nothing else.
+    scope = Scope(tenant=_NOBODY) if spec.tenant else EVERYTHING
+    try:
+        [found] = index.search([_query(embedder)], [name], 1, scope)
+    finally:
+        if isinstance(index, Closes):
+            index.close()
+    if spec.tenant:
+        return f"indexed, and its tenants ({spec.tenant}) are kept apart"
+    return f"{found[name].statistics.passages} passages"
 
 
 def _examples(config: KnowledgeConfig, name: str) -> str:

@@ -8,15 +8,14 @@ changed nothing that a reader sees, and the next one finds what it made.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +26,6 @@ from agent_knowledge.ledger.records import digest
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.chunks import split
 from agent_knowledge.retrieval.documents import (
-    FORMAT,
     Document,
     Failure,
     Item,
@@ -37,6 +35,7 @@ from agent_knowledge.retrieval.documents import (
 )
 from agent_knowledge.retrieval.fields import tenant_of, texts_of
 from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.partitions import Reading, lost, nothing_read
 from agent_knowledge.retrieval.prepared import (
     HeldDocument,
     IndexChange,
@@ -47,6 +46,7 @@ from agent_knowledge.retrieval.prepared import (
 )
 from agent_knowledge.retrieval.reports import IndexReport, Tally
 from agent_knowledge.retrieval.screening import Screening
+from agent_knowledge.types import Vector
 from agent_knowledge.types.search import SourceKey
 
 _BATCH = 256
@@ -56,9 +56,8 @@ _ASKED = 10_000
 _TRIES = 3
 """Times that a change is published at most: it fails only where another process has removed the
 vectors meanwhile, which it hardly does twice."""
-_REASONS_SHOWN = 3
 _LONGEST_TENANT = 200
-"""Limits: of a message; and of the characters of a tenant's name, which indexes are searched by."""
+"""Characters of a tenant's name, which indexes are searched by: a limit."""
 
 Progress = Callable[[int, int], None]
 """Told how many windows are embedded, and of how many."""
@@ -107,24 +106,18 @@ class ServerIndexer:
         started = time.perf_counter()
         tally = Tally()
         items = read_source(name, items) if isinstance(items, Path) else items
+        reading = self._reading(name, tenant, screening)
         with Spool() as spool:
             held = self._held(name, rebuild=rebuild)
-            reading = _Reading(
-                name=name,
-                tenant=tenant,
-                screening=screening,
-                spool=spool,
-                tally=tally,
-                parts={key: _Part({} if rebuild else own) for key, own in held.items()},
-            )
-            reading.take(items)
-            for key, part in reading.parts.items():
+            parts = {key: _TenantPart({} if rebuild else own) for key, own in held.items()}
+            _Comparison(reading=reading, spool=spool, tally=tally, parts=parts).take(items)
+            for key, part in parts.items():
                 self._change(key, part, spool, _Run(tally, progress or _silent, rebuild))
-        parts = [key for key in self._writer.sources() if key.name == name]
+        keys = [key for key in self._writer.sources() if key.name == name]
         return tally.report(
             name,
-            digest=digest(self._hashes(parts)),
-            passages=sum(map(self._writer.passages, parts)),
+            digest=digest(self._hashes(keys)),
+            passages=sum(map(self._writer.passages, keys)),
             elapsed_s=time.perf_counter() - started,
         )
 
@@ -132,7 +125,7 @@ class ServerIndexer:
         self, name: str, *, tenant: str | None = None, screening: Screening | None = None
     ) -> dict[str, Known]:
         """The documents that may come as `Kept`; see `Indexer.known`."""
-        recipe = recipe_of(tenant, screening)
+        recipe = self._reading(name, tenant, screening).recipe
         return {
             document.name: document.known
             for held in self._held(name, rebuild=True).values()
@@ -149,6 +142,10 @@ class ServerIndexer:
             msg = f"source {name!r} is not indexed; {nearest(name, known)}"
             raise SourceError(msg)
         return sum(map(self._writer.remove, parts))
+
+    def _reading(self, name: str, tenant: str | None, screening: Screening | None) -> Reading:
+        embedding = self._embedder.name
+        return Reading(name=name, embedding=embedding, tenant=tenant, screening=screening)
 
     def _held(self, name: str, *, rebuild: bool) -> dict[SourceKey, Mapping[str, HeldDocument]]:
         """What is there of a source.
@@ -175,7 +172,7 @@ class ServerIndexer:
             for document in self._writer.held(key).values()
         }
 
-    def _change(self, key: SourceKey, part: _Part, spool: Spool, run: _Run) -> None:
+    def _change(self, key: SourceKey, part: _TenantPart, spool: Spool, run: _Run) -> None:
         """Embed what a part misses, and publish it.
 
         Raises:
@@ -206,7 +203,7 @@ class ServerIndexer:
         msg = f"source {key.name!r}: another process removes the vectors that are made; try again"
         raise SourceError(msg)
 
-    def _keep_given(self, key: SourceKey, part: _Part) -> None:
+    def _keep_given(self, key: SourceKey, part: _TenantPart) -> None:
         """Keep the vectors that documents came with."""
         missing = self._missing(key, part.given, anew=True)
         if missing:
@@ -219,7 +216,7 @@ class ServerIndexer:
             found |= self._writer.missing(key, some, anew=anew)
         return found
 
-    def _embed(self, key: SourceKey, part: _Part, spool: Spool, run: _Run) -> int:
+    def _embed(self, key: SourceKey, part: _TenantPart, spool: Spool, run: _Run) -> int:
         """Embed what is missing; how many numbers the vectors have, 0 where none was made."""
         wanted = (
             one for document in spool.read(part.put) for keys in document.keys for one in keys
@@ -266,11 +263,6 @@ class ServerIndexer:
         return self._embedder.embed([key.name]).shape[1]
 
 
-def recipe_of(tenant: str | None, screening: Screening | None) -> str:
-    """How a source is read: what was read otherwise has to be read anew."""
-    return json.dumps([FORMAT, screening is not None and screening.cleaned, tenant])
-
-
 @dataclass(frozen=True, slots=True)
 class _Run:
     """What a run counts, whom it tells, and whether it begins anew."""
@@ -281,7 +273,7 @@ class _Run:
 
 
 @dataclass(slots=True)
-class _Part:
+class _TenantPart:
     """One tenant's part of a source, or all of one that keeps none apart, while it is read."""
 
     held: Mapping[str, HeldDocument]
@@ -289,7 +281,7 @@ class _Part:
     put: list[int] = field(default_factory=list[int])
     gone: list[str] = field(default_factory=list[str])
     noted: dict[str, tuple[Known, str]] = field(default_factory=dict[str, tuple[Known, str]])
-    given: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+    given: dict[str, Vector] = field(default_factory=dict[str, Vector])
 
     @property
     def empty(self) -> bool:
@@ -298,18 +290,16 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """A source while it is read: what of it is new, changed and gone, in each of its parts."""
+class _Comparison:
+    """What is read of a source beside what is there: what is new, changed and gone."""
 
-    name: str
-    tenant: str | None
-    screening: Screening | None
+    reading: Reading
     spool: Spool
     tally: Tally
-    parts: dict[SourceKey, _Part]
+    parts: dict[SourceKey, _TenantPart]
 
     def take(self, items: Iterable[Item]) -> None:
-        """Compare what is read with what is there.
+        """Compare all items.
 
         Raises:
             SourceError: Nothing could be read.
@@ -323,22 +313,20 @@ class _Reading:
                 case Document():
                     self._take(item)
         if not any(part.seen for part in self.parts.values()):
-            raise SourceError(nothing_read(self.name, self.tally.failures))
+            raise SourceError(nothing_read(self.reading.name, self.tally.failures))
         for key, part in self.parts.items():
-            of_this_kind = bool(key.tenant) == bool(self.tenant)
-            failures = self.tally.failures if of_this_kind else ()
+            # A source that began to keep tenants apart, or ended, is another one than before.
+            same_kind = bool(key.tenant) == bool(self.reading.tenant)
+            failures = self.tally.failures if same_kind else ()
             part.gone += [one.name for one in lost(part.held.values(), part.seen, failures)]
-            self.tally.deleted += len(part.gone) if of_this_kind else 0
+            self.tally.deleted += len(part.gone) if same_kind else 0
 
     def _keep(self, item: Kept) -> None:
         """Let a document stay as it is stored."""
         having = [part for part in self.parts.values() if item.id in part.held]
-        recipe = recipe_of(self.tenant, self.screening)
+        recipe = self.reading.recipe
         if not having or any(part.held[item.id].recipe != recipe for part in having):
-            reason = "was not given again, and what is stored of it has to be read anew"
-            self.tally.failures.append(
-                Failure(where=item.id, reason=reason, origin=item.id, id=item.id)
-            )
+            self._fail(item.id, item.id, item.id, _NOT_AGAIN)
             return
         for part in having:
             part.seen.add(item.id)
@@ -347,34 +335,28 @@ class _Reading:
                 part.noted[item.id] = (item.known, recipe)
 
     def _take(self, document: Document) -> None:
-        if self.screening and self.screening.cleaned:
+        if self.reading.cleaned:
             document = replace(document, cleaned=True)
-        owner = tenant_of(document.metadata, self.tenant) if self.tenant else ""
-        part = self.parts.get(SourceKey(self.name, owner or ""))
+        field = self.reading.tenant
+        owner = tenant_of(document.metadata, field) if field else ""
+        part = self.parts.get(SourceKey(self.reading.name, owner or ""))
         fault = fault_of(document) or _nul_fault(document)
         if owner is None:
-            fault = (
-                f"has no {shown(self.tenant)}, a text or a whole number; nobody would be shown it"
-            )
+            fault = f"has no {shown(field)}, a text or a whole number; nobody would be shown it"
         elif len(owner) > _LONGEST_TENANT:
-            fault = (
-                f"has a tenant of {len(owner)} characters; at most {_LONGEST_TENANT} are accepted"
-            )
+            fault = f"has a tenant of {len(owner)} characters; at most {_LONGEST_TENANT} are taken"
         elif part and document.id in part.seen:
             fault = f"has the id {shown(document.id)} of another, which is kept"
-        if fault or owner is None:
-            where = document.where or document.id
-            failure = Failure(
-                where=where, reason=fault or "", origin=document.origin, id=document.id
-            )
-            self.tally.failures.append(failure)
+        if fault:
+            self._fail(document.where or document.id, document.origin, document.id, fault)
             return
-        part = part or self.parts.setdefault(SourceKey(self.name, owner), _Part({}))
+        key = SourceKey(self.reading.name, owner or "")
+        part = self.parts.setdefault(key, _TenantPart({}))
         part.seen.add(document.id)
         self._put(part, document)
 
-    def _put(self, part: _Part, document: Document) -> None:
-        old, recipe = part.held.get(document.id), recipe_of(self.tenant, self.screening)
+    def _put(self, part: _TenantPart, document: Document) -> None:
+        old, recipe = part.held.get(document.id), self.reading.recipe
         if old and old.hash == document.content_hash:
             self.tally.unchanged += 1
             if (old.known, old.recipe) != (document.known, recipe):
@@ -385,36 +367,19 @@ class _Reading:
         else:
             self.tally.added += 1
         spans = split(document)
-        if self.screening:
-            spans, finding = self.screening.screened(document, spans)
+        if self.reading.screening:
+            spans, finding = self.reading.screening.screened(document, spans)
             self.tally.suspicious += [(document.where or document.id, finding)] if finding else []
         prepared = PreparedDocument.of(document, spans, recipe)
         if document.vector is not None:
             part.given |= {key: document.vector for keys in prepared.keys for key in keys}
         part.put.append(self.spool.add(prepared))
 
-
-def lost(
-    stored: Iterable[HeldDocument], seen: Set[str], failures: Sequence[Failure]
-) -> Iterator[HeldDocument]:
-    """Documents that are gone, and not only because they, their file or folder failed to read."""
-    failed = {f.id for f in failures}
-    places = {f.origin for f in failures if f.id is None}
-    for document in stored:
-        around = {document.origin, *map(str, PurePosixPath(document.origin).parents)}
-        if document.name not in seen and document.name not in failed and not places & around:
-            yield document
+    def _fail(self, where: str, origin: str, name: str, reason: str) -> None:
+        self.tally.failures.append(Failure(where=where, reason=reason, origin=origin, id=name))
 
 
-def nothing_read(name: str, failures: Sequence[Failure]) -> str:
-    """The message of a source that nothing could be read of."""
-    told = "; ".join(f"{failure.where} {failure.reason}" for failure in failures[:_REASONS_SHOWN])
-    more = len(failures) - _REASONS_SHOWN
-    why = f" ({told}{f'; and {more} more' if more > 0 else ''})" if told else ""
-    return (
-        f"source {name!r}: no document could be read{why}. Its index, if there is one, was left as "
-        f"it is; to drop it on purpose run: agent-knowledge index --remove {name}"
-    )
+_NOT_AGAIN = "was not given again, and what is stored of it has to be read anew"
 
 
 def _nul_fault(document: Document) -> str | None:

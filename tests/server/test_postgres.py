@@ -9,12 +9,33 @@ import numpy as np
 import pytest
 from stores import SOURCE, embedded, index, opened, query, search
 
+from agent_knowledge.retrieval.postgres.statements import EXACT_BELOW
 from agent_knowledge.types.search import SearchResult
 
-WORDS = (
-    "refund parcel shipping warranty invoice colour kettle battery return damage window store "
-    "customer payment credit delivery courier express weekend holiday receipt exchange".split()
-)
+WORDS = [
+    "refund",
+    "parcel",
+    "shipping",
+    "warranty",
+    "invoice",
+    "colour",
+    "kettle",
+    "battery",
+    "return",
+    "damage",
+    "window",
+    "store",
+    "customer",
+    "payment",
+    "credit",
+    "delivery",
+    "courier",
+    "express",
+    "weekend",
+    "holiday",
+    "receipt",
+    "exchange",
+]
 PLACES = ["Laurel Inn", "Harbour House", "Sea Food Grill", "Kings Arms, a Joie Hotel", "Old Mill"]
 
 
@@ -93,6 +114,27 @@ def test_what_a_passage_names_is_related_to_it(both):
         found.append((places, sorted(round(hit.named, 3) for hit in hits)))
     assert found[0][1]
     assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_a_large_source_has_an_index_of_its_own(
+    postgres_server, database: str, url: str, tmp_path: Path
+):
+    rows = [
+        {"id": f"d{n}", "text": f"Parcel number {n} of {n % 7} boxes."}
+        for n in range(EXACT_BELOW + 100)
+    ]
+    index(url, rows, tmp_path)
+    reader = opened(url)
+    asked = "parcel number 42"
+    found = reader.passages([*search(reader, asked, k=10).hits])
+    assert "d42" in {one.document for one in found}
+    find = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'windows_near_%'"
+    with postgres_server.connect(database) as owner:
+        assert len(owner.execute(find).fetchall()) == 1
+        index(url, rows[:50], tmp_path, rebuild=True)
+        assert owner.execute(find).fetchall() == []
+    reader.close()
 
 
 @pytest.fixture(scope="module")

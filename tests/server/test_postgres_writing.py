@@ -18,7 +18,6 @@ from agent_knowledge.retrieval.postgres.searching import PostgresIndex
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Matrix
 from agent_knowledge.types.filters import Filter, Scope
-from agent_knowledge.types.search import Hit
 
 RETURNS = {"id": "returns", "title": "Returns", "text": "Kettles come back within 30 days."}
 PARCELS = {"id": "parcels", "title": "Parcels", "text": "Parcels travel by courier. Kettles too."}
@@ -305,4 +304,4 @@ if __name__ == "__main__":
 
     with indexer(place, Slow(int(texts))) as running:
         report = running.index(SOURCE, Path(path))
-    print(report.embedded, file=sys.stderr)
+    sys.stderr.write(f"{report.embedded}\n")

@@ -1,1 +1,1 @@
-"""A store in PostgreSQL with pgvector: many readers and writers, and a row for each tenant's own."""
+"""A store in PostgreSQL with pgvector: many readers and writers, rows that only a tenant sees."""

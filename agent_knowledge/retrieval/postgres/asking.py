@@ -1,4 +1,4 @@
-"""What is made of a query before PostgreSQL is asked for passages: how much each word and name says.
+"""What is made of a query before PostgreSQL is asked for passages: what each word and name says.
 
 The same code weighs names here and in the embedded store; the database only picks, of a source's
 hundred thousand names, the few whose words a text has.
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agent_knowledge.retrieval.fields import fields_of
 from agent_knowledge.retrieval.lexical import LexicalIndex
 from agent_knowledge.retrieval.names import LINK, NameIndex, Spoken, TalkedOf
 from agent_knowledge.retrieval.postgres.schema import LONGEST_WORD
 from agent_knowledge.retrieval.snapshot import NAMED, Asked
-from agent_knowledge.types import Vector
+from agent_knowledge.types import Passage, Vector
 from agent_knowledge.types.search import SourceStatistics
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 _COMMON = 0.3
 _FEW = 1_000
 """A word that more than this share of a source's passages have, and more than so many, chooses no
-passage; it counts in the score of those that others chose. A limit of time: its IDF is below 1.2."""
+passage; it counts in the score of those that others chose. A limit of time; its IDF is
+below 1.2."""
 
 
 def bounded(stem: str) -> str:
@@ -76,6 +78,41 @@ class HeldSource(NamedTuple):
             spread=self.spread,
             near=self.near,
             near_spread=self.near_spread,
+        )
+
+
+class PassageRow(NamedTuple):
+    """A passage as its row says."""
+
+    id: int
+    source: str
+    document: str
+    title: str
+    uri: str
+    date: str | None
+    content: str
+    first: int
+    after: int
+    line: int
+    last_line: int
+    fields: Mapping[str, object]
+    text: str
+
+    def passage(self, score: float) -> Passage:
+        """The passage, with what a ranking gave it."""
+        return Passage(
+            source=self.source,
+            document=self.document,
+            title=self.title,
+            uri=self.uri,
+            text=self.text,
+            start=self.first,
+            end=self.after,
+            score=score,
+            date=self.date,
+            document_hash=self.content,
+            lines=(self.line, self.last_line),
+            fields=fields_of(self.fields),
         )
 
 

@@ -10,6 +10,7 @@ import math
 import os
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
@@ -39,6 +40,60 @@ _CANDIDATES = 200
 """What an approximate search looks at (`hnsw.ef_search`) before it tells the best 50: a limit. Of
 random vectors, the worst case, it found 32 of the 50 nearest with pgvector's own 40."""
 
+_Fault: TypeAlias = tuple[tuple[type[psycopg.Error], ...], type[StoreError], str]
+_GRANTED = "GRANT USAGE ON SCHEMA agent_knowledge TO ROLE; GRANT {} ON ALL TABLES IN SCHEMA "
+_WRITTEN_FAULTS: tuple[_Fault, ...] = (
+    (
+        (errors.InsufficientPrivilege,),
+        StoreReadOnlyError,
+        (
+            "{where}: the role may not write ({why}); let it, by: GRANT CREATE ON DATABASE NAME TO "
+            f"ROLE, or where the tables are there: {_GRANTED.format('ALL')}agent_knowledge TO ROLE"
+        ),
+    ),
+)
+_READ_FAULTS: tuple[_Fault, ...] = (
+    (
+        (errors.InsufficientPrivilege,),
+        StoreError,
+        (
+            "{where}: the role may not read ({why}); let it, by: "
+            f"{_GRANTED.format('SELECT')}agent_knowledge TO ROLE"
+        ),
+    ),
+)
+_FAULTS: tuple[_Fault, ...] = (
+    (
+        (errors.DiskFull,),
+        StoreFullError,
+        "{where} has no room left ({why}); nothing was changed: free some, and try again",
+    ),
+    (
+        (errors.QueryCanceled, errors.LockNotAvailable),
+        StoreUnavailableError,
+        (
+            "{where} did not answer within {timeout_s} s; raise store.timeout_s, or see what it is "
+            "busy with"
+        ),
+    ),
+    (
+        (errors.ReadOnlySqlTransaction,),
+        StoreReadOnlyError,
+        "{where} can only be read ({why}); give store.url a server that is no replica",
+    ),
+    (
+        (errors.UndefinedTable, errors.InvalidSchemaName),
+        StoreError,
+        schema.NOT_INDEXED,
+    ),
+    (
+        (psycopg.OperationalError, psycopg.InterfaceError),
+        StoreUnavailableError,
+        "{where} cannot be reached ({why}); start it, or mend store.url",
+    ),
+)
+"""What an error of the driver's is to us, and what is said of it; the first that fits."""
+
 
 class Database:
     """A database, and the connections to it that are kept. Safe to share between threads."""
@@ -59,6 +114,7 @@ class Database:
         self._places = threading.BoundedSemaphore(most)
         self._most = most
         self._idle: list[Connection] = []
+        weakref.finalize(self, _close_all, self._idle)  # a router that nobody closed
         self._checked = False
         try:
             told = conninfo.conninfo_to_dict(url)
@@ -72,9 +128,7 @@ class Database:
 
     def close(self) -> None:
         """Close what is idle; the next use connects again."""
-        while self._idle:
-            with suppress(IndexError):  # another thread took it
-                self._idle.pop().close()
+        _close_all(self._idle)
 
     def read(self, tenant: str, ask: Callable[[Connection], T]) -> T:
         """Ask in one transaction, which sees one state of the store and one tenant's rows.
@@ -90,8 +144,9 @@ class Database:
             try:
                 return self._ask(tenant, ask)
             except psycopg.OperationalError as error:
-                if isinstance(error, errors.QueryCanceled) or not self._idle_dropped():
+                if isinstance(error, errors.QueryCanceled):
                     raise
+                self.close()  # they were all lost with the server
                 return self._ask(tenant, ask)
 
     def connect(self, *, autocommit: bool = True) -> Connection:
@@ -106,6 +161,15 @@ class Database:
             connect_timeout=max(_LEAST_CONNECT_S, math.ceil(self._timeout_s)),
             application_name="agent-knowledge",
         )
+
+    def look(self) -> schema.FoundServer:
+        """Say what is there.
+
+        Raises:
+            StoreError: It cannot serve.
+        """
+        with self.explained(writes=False), self.connect() as connection:
+            return schema.look(connection)
 
     @contextmanager
     def explained(self, *, writes: bool) -> Generator[None]:
@@ -122,28 +186,12 @@ class Database:
     def _told(self, error: psycopg.Error, *, writes: bool) -> StoreError:
         why = " ".join(str(error).split())
         why = why.replace(self._password, "***") if self._password else why
-        match error:
-            case errors.DiskFull():
-                msg = f"{self.where} has no room left ({why}); nothing was changed: free some"
-                return StoreFullError(msg)
-            case errors.QueryCanceled() | errors.LockNotAvailable():
-                msg = f"{self.where} did not answer within {self._timeout_s:g} s; raise "
-                return StoreUnavailableError(msg + "store.timeout_s, or see what it is busy with")
-            case errors.ReadOnlySqlTransaction():
-                msg = f"{self.where} can only be read ({why}); give store.url a server that is "
-                return StoreReadOnlyError(msg + "written to, no replica")
-            case errors.InsufficientPrivilege():
-                return _forbidden(self.where, why, writes=writes)
-            case errors.UndefinedTable() | errors.InvalidSchemaName():
-                return schema.not_indexed()
-            case errors.InvalidPassword() | errors.InvalidAuthorizationSpecification():
-                msg = f"{self.where} refuses the user or the password ({why}); mend store.url"
-                return StoreUnavailableError(msg)
-            case psycopg.OperationalError() | psycopg.InterfaceError():
-                msg = f"{self.where} cannot be reached ({why}); start it, or mend store.url"
-                return StoreUnavailableError(msg)
-            case _:
-                return StoreError(f"{self.where} failed ({type(error).__name__}: {why})")
+        kinds = _WRITTEN_FAULTS if writes else _READ_FAULTS
+        for caught, kind, said in (*kinds, *_FAULTS):
+            if isinstance(error, caught):
+                told = said.format(where=self.where, why=why, timeout_s=f"{self._timeout_s:g}")
+                return kind(told)
+        return StoreError(f"{self.where} failed ({type(error).__name__}: {why})")
 
     @contextmanager
     def _place(self) -> Generator[None]:
@@ -189,10 +237,7 @@ class Database:
     def _check(self, connection: Connection) -> None:
         """Once: what is there can serve."""
         try:
-            schema.check_server(connection)
-            if not schema.has_tables(connection):
-                raise schema.not_indexed()
-            schema.check_tables(connection)
+            schema.check(connection)
             connection.rollback()
         except BaseException:
             connection.close()
@@ -206,10 +251,6 @@ class Database:
             self._idle.append(connection)
         else:
             connection.close()
-
-    def _idle_dropped(self) -> bool:
-        self.close()
-        return True
 
     @contextmanager
     def _answered(self, connection: Connection) -> Generator[None]:
@@ -235,16 +276,7 @@ class Database:
             watch.cancel()
 
 
-def _forbidden(where: str, why: str, *, writes: bool) -> StoreError:
-    if writes:
-        msg = (
-            f"{where}: the role may not write ({why}); let it, by: GRANT CREATE ON DATABASE ... "
-            "TO ROLE, or where the tables are there: GRANT USAGE ON SCHEMA agent_knowledge TO "
-            "ROLE; GRANT ALL ON ALL TABLES IN SCHEMA agent_knowledge TO ROLE"
-        )
-        return StoreReadOnlyError(msg)
-    msg = (
-        f"{where}: the role may not read ({why}); let it, by: GRANT USAGE ON SCHEMA "
-        "agent_knowledge TO ROLE; GRANT SELECT ON ALL TABLES IN SCHEMA agent_knowledge TO ROLE"
-    )
-    return StoreError(msg)
+def _close_all(connections: list[Connection]) -> None:
+    while connections:
+        with suppress(IndexError):  # another thread took it
+            connections.pop().close()

@@ -1,13 +1,14 @@
 """The tables of a store in PostgreSQL, and what must be there before they can be.
 
 Every row has its tenant, and row-level security lets a transaction see those of one tenant, and
-what belongs to nobody. Under it an index serves only comparisons that leak nothing, such as that of texts,
-and not those of full text or JSON; so words are found by a table of postings with an index of
-texts, which scores them as the embedded store does, besides.
+what belongs to nobody. Under it an index serves only comparisons that leak nothing, such as that of
+texts, and not those of full text or JSON; so words are found by a table of postings with an index
+of texts, which scores them as the embedded store does, besides.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
@@ -154,6 +155,18 @@ def check_server(connection: psycopg.Connection[Any]) -> str:
     return f"PostgreSQL {version}, pgvector {vector}"
 
 
+def check(connection: psycopg.Connection[Any]) -> None:
+    """Refuse what cannot be searched.
+
+    Raises:
+        StoreError: Nothing is indexed, or by another version.
+    """
+    check_server(connection)
+    if not has_tables(connection):
+        raise StoreError(NOT_INDEXED)
+    check_tables(connection)
+
+
 def has_tables(connection: psycopg.Connection[Any]) -> bool:
     """Whether the tables are there."""
     find = "SELECT to_regclass('agent_knowledge.meta') IS NOT NULL"
@@ -191,18 +204,60 @@ def sees_all(role: str) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundServer:
+    """What is there.
+
+    Attributes:
+        version: Of the server and of its extension.
+        role: Who one is there.
+        past_tenants: Row-level security does not hold for the role.
+        writable: The role may index.
+    """
+
+    version: str
+    role: str
+    past_tenants: bool
+    writable: bool
+
+
+def look(connection: psycopg.Connection[Any]) -> FoundServer:
+    """Say what is there.
+
+    Raises:
+        StoreVersionError: It is of another version.
+    """
+    version = check_server(connection)
+    made = has_tables(connection)
+    if made:
+        check_tables(connection)
+    past_tenants = role_past_tenants(connection).fetchone() is not None
+    row = connection.execute("SELECT current_user").fetchone()
+    return FoundServer(
+        version=version,
+        role=row[0] if row else "",
+        past_tenants=past_tenants,
+        writable=may_write(connection) if made else _may_make(connection),
+    )
+
+
 def may_write(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the role may index."""
+    """Whether the role may index into the tables that are there."""
     find = (
         "SELECT bool_and(has_table_privilege('agent_knowledge.' || t, p))"
+        " AND NOT pg_is_in_recovery()"
         " FROM unnest(ARRAY['sources', 'documents', 'passages', 'windows', 'pending']) t,"
         " unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) p"
     )
-    allowed = connection.execute(find).fetchone() == (True,)
-    read_only = connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
-    return allowed and not read_only
+    return connection.execute(find).fetchone() == (True,)
 
 
+def _may_make(connection: psycopg.Connection[Any]) -> bool:
+    find = "SELECT has_database_privilege(current_database(), 'CREATE') AND NOT pg_is_in_recovery()"
+    return connection.execute(find).fetchone() == (True,)
+
+
+NOT_INDEXED = "nothing is indexed in the database yet; run: agent-knowledge index"
 READ_ONLY = "permission denied for the tables of schema agent_knowledge"
 """As the server itself says it, where it is asked before anything is written."""
 
@@ -226,8 +281,3 @@ def _no_extension(what: str) -> str:
         f"the extension pgvector {what}; run as a superuser, in that database: "
         "CREATE EXTENSION vector (pgvector 0.8 or newer)"
     )
-
-
-def not_indexed() -> StoreError:
-    """The error of a database that nothing was indexed into."""
-    return StoreError("nothing is indexed in the database yet; run: agent-knowledge index")

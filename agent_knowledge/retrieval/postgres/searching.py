@@ -7,7 +7,7 @@ that sees the rows of one tenant alone.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,26 +15,26 @@ from typing import Any, TypeAlias
 import psycopg
 
 from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
-from agent_knowledge.retrieval.fields import fields_of
 from agent_knowledge.retrieval.names import Named, NameIndex, Spoken, spoken
 from agent_knowledge.retrieval.postgres import jsonpath, schema, statements
 from agent_knowledge.retrieval.postgres.asking import (
     CountedWords,
     HeldSource,
+    PassageRow,
     Weighed,
     bounded,
     bounded_spoken,
     key_of,
 )
 from agent_knowledge.retrieval.postgres.connection import Connection, Database
-from agent_knowledge.retrieval.snapshot import Asked
+from agent_knowledge.retrieval.recent import Recent
+from agent_knowledge.retrieval.snapshot import EMPTY, Asked
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
 
 _MOST_COUNTED = 256
 """Filters whose passages stay counted: a limit."""
-_NOTHING = SourceStatistics(passages=0, center=None, spread=0.0, near=0.0, near_spread=0.0)
 
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
 Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
@@ -82,7 +82,8 @@ class PostgresIndex:
         self._database = database
         self._embedding = embedding
         self._keeps_apart = False
-        self._counts: OrderedDict[tuple[int, int, Filter], int] = OrderedDict()
+        self._counts = Recent[tuple[int, int, Filter], int](_MOST_COUNTED)
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close its connections; the next call opens them again."""
@@ -153,7 +154,7 @@ class PostgresIndex:
         def ask(connection: Connection) -> SourceStatistics:
             held = self._held(connection, [source], scope).get(source)
             if held is None:
-                return _NOTHING
+                return EMPTY
             return held.statistics(self._count(connection, held, scope.filter))
 
         return self._database.read(scope.tenant or "", ask)
@@ -188,7 +189,7 @@ class PostgresIndex:
         scope: Scope,
         texts: Iterable[Spoken] = (),
     ) -> dict[str, Looked]:
-        """What is known of words and names; a source of which the tenant has nothing is left out."""
+        """What is known of words and names; a source of which the tenant has nothing is missing."""
         spokens = [*texts, *(text for one in asked for text in (one.request, *one.earlier))]
         said = [
             (place, stem) for place, text in enumerate(spokens) for _, stem in bounded_spoken(text)
@@ -219,7 +220,7 @@ class PostgresIndex:
     def _held(
         self, connection: Connection, sources: Sequence[str], scope: Scope
     ) -> dict[str, HeldSource]:
-        """The rows of sources; one of which the tenant has nothing is left out."""
+        """The rows of sources; one of which the tenant has nothing is missing."""
         values = {"tenant": scope.tenant or "", "names": list(sources)}
         parts = connection.execute(statements.PARTS, values)
         rows = connection.execute(statements.SOURCES, values)
@@ -247,13 +248,15 @@ class PostgresIndex:
         if not asked:
             return held.passages
         key = (held.id, held.generation, asked)
-        if key not in self._counts:
+        with self._lock:
+            known = self._counts.get(key)
+        if known is None:
             values = {"source": held.id, "path": jsonpath.path_of(asked)}
-            counted = connection.execute(statements.COUNT, values).fetchone()
-            self._counts[key] = counted[0] if counted else 0
-            while len(self._counts) > _MOST_COUNTED:
-                self._counts.popitem(last=False)
-        return self._counts.get(key, 0)
+            row = connection.execute(statements.COUNT, values).fetchone()
+            known = int(row[0]) if row else 0
+            with self._lock:
+                self._counts.put(key, known)
+        return known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,7 +350,7 @@ def _hits(source: str, rows: Rows) -> Hits:
     )
 
 
-def _nothing(source: str, query: Query, statistics: SourceStatistics = _NOTHING) -> SearchResult:
+def _nothing(source: str, query: Query, statistics: SourceStatistics = EMPTY) -> SearchResult:
     usual = statistics.usual(query.vector)
     return SearchResult(query=query, hits=Hits.of(source, ()), statistics=statistics, usual=usual)
 
@@ -366,26 +369,8 @@ def _read(
     """Read passages; those that are gone or outside the scope are left out."""
     statement = statements.passages(filtered=bool(scope.filter))
     rows = connection.execute(statement, {"passages": list(numbers)} | _scoped(scope)).fetchall()
-    return [
-        (
-            number,
-            Passage(
-                source=source,
-                document=document,
-                title=title,
-                uri=uri,
-                text=text,
-                start=first,
-                end=after,
-                date=date,
-                document_hash=content,
-                lines=(line, last_line),
-                score=(scores or {}).get(number, 0.0),
-                fields=fields_of(fields),
-            ),
-        )
-        for number, source, document, title, uri, date, content, first, after, line, last_line, fields, text in rows
-    ]
+    found = map(PassageRow._make, rows)
+    return [(row.id, row.passage((scores or {}).get(row.id, 0.0))) for row in found]
 
 
 def _check_embedding(held: HeldSource, embedding: str) -> None:

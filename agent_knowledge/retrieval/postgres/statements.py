@@ -31,7 +31,7 @@ FROM sources WHERE tenant IN ('', %(tenant)s) AND name = ANY(%(names)s)"""
 PARTS: LiteralString = """
 SELECT name, bool_or(tenant = ''), bool_or(tenant <> '') FROM partitions
 WHERE name = ANY(%(names)s) GROUP BY name"""
-"""Which sources there are, whether they have what belongs to nobody, and what belongs to somebody."""
+"""Which sources there are; whether they have what belongs to nobody, and to a tenant."""
 
 _WORDS = """
 SELECT st.stem, st.holders, st.stem = ANY(%(own)s) {there}
@@ -62,7 +62,8 @@ FROM s CROSS JOIN names n
 WHERE n.id IN (SELECT name FROM likely WHERE place <= {MOST_MENTIONS}) ORDER BY n.id"""
 
 OWN_NAMES: LiteralString = """
-SELECT passage, name FROM name_passages WHERE passage = ANY(%(passages)s) AND tenant IN ('', %(tenant)s)"""
+SELECT passage, name FROM name_passages
+WHERE passage = ANY(%(passages)s) AND tenant IN ('', %(tenant)s)"""
 
 COUNT: LiteralString = """
 SELECT count(*) FROM passages WHERE source = %(source)s AND fields @@ %(path)s::jsonpath"""

@@ -23,7 +23,7 @@ from agent_knowledge.retrieval.names import SMALL_WORD
 from agent_knowledge.retrieval.postgres import changes, schema
 from agent_knowledge.retrieval.postgres.asking import as_text, key_of
 from agent_knowledge.retrieval.postgres.connection import Connection, Database
-from agent_knowledge.retrieval.postgres.loading import Load
+from agent_knowledge.retrieval.postgres.copying import RowCopier
 from agent_knowledge.retrieval.postgres.statements import EXACT_BELOW, INDEXED_DIMENSIONS
 from agent_knowledge.retrieval.prepared import HeldDocument, IndexChange, VectorsGoneError
 from agent_knowledge.retrieval.statistics import measure
@@ -214,11 +214,9 @@ class PostgresWriter:
         """Bring the rows of a source to their new state; the share of its passages that moved."""
         for statement in (changes.NOTE, changes.NEW_TABLES):
             connection.execute(statement, values if statement is changes.NOTE else None)
-        held = {
-            key: content for key, content in connection.execute(changes.HASHES, values).fetchall()
-        }
-        load = Load(connection, values["tenant"], values["source"])
-        load.add(one for one in change.put if held.get(key_of(one.document.id)) != one.content)
+        held = dict(connection.execute(changes.HASHES, values).fetchall())
+        copier = RowCopier(connection, values["tenant"], values["source"])
+        copier.add(one for one in change.put if held.get(key_of(one.document.id)) != one.content)
         connection.execute(changes.ANALYSE)
         connection.execute(changes.FIND_VECTORS, values)
         missing, unfit = connection.execute(changes.UNSOUND, values).fetchone() or (0, 0)
@@ -234,7 +232,7 @@ class PostgresWriter:
         left = _one(connection, changes.OLD_PASSAGES, values)
         for statement in (*changes.TAKE_AWAY, *changes.ADD):
             connection.execute(statement, values)
-        values["moved"] = load.passages + left
+        values["moved"] = copier.passages + left
         for statement in changes.SETTLE:
             connection.execute(statement, values)
         return self._measure(connection, values)

@@ -32,7 +32,7 @@ _COPY: dict[str, LiteralString] = {
 _Row = Sequence[Any]
 
 
-class Load:
+class RowCopier:
     """Copies documents of a source, within a transaction.
 
     Attributes:

@@ -1,0 +1,92 @@
+"""Stores on a server: opened for reading, and for an index run; imported when they are asked for."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from agent_knowledge.config import KnowledgeConfig, expand
+from agent_knowledge.errors import ConfigError, DISTRIBUTION, MissingExtraError
+from agent_knowledge.ports import Embedder
+
+if TYPE_CHECKING:
+    from agent_knowledge.retrieval.indexing import Indexer
+    from agent_knowledge.retrieval.postgres.connection import Database
+    from agent_knowledge.retrieval.postgres.searching import PostgresIndex
+    from agent_knowledge.retrieval.server_indexing import ServerIndexer
+
+
+def open_indexer(
+    config: KnowledgeConfig, embedder: Embedder
+) -> AbstractContextManager[Indexer] | AbstractContextManager[ServerIndexer]:
+    """What indexes into the configured store; a `with` block opens and closes it."""
+    if config.store.kind == "pgvector":
+        database = open_database(config)
+        from agent_knowledge.retrieval.postgres.writing import PostgresWriter
+        from agent_knowledge.retrieval.server_indexing import ServerIndexer
+
+        tenanted = any(source.tenant for source in config.sources.values())
+        writer = PostgresWriter(database, embedder.name, tenanted=tenanted)
+        return ServerIndexer(writer, embedder)
+    from agent_knowledge.retrieval.indexing import Indexer
+
+    return Indexer(config.store_path, embedder)
+
+
+def open_postgres(config: KnowledgeConfig, embedder: Embedder) -> PostgresIndex:
+    """A store in PostgreSQL, for reading; nothing is connected yet."""
+    database = open_database(config)
+    from agent_knowledge.retrieval.postgres.searching import PostgresIndex
+
+    return PostgresIndex(database, embedder.name)
+
+
+def open_database(config: KnowledgeConfig) -> Database:
+    """The database that a configuration names; nothing is connected yet.
+
+    Raises:
+        ConfigError: It names none.
+        MissingExtraError: What speaks to it is not installed.
+    """
+    try:
+        from agent_knowledge.retrieval.postgres.connection import Database
+    except ImportError as error:
+        raise MissingExtraError(_missing("pgvector", "postgres")) from error
+    store = config.store
+    url = _secret(store.url, "store.url")
+    if not url:
+        msg = "store.url: is missing; a store of kind 'pgvector' needs the database's address, as "
+        raise ConfigError(msg + "url: ${DATABASE_URL}")
+    return Database(url, timeout_s=store.timeout_s, most=store.pool)
+
+
+def describe_database(config: KnowledgeConfig) -> str:
+    """What is at the database's address, and what the role may do there; for `doctor`.
+
+    Raises:
+        StoreError: It cannot serve.
+        ConfigError: The role would see all tenants' documents, and some source has tenants.
+    """
+    database = open_database(config)
+    from agent_knowledge.retrieval.postgres import schema
+
+    found = database.look()
+    tenanted = [name for name, source in config.sources.items() if source.tenant]
+    if found.past_tenants and tenanted:
+        raise ConfigError(schema.sees_all(found.role))
+    told = [f"{database.where}: {found.version}, as role {found.role!r}"]
+    told += [] if found.writable else ["which can only read: index is refused"]
+    return ", ".join(told)
+
+
+def _secret(value: SecretStr | None, key: str) -> str:
+    return "" if value is None else expand(value.get_secret_value(), key)
+
+
+def _missing(kind: str, extra: str) -> str:
+    return (
+        f"store.kind: {kind!r} needs an extra that is not installed; run: "
+        f'pip install "{DISTRIBUTION}[{extra}]"'
+    )
