@@ -158,8 +158,12 @@ class MemoryIndex:
             statistics=statistics,
             usual=statistics.usual(query.vector),
             terms_found=by_words[0].terms if by_words else 0.0,
-            known=self._share(set(words(query.text)), set(self._rarity)),
+            known=self._share(set(words(query.text)), self._known(source, scope)),
         )
+
+    def _known(self, source: str, scope: Scope) -> set[str]:
+        """The words of a source within a scope."""
+        return set[str]().union(*(self._words[place] for place in self._places(source, scope)))
 
     def _hits(self, query: Query, source: str, scope: Scope) -> list[Hit]:
         """Every passage of a source within a scope, measured."""

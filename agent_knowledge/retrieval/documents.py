@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -292,16 +293,23 @@ def fault_of(document: Document) -> str | None:
     if not document.text.strip():
         return '"text" is empty' if document.row else "is empty"
     named = {"id": document.id, "title": document.title, "uri": document.uri}
+    if document.vector is not None and not math.isfinite(float(document.vector.sum())):
+        return "has a vector with numbers that are none (NaN, infinite)"
     told = {key: "\n".join(texts_of(value)) for key, value in document.metadata.items()}
     for key, value in {**told, **named, "text": document.text}.items():
-        fault = surrogate_fault(key + value)
+        fault = character_fault(value) or character_fault(key)
         if fault:
             return f'"{key.encode(errors="replace").decode()}" {fault}'
     return None
 
 
-def surrogate_fault(text: str) -> str | None:
-    """Say where a text has a lone surrogate, which no UTF-8 text can carry; None if nowhere."""
+def character_fault(text: str) -> str | None:
+    """Say where a text has what not every store can hold; None if nowhere.
+
+    That is a lone surrogate, which no UTF-8 text can carry, or a NUL.
+    """
+    if "\0" in text:
+        return f"has a NUL character (U+0000) at character {text.index(chr(0))}"
     try:
         text.encode()
     except UnicodeEncodeError as error:

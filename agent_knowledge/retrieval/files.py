@@ -15,7 +15,7 @@ from lxml import html
 from pypdf import DocumentInformation
 
 from agent_knowledge.config.files import UTF_16, UnreadableError, decode
-from agent_knowledge.retrieval.documents import Page, date_of, day_of, surrogate_fault
+from agent_knowledge.retrieval.documents import Page, character_fault, date_of, day_of
 from agent_knowledge.retrieval.fields import fields_of, scalar_of
 from agent_knowledge.retrieval.headings import headings
 from agent_knowledge.types import without_surrogates
@@ -67,9 +67,9 @@ class _AsWritten(yaml.BaseLoader):
     So a date that is none (2026-13-45) does not make the whole block unreadable.
     """
 
-    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
         text = str(super().construct_scalar(node))
-        return _Unquoted(text) if isinstance(node, yaml.ScalarNode) and node.style is None else text
+        return text if node.style else _Unquoted(text)
 
 
 def _parsed(block: str) -> Mapping[str, object] | None:
@@ -296,7 +296,7 @@ def read_pdf(data: bytes) -> Page:
         pages = [page.extract_text().strip() for page in reader.pages]
         scanned = [n for n, text in enumerate(pages) if not text and _has_pictures(reader.pages[n])]
         metadata = reader.metadata or DocumentInformation()
-        title = str(metadata.title or "").strip()
+        title = _storable(str(metadata.title or "")).strip()
         date = day_of(metadata.modification_date_raw) or day_of(metadata.creation_date_raw)
     except Exception as error:  # pypdf raises whatever a broken file provokes
         msg = f"is no readable PDF ({type(error).__name__}: {error})"
@@ -305,7 +305,7 @@ def read_pdf(data: bytes) -> Page:
     if not text:
         msg = "holds no text; if it is a scan, run it through OCR first"
         raise UnreadableError(msg)
-    text = text if surrogate_fault(text) is None else _without_surrogates(text)
+    text = text if character_fault(text) is None else _storable(text)
     return Page(title=title, text=text, date=date, left_out=_pictures_only(scanned))
 
 
@@ -325,5 +325,6 @@ def _pictures_only(pages: Sequence[int]) -> str:
     return f"page {shown}{more}: a picture and no text; run it through OCR first"
 
 
-def _without_surrogates(text: str) -> str:
-    return text.encode(errors="replace").decode()
+def _storable(text: str) -> str:
+    """A text with what broken fonts give for letters replaced."""
+    return text.encode(errors="replace").decode().replace("\0", "�")

@@ -67,6 +67,7 @@ class Indexer:
         self._embedder = embedder
         self._open = ExitStack()
         self._given: dict[str, Vector] = {}
+        self._begun = False
 
     def __enter__(self) -> Self:
         """Take the lock and open the store.
@@ -145,8 +146,8 @@ class Indexer:
             self._close_vectors()
             clear(self._folder)
             self._vectors = self._opened_vectors()
-            if isinstance(items, Iterator):  # it is spent; the next run finds all in order
-                raise
+            if self._begun and isinstance(items, Iterator):
+                raise  # what is read is spent; the next run finds all in order
             parts, tally = change()
         return tally.report(
             name,
@@ -231,11 +232,13 @@ class Indexer:
         """
         tally = Tally()
         self._given.clear()
+        self._begun = False
         if isinstance(items, Path):
             items = read_source(reading.name, items)
         with explained(self._folder), self._store.transaction():
             mended = () if anew else self._mended(self._store.parts(reading.name).values(), tally)
             made = Partitions(self._store, reading, tally, self._give, anew=anew)
+            self._begun = True
             made.take(items)
             parts = [*made.parts.values()]
             self._give_rest(parts[0])

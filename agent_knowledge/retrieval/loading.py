@@ -15,8 +15,8 @@ from agent_knowledge.retrieval.documents import (
     Failure,
     Item,
     Known,
+    character_fault,
     fault_of,
-    surrogate_fault,
 )
 from agent_knowledge.retrieval.fetching import Fetcher
 from agent_knowledge.retrieval.loaders import Loads, read_loader
@@ -122,7 +122,7 @@ def _checked(item: Item) -> Item:
     fault = fault_of(item) if isinstance(item, Document) else None
     if fault is None or not isinstance(item, Document):
         return item
-    known = surrogate_fault(item.id) is None
+    known = character_fault(item.id) is None
     return Failure(
         where=item.where, reason=fault, origin=item.origin, id=item.id if known else None
     )

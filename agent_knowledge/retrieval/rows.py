@@ -249,7 +249,7 @@ def _cells(row: list[str], header: list[str]) -> dict[str, str]:
     return dict(zip(header, row, strict=True))
 
 
-def _as_row(cells: dict[str, str]) -> tuple[dict[str, object], list[str] | None]:
+def _as_row(cells: dict[str, str]) -> tuple[Mapping[str, object], list[str] | None]:
     """Bring CSV cells into the form of a JSON row; of one without a text, what it is found by."""
     if "id" in cells and not cells["id"]:
         msg = '"id" is empty'

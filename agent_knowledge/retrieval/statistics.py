@@ -56,7 +56,7 @@ def measure(dense: DenseIndex) -> SourceStatistics:
 
 def save(statistics: SourceStatistics, folder: Path) -> None:
     """Write statistics into a folder."""
-    row = {
+    row: dict[str, object] = {
         "passages": statistics.passages,
         "spread": statistics.spread,
         "near": statistics.near,
