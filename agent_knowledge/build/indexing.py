@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_knowledge.build import (
@@ -17,12 +16,13 @@ from agent_knowledge.build import (
     read_config,
 )
 from agent_knowledge.build.imports import imported
-from agent_knowledge.build.servers import open_indexer
-from agent_knowledge.config import KnowledgeConfig, SourceConfig
+from agent_knowledge.build.servers import AnyIndexer, open_indexer
+from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.loaders import Loads, made_loader
+from agent_knowledge.retrieval.documents import Item, Known
+from agent_knowledge.retrieval.loaders import made_loader
 from agent_knowledge.retrieval.loading import read_any
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.screening import Screening
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from agent_knowledge.retrieval.examples import StoredExamples
 
 Progress = Callable[[str, int, int], None]
-"""Told a source's name, how many of its passages are embedded, and of how many."""
+"""Told a source's name, how many of its windows are embedded, and of how many; while the source is
+still being read, how many of its documents are, of 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class IndexSummary:
         return not (failed or self.errors or self.set_errors)
 
 
-def index_sources(
+def index_sources(  # noqa: PLR0913 - what the host alone may say stands beside what it chooses
     config: ConfigLike = "agent-knowledge.yaml",
     names: Sequence[str] = (),
     *,
@@ -70,7 +71,7 @@ def index_sources(
     rebuild: bool = False,
     progress: Progress | None = None,
     imports: Sequence[str] = (),
-    allow_private: Collection[str] = (),
+    allow_private: Sequence[str] = (),
 ) -> IndexSummary:
     """Index what changed. A source or a set that fails does not stop the others.
 
@@ -80,9 +81,10 @@ def index_sources(
         agent: Only what this agent has at hand.
         embedding: As for `load_router`.
         rebuild: Start anew, as after a change of embedding.
-        progress: Told after each batch of embeddings.
-        imports: As for `load_router`.
-        allow_private: Hosts of web pages that may be at addresses of a private network.
+        progress: Told after each document and each batch of embeddings.
+        imports: As for `load_router`: packages that the configuration may name loaders of.
+        allow_private: Hosts of web pages that may be at addresses of this machine or its network;
+            all others must be of the open internet.
 
     Raises:
         ConfigError: A name is unknown or external, the configuration holds nothing at all, or the
@@ -104,25 +106,17 @@ def index_sources(
     errors: dict[str, str] = {}
     if chosen:
         with open_indexer(config, embedder) as indexer:
-            for name, spec in chosen.items():
+            run = _Run(
+                config=config,
+                indexer=indexer,
+                rebuild=rebuild,
+                progress=progress,
+                imports=imports,
+                allow_private=allow_private,
+            )
+            for name in chosen:
                 try:
-                    screening = _screening(config, name)
-                    known = indexer.known(name, tenant=spec.tenant, screening=screening)
-                    report = indexer.index(
-                        name,
-                        read_any(
-                            name,
-                            spec,
-                            path=_path(config, name),
-                            loader=_loader(config, name, imports),
-                            known={} if rebuild else known,
-                            allow_private=allow_private,
-                        ),
-                        tenant=spec.tenant,
-                        rebuild=rebuild,
-                        progress=_of(name, progress),
-                        screening=screening,
-                    )
+                    report = run.index(name)
                 except AgentKnowledgeError as error:
                     errors[name] = str(error)
                     continue
@@ -136,6 +130,62 @@ def index_sources(
         set_errors=set_errors,
         suspicious=_suspicious(config, sets),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run over the sources of a configuration."""
+
+    config: KnowledgeConfig
+    indexer: AnyIndexer
+    rebuild: bool
+    progress: Progress | None
+    imports: Sequence[str]
+    allow_private: Sequence[str]
+
+    def index(self, name: str) -> IndexReport:
+        """Bring a source's index up to date."""
+        tenant, screening = self.config.sources[name].tenant, _screening(self.config, name)
+        known = self.indexer.known(name, tenant=tenant, screening=screening)
+        told = _of(name, self.progress)
+        items = self._items(name, {} if self.rebuild else known)
+        return self.indexer.index(
+            name,
+            _Told(items, told) if told else items,
+            tenant=tenant,
+            rebuild=self.rebuild,
+            progress=told,
+            screening=screening,
+        )
+
+    def _items(self, name: str, known: Mapping[str, Known]) -> Iterable[Item]:
+        spec, key, loader = self.config.sources[name], f"sources.{name}", None
+        if spec.loader:
+            found = imported(
+                spec.loader, f"{key}.loader", allowed=self.imports, folder=self.config.folder
+            )
+            loader = made_loader(found, spec.options, key)
+        return read_any(
+            name,
+            spec,
+            path=self.config.resolve(spec.path, f"{key}.path") if spec.path else None,
+            loader=loader,
+            known=known,
+            allow_private=self.allow_private,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is read of a source, its documents told while they come."""
+
+    items: Iterable[Item]
+    tell: Callable[[int, int], None]
+
+    def __iter__(self) -> Iterator[Item]:
+        for number, item in enumerate(self.items, start=1):
+            self.tell(number, 0)
+            yield item
 
 
 def _screening(config: KnowledgeConfig, source: str) -> Screening | None:
@@ -205,30 +255,16 @@ def _of(name: str, progress: Progress | None) -> Callable[[int, int], None] | No
     return None if progress is None else lambda done, total: progress(name, done, total)
 
 
-def _path(config: KnowledgeConfig, name: str) -> Path | None:
-    path = config.sources[name].path
-    return None if path is None else config.resolve(path, f"sources.{name}.path")
-
-
-def _loader(config: KnowledgeConfig, name: str, imports: Sequence[str]) -> Loads | None:
-    """The LangChain document loader that a source is read by, if it is."""
-    spec, key = config.sources[name], f"sources.{name}"
-    if spec.loader is None:
-        return None
-    found = imported(spec.loader, f"{key}.loader", allowed=imports, folder=config.folder)
-    return made_loader(found, spec.options, key)
-
-
-def _chosen(config: KnowledgeConfig, names: Sequence[str]) -> dict[str, SourceConfig]:
-    """The sources to index, by name."""
-    indexed = {name: spec for name, spec in config.sources.items() if _is_read(spec)}
+def _chosen(config: KnowledgeConfig, names: Sequence[str]) -> list[str]:
+    """The sources to index."""
+    indexed = [
+        name
+        for name, spec in config.sources.items()
+        if spec.path or spec.url or spec.sitemap or spec.loader
+    ]
     for name in names:
         if name not in indexed:
             what = "external, so it has no index" if name in config.sources else "unknown"
             msg = f"source {name!r} is {what}; {nearest(name, indexed)}"
             raise ConfigError(msg)
-    return {name: indexed[name] for name in names or indexed}
-
-
-def _is_read(spec: SourceConfig) -> bool:
-    return not spec.external and spec.retriever is None and spec.kind == "files"
+    return list(dict.fromkeys(names)) or indexed

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import SecretStr
 
@@ -18,9 +17,11 @@ if TYPE_CHECKING:
     from agent_knowledge.retrieval.server_indexing import ServerIndexer
 
 
-def open_indexer(
-    config: KnowledgeConfig, embedder: Embedder
-) -> AbstractContextManager[Indexer] | AbstractContextManager[ServerIndexer]:
+AnyIndexer: TypeAlias = "Indexer | ServerIndexer"
+"""What brings indexes up to date, in a store of any kind."""
+
+
+def open_indexer(config: KnowledgeConfig, embedder: Embedder) -> AnyIndexer:
     """What indexes into the configured store; a `with` block opens and closes it."""
     if config.store.kind == "pgvector":
         database = open_database(config)

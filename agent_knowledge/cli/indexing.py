@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
+from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
-from agent_knowledge.cli.terminal import Terminal, complain, echo_lines
+from agent_knowledge.cli.progress import telling
+from agent_knowledge.cli.terminal import complain
+from agent_knowledge.errors import AgentKnowledgeError, StoreLockedError
 
 if TYPE_CHECKING:
     from agent_knowledge.build.indexing import IndexSummary
-    from agent_knowledge.build.indexing import Progress as Told
+
+_LOCKED_S = 5.0
+"""Until a store that another process is writing is tried again: a limit."""
 
 
 def index(
@@ -36,6 +39,21 @@ def index(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit status 1 when any document failed.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and index again what changes; ends by Ctrl-C.")
+    ] = False,
+    every: Annotated[
+        float,
+        typer.Option("--every", min=1, help="With --watch: seconds between looks at the web."),
+    ] = 300,
+    allow_private: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-private",
+            metavar="HOST",
+            help="A web host that may be in this network; can be given several times.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Index what changed in the sources, and embed the example sets.
@@ -44,27 +62,57 @@ def index(
     --strict. A source or a set that cannot be read is named too: exit status 2, the rest is done.
     """
     from agent_knowledge.build.indexing import index_sources, remove_sources
+    from agent_knowledge.build.watching import watched
 
     if remove:
         removed = remove_sources(config, remove)
-        typer.echo(json.dumps({"removed": removed}))
+        show.output({"removed": removed}, Text(_removed(removed)), as_json=as_json)
         return
-    on_terminal = sys.stdout.isatty() and not as_json
-    with _bars(shown=on_terminal) as progress:
-        summary = index_sources(
-            config, names or (), agent=agent, rebuild=rebuild, progress=progress
-        )
-    row = summary_row(summary)
-    if on_terminal:
-        echo_lines(_sentences(row))
-    else:
-        typer.echo(json.dumps(row))
-    for why in (*summary.errors.values(), *summary.set_errors.values()):
-        complain(f"error: {why}")
+
+    def run(chosen: Sequence[str], *, rebuild: bool = False) -> IndexSummary:
+        with telling(silent=as_json) as progress:
+            summary = index_sources(
+                config,
+                chosen,
+                agent=agent,
+                rebuild=rebuild,
+                progress=progress,
+                allow_private=allow_private or (),
+            )
+        row = summary_row(summary)
+        show.output(row, Text(_sentences(row)), as_json=as_json)
+        for why in (*summary.errors.values(), *summary.set_errors.values()):
+            complain(f"error: {why}")
+        return summary
+
+    changes = watched(config, names or (), every_s=every) if watch else None
+    if changes:
+        next(changes)  # from here on nothing is missed, whatever changes while the first run lasts
+    summary = run(names or (), rebuild=rebuild)
+    for due in changes or ():
+        _again(run, due)
     if summary.errors or summary.set_errors:
         raise typer.Exit(2)
     if strict and not summary.complete:
         raise typer.Exit(1)
+
+
+def _again(run: Callable[[Sequence[str]], object], due: Sequence[str]) -> None:
+    """Index what changed; what is wrong is told, and stops nothing."""
+    while True:
+        try:
+            run(due)
+        except StoreLockedError as error:
+            complain(f"error: {error}; trying again in {_LOCKED_S:.0f} s")
+            time.sleep(_LOCKED_S)
+            continue
+        except AgentKnowledgeError as error:
+            complain(f"error: {error}")
+        return
+
+
+def _removed(removed: Mapping[str, int]) -> str:
+    return "\n".join(f"{name}: {count} documents dropped" for name, count in removed.items())
 
 
 def summary_row(summary: IndexSummary) -> dict[str, Any]:
@@ -102,19 +150,3 @@ def _sentences(row: dict[str, Any]) -> str:
         if made["suspicious"]:
             lines.append(f"  suspicious: {made['suspicious']} of them speak to a model")
     return "\n".join(lines) or ("" if row["sources"] or row["examples"] else "nothing to index")
-
-
-@contextmanager
-def _bars(*, shown: bool) -> Generator[Told]:
-    """A progress bar per source on standard error, or none at all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    on_error = Terminal(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=on_error, disable=not shown) as bars:
-        tasks: dict[str, Any] = {}
-
-        def advance(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done, total=total)
-
-        yield advance

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from agent_knowledge import limits
@@ -43,7 +44,7 @@ def read_any(
     loader: Loads | None = None,
     known: Mapping[str, Known] | None = None,
     allow_private: Collection[str] = (),
-) -> Iterator[Item]:
+) -> Iterable[Item]:
     """Read a source, whatever it is: files, web pages, a sitemap or a LangChain loader.
 
     Whatever cannot be read, or whose id was seen before, comes as a `Failure` in its place, and all
@@ -57,20 +58,39 @@ def read_any(
         known: What servers said of the pages that may stay as they are stored, by id.
         allow_private: Hosts that may be at private addresses, as the host program says.
 
+    Returns:
+        What can be read as often as it takes; reading begins with the first item.
+
     Raises:
-        SourceError: It is not there, or nothing of it can be read. An index that exists is never
-            emptied by that.
+        SourceError: When it is read: it is not there, or nothing of it can be read. An index that
+            exists is never emptied by that.
     """
     if path is not None:
-        yield from read_source(name, path)
-    elif loader is not None:
-        yield from _each_once(name, "the loader", read_loader(name, loader))
-    else:
-        given = [spec.url] if isinstance(spec.url, str) else [*(spec.url or ())]
-        given += [spec.sitemap] if spec.sitemap else []
-        with Fetcher(allow_private=allow_private, given=given) as fetcher:
-            pages = read_web(name, spec, fetcher, known or {})
-            yield from _each_once(name, "the web", pages)
+        return _Readable(partial(read_source, name, path))
+    if loader is not None:
+        loaded = partial(read_loader, name, loader)
+        return _Readable(lambda: _each_once(name, "what the loader gave", loaded()))
+    return _Readable(partial(_read_pages, name, spec, known or {}, allow_private))
+
+
+@dataclass(frozen=True, slots=True)
+class _Readable:
+    """Items that are read each time they are asked for, and not before."""
+
+    read: Callable[[], Iterator[Item]]
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.read()
+
+
+def _read_pages(
+    name: str, spec: SourceConfig, known: Mapping[str, Known], allow_private: Collection[str]
+) -> Iterator[Item]:
+    given = [spec.url] if isinstance(spec.url, str) else [*(spec.url or ())]
+    given += [spec.sitemap] if spec.sitemap else []
+    with Fetcher(allow_private=allow_private, given=given) as fetcher:
+        pages = read_web(name, spec, fetcher, known)
+        yield from _each_once(name, "what the web gave", pages)
 
 
 def read_source(name: str, path: Path) -> Iterator[Item]:

@@ -33,7 +33,7 @@ from agent_knowledge.retrieval.documents import (
     Known,
     fault_of,
 )
-from agent_knowledge.retrieval.fields import tenant_of, texts_of
+from agent_knowledge.retrieval.fields import tenant_of
 from agent_knowledge.retrieval.loading import read_source
 from agent_knowledge.retrieval.partitions import Reading, lost, nothing_read
 from agent_knowledge.retrieval.prepared import (
@@ -340,7 +340,7 @@ class _Comparison:
         field = self.reading.tenant
         owner = tenant_of(document.metadata, field) if field else ""
         part = self.parts.get(SourceKey(self.reading.name, owner or ""))
-        fault = fault_of(document) or _nul_fault(document)
+        fault = fault_of(document)
         if owner is None:
             fault = f"has no {shown(field)}, a text or a whole number; nobody would be shown it"
         elif len(owner) > _LONGEST_TENANT:
@@ -380,15 +380,6 @@ class _Comparison:
 
 
 _NOT_AGAIN = "was not given again, and what is stored of it has to be read anew"
-
-
-def _nul_fault(document: Document) -> str | None:
-    told = {key: "\n".join(texts_of(value)) for key, value in document.metadata.items()}
-    named = {"id": document.id, "title": document.title, "uri": document.uri}
-    for key, value in {**told, **named, "text": document.text}.items():
-        if "\0" in key + value:
-            return f"{shown(key)} has a NUL character (U+0000), which the store cannot keep"
-    return None
 
 
 def _texts(documents: Iterable[PreparedDocument], missing: set[str]) -> Iterator[tuple[str, str]]:

@@ -42,14 +42,47 @@ def files_of(name: str, path: Path) -> Iterator[File | Failure]:
         elif path.is_file():
             yield File(path=path, name=path.name)
         elif glob.has_magic(str(path)) and not os.path.lexists(path):
-            parts = path.parts
-            fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-            yield from _walk(Path(*parts[:fixed]), parts[fixed:])
+            yield from _walk(*_fixed(path))
         else:
             raise SourceError(_nothing(name, path))
     except OSError as error:
         msg = f"source {name!r}: {shown(str(path))} cannot be read ({error.strerror or error}). "
         raise SourceError(msg + _what_to_do(name)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the files of a source are: below a folder, or one file of it alone."""
+
+    folder: Path
+    file: Path | None = None
+
+    def holds(self, path: Path) -> bool:
+        """Whether something at an absolute path may belong to the source."""
+        return path == self.file if self.file else path.is_relative_to(self.folder)
+
+
+def place_of(path: Path) -> Place | None:
+    """Where the files of a source are.
+
+    Args:
+        path: A file, a folder or a glob.
+
+    Returns:
+        None when nothing is there.
+    """
+    if path.is_file():
+        folder = path.parent.resolve()
+        return Place(folder, folder / path.name)
+    root = path if path.is_dir() else _fixed(path)[0]
+    return Place(root.resolve()) if root.is_dir() else None
+
+
+def _fixed(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder that a glob begins in, and the rest of it; of no glob the whole, and nothing."""
+    magic = (n for n, part in enumerate(path.parts) if glob.has_magic(part))
+    cut = next(magic, len(path.parts))
+    return Path(*path.parts[:cut]), path.parts[cut:]
 
 
 def _nothing(name: str, path: Path) -> str:

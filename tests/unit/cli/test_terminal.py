@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import itertools
 import os
 import pty
 import re
@@ -20,11 +21,11 @@ import agent_knowledge.cli
 from agent_knowledge.build.indexing import IndexSummary
 from agent_knowledge.cli import app, show
 from agent_knowledge.cli.indexing import (
-    _bars,  # pyright: ignore[reportPrivateUsage]
     _sentences,  # pyright: ignore[reportPrivateUsage]
     summary_row,
 )
-from agent_knowledge.cli.terminal import complain, echo_lines, echo_table, shown
+from agent_knowledge.cli.progress import Lines, bars
+from agent_knowledge.cli.terminal import Terminal, complain, echo_lines, echo_table, shown
 from agent_knowledge.errors import InputError
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.types import Example, to_dict
@@ -103,8 +104,10 @@ def test_an_index_run_tells_file_names_as_they_are_and_no_more(
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         echo_lines(_sentences(summary_row(summary)))
-        with _bars(shown=False) as told:
+        with bars(Terminal(stderr=True)) as told:
+            told(HOSTILE, 1, 0)
             told(HOSTILE, 1, 1)
+        Lines(complain, itertools.count(step=60).__next__)(HOSTILE, 1, 1)
     assert all(told in out.getvalue() for told in ("failed", "mended", "suspicious"))
     assert not ACTS.search(out.getvalue() + err.getvalue())
 
