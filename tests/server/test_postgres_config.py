@@ -76,7 +76,7 @@ def test_index_ask_and_doctor(
     assert told["source handbook"]["detail"].startswith("2 passages")
     assert postgres_server.password not in out + err
 
-    code, out, _ = ran(capsys, "index", "--remove", "handbook", *where)
+    code, out, _ = ran(capsys, "index", "--remove", "handbook", "--json", *where)
     assert json.loads(out) == {"removed": {"handbook": 2}}
 
 

@@ -32,6 +32,10 @@ AND (%(anew)s OR NOT EXISTS (
 
 HASHES: LiteralString = "SELECT key, hash FROM documents WHERE source = %(source)s"
 
+NUMBERED: LiteralString = """
+SELECT d.key, d.hash, d.id, array_agg(p.id ORDER BY p.first) FROM documents d
+JOIN passages p ON p.document = d.id WHERE d.source = %(source)s GROUP BY d.id"""
+
 OLD_PASSAGES: LiteralString = """
 SELECT count(*) FROM old_documents d JOIN passages p ON p.document = d.id"""
 

@@ -77,6 +77,11 @@ _FAULTS: tuple[_Fault, ...] = (
         ),
     ),
     (
+        (errors.DeadlockDetected, errors.SerializationFailure),
+        StoreUnavailableError,
+        "{where}: another process changed the same ({why}); nothing was changed: run it again",
+    ),
+    (
         (errors.ReadOnlySqlTransaction,),
         StoreReadOnlyError,
         "{where} can only be read ({why}); give store.url a server that is no replica",

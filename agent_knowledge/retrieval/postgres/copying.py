@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, LiteralString
 
@@ -30,6 +30,8 @@ _COPY: dict[str, LiteralString] = {
 }
 
 _Row = Sequence[Any]
+Numbers = tuple[int, Sequence[int]]
+"""Of a document and of its passages."""
 
 
 class RowCopier:
@@ -39,16 +41,25 @@ class RowCopier:
         passages: How many passages they have.
     """
 
-    def __init__(self, connection: Connection, tenant: str, source: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        tenant: str,
+        source: int,
+        before: Mapping[tuple[str, str], Numbers],
+    ) -> None:
         """Begin.
 
         Args:
             connection: With a transaction open, and its tables made.
             tenant: Whose documents.
             source: Number of the source.
+            before: By key and content, the numbers of documents that are made anew just as they
+                were: who has found a passage of theirs finds it still.
         """
         self._connection = connection
         self._of = (tenant, source)
+        self._before = before
         self.passages = 0
 
     def add(self, documents: Iterable[PreparedDocument]) -> None:
@@ -56,15 +67,23 @@ class RowCopier:
         left = iter(documents)
         while some := list(islice(left, _DOCUMENTS)):
             rows = defaultdict[str, list[_Row]](list)
-            passages = sum(len(document.spans) for document in some)
-            numbers = iter(self._numbers("passages", passages))
-            for number, document in zip(self._numbers("documents", len(some)), some, strict=True):
-                self._add(rows, number, document, numbers)
+            for document, numbers in zip(some, self._numbered(some), strict=True):
+                self._add(rows, document, numbers)
             for table, statement in _COPY.items():
                 with self._connection.cursor().copy(statement) as copy:
                     for row in rows[table]:
                         copy.write_row(row)
-            self.passages += passages
+            self.passages += len(rows["passages"])
+
+    def _numbered(self, documents: Sequence[PreparedDocument]) -> Iterator[Numbers]:
+        """The numbers of each document and its passages."""
+        count = sum(len(document.spans) for document in documents)
+        passages = iter(self._numbers("passages", count))
+        numbers = self._numbers("documents", len(documents))
+        for number, document in zip(numbers, documents, strict=True):
+            known = self._before.get((key_of(document.document.id), document.content))
+            new = [next(passages) for _ in document.spans]
+            yield known if known and len(known[1]) == len(new) else (number, new)
 
     def _numbers(self, table: str, count: int) -> list[int]:
         """Numbers that no row of a table has or will have."""
@@ -72,13 +91,9 @@ class RowCopier:
         return [number for (number,) in self._connection.execute(NUMBERS, values).fetchall()]
 
     def _add(
-        self,
-        rows: dict[str, list[_Row]],
-        number: int,
-        prepared: PreparedDocument,
-        numbers: Iterator[int],
+        self, rows: dict[str, list[_Row]], prepared: PreparedDocument, numbers: Numbers
     ) -> None:
-        one, (tenant, source) = prepared.document, self._of
+        one, (tenant, source), (number, passages) = prepared.document, self._of, numbers
         rows["documents"].append(
             (
                 *(number, tenant, source, key_of(one.id), one.id, one.origin, one.title, one.uri),
@@ -91,8 +106,8 @@ class RowCopier:
             for place in range(0, len(one.text), BLOCK)
         ]
         counted, line = 0, 1  # `line` is the line of the character at `counted`
-        passages = zip(prepared.searched(), prepared.spans, prepared.keys, numbers, strict=False)
-        for searched, span, keys, passage in passages:
+        searches = zip(prepared.searched(), prepared.spans, prepared.keys, passages, strict=True)
+        for searched, span, keys, passage in searches:
             line += one.text.count("\n", counted, span.start)
             counted = span.start
             last = line + one.text.count("\n", span.start, span.end - 1)

@@ -23,7 +23,7 @@ from agent_knowledge.retrieval.names import SMALL_WORD
 from agent_knowledge.retrieval.postgres import changes, schema
 from agent_knowledge.retrieval.postgres.asking import as_text, key_of
 from agent_knowledge.retrieval.postgres.connection import Connection, Database
-from agent_knowledge.retrieval.postgres.copying import RowCopier
+from agent_knowledge.retrieval.postgres.copying import Numbers, RowCopier
 from agent_knowledge.retrieval.postgres.statements import EXACT_BELOW, INDEXED_DIMENSIONS
 from agent_knowledge.retrieval.prepared import HeldDocument, IndexChange, VectorsGoneError
 from agent_knowledge.retrieval.statistics import measure
@@ -182,17 +182,20 @@ class PostgresWriter:
     def publish(self, source: SourceKey, change: IndexChange) -> None:
         """See `StoreWriter`."""
         dropped: int | None = None
+        before: dict[tuple[str, str], Numbers] = {}
         with self._transaction(source.tenant) as connection:
             _lock(connection, source)
             found = _number(connection, source)
             if change.rebuild and found is not None:
+                rows = connection.execute(changes.NUMBERED, {"source": found}).fetchall()
+                before = {(key, content): (number, of) for key, content, number, of in rows}
                 _drop(connection, dropped := found)
                 found = None
             values = _values(source, change)
             if found is None:
                 found = _one(connection, changes.NEW_SOURCE, values)
             values["source"] = found
-            moved = self._change(connection, change, values)
+            moved = self._change(connection, change, values, before)
         if dropped is not None:
             self._drop_index(dropped)
         self._tidy(source.tenant, found, moved)
@@ -210,12 +213,18 @@ class PostgresWriter:
             self._drop_index(found)
         return row[0] if row else 0
 
-    def _change(self, connection: Connection, change: IndexChange, values: dict[str, Any]) -> float:
+    def _change(
+        self,
+        connection: Connection,
+        change: IndexChange,
+        values: dict[str, Any],
+        before: Mapping[tuple[str, str], Numbers],
+    ) -> float:
         """Bring the rows of a source to their new state; the share of its passages that moved."""
         for statement in (changes.NOTE, changes.NEW_TABLES):
             connection.execute(statement, values if statement is changes.NOTE else None)
         held = dict(connection.execute(changes.HASHES, values).fetchall())
-        copier = RowCopier(connection, values["tenant"], values["source"])
+        copier = RowCopier(connection, values["tenant"], values["source"], before)
         copier.add(one for one in change.put if held.get(key_of(one.document.id)) != one.content)
         connection.execute(changes.ANALYSE)
         connection.execute(changes.FIND_VECTORS, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -152,9 +153,18 @@ def run_until_killed(script: str, *arguments: str) -> None:
 Maker = Callable[[Path, Finalizers, pytest.FixtureRequest], StoreUnderTest]
 LEGS: dict[str, Maker] = {
     "default": lambda folder, when_done, _request: DefaultStore(folder, when_done),
+    "postgres": lambda *of: importlib.import_module("postgres_store").PostgresStore.made(*of),  # noqa: PLW0108 - imported when asked for
 }
 """Every store by its name. To add one, write a module beside this one and name it here; what needs
 a server takes it by `request.getfixturevalue`. Marks of a leg are in `MARKS`."""
+SERVERS = {"postgres"}
+"""Of these only the tests in `SMOKE` are quick: one of each kind of behaviour."""
+SMOKE = {
+    "test_hits_carry_dense_lexical_and_name_scores",
+    "test_only_what_changed_is_embedded",
+    "test_a_passage_is_a_slice_of_the_stored_text",
+    "test_equals_in_range_and_exists",
+}
 MARKS: dict[str, list[pytest.MarkDecorator]] = {}
 
 
