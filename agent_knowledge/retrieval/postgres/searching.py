@@ -283,15 +283,16 @@ def _execute(
     tail: bool = False,
     related: bool = False,
 ) -> Cursor:
-    statement = statements.hybrid(
-        looked.held.id,
+    search = statements.HybridSearch(
+        source=looked.held.id,
         filtered=bool(scope.filter),
         indexed=looked.indexed,
         tail=tail,
+        common=not all(parameters["looked"]),
         related=related,
     )
     average = {"average": looked.held.length or 1.0}
-    return connection.execute(statement, {**_scoped(scope), **parameters, **average})
+    return connection.execute(search.statement, {**_scoped(scope), **parameters, **average})
 
 
 def _told(held: HeldSource, words: Cursor, names: Cursor, passages: int) -> Looked:

@@ -7,6 +7,7 @@ outside is bound as a parameter; what is put together here are texts of this fil
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from agent_knowledge.retrieval.names import LEAST_SHARE, MOST_MENTIONS
@@ -34,13 +35,14 @@ WHERE name = ANY(%(names)s) GROUP BY name"""
 """Which sources there are; whether they have what belongs to nobody, and to a tenant."""
 
 _WORDS = """
+WITH s AS MATERIALIZED (
+  SELECT id FROM sources WHERE tenant IN ('', %(tenant)s) AND name = %(source)s){fit}
 SELECT st.stem, st.holders, st.stem = ANY(%(own)s) {there}
-FROM sources s JOIN stems st ON st.source = s.id
-WHERE s.tenant IN ('', %(tenant)s) AND s.name = %(source)s AND st.stem = ANY(%(stems)s)"""
+FROM s JOIN stems st ON st.source = s.id WHERE st.stem = ANY(%(stems)s)"""
 
 _NAMES = f"""
 WITH s AS MATERIALIZED (
-  SELECT id, passages FROM sources WHERE tenant IN ('', %(tenant)s) AND name = %(source)s),
+  SELECT id, passages FROM sources WHERE tenant IN ('', %(tenant)s) AND name = %(source)s){{fit}},
 said AS MATERIALIZED (
   SELECT DISTINCT a.text, a.stem FROM unnest(%(texts)s::int[], %(spoken)s::text[]) a(text, stem)),
 rare AS MATERIALIZED (
@@ -66,7 +68,8 @@ SELECT passage, name FROM name_passages
 WHERE passage = ANY(%(passages)s) AND tenant IN ('', %(tenant)s)"""
 
 COUNT: LiteralString = """
-SELECT count(*) FROM passages WHERE source = %(source)s AND fields @@ %(path)s::jsonpath"""
+SELECT count(*) FROM documents d JOIN passages p ON p.document = d.id
+WHERE d.source = %(source)s AND d.fields @@ %(path)s::jsonpath"""
 
 DOCUMENT: LiteralString = """
 SELECT string_agg(b.text, '' ORDER BY b.number) FROM sources s
@@ -97,10 +100,10 @@ def words(*, filtered: bool) -> LiteralString:
     Which are there is asked within the filter; how rare a word is stays what it is.
     """
     there = (
-        "AND EXISTS (SELECT FROM postings o JOIN passages f ON f.id = o.passage"
-        " AND f.fields @@ %(path)s::jsonpath WHERE o.source = s.id AND o.stem = st.stem)"
+        "AND EXISTS (SELECT FROM postings o JOIN fit f ON f.id = o.passage"
+        " WHERE o.source = s.id AND o.stem = st.stem)"
     )
-    return statement(_WORDS.replace("{there}", there if filtered else ""))
+    return _filled(_WORDS, there, filtered=filtered)
 
 
 def names(*, filtered: bool) -> LiteralString:
@@ -110,15 +113,28 @@ def names(*, filtered: bool) -> LiteralString:
     found in Python.
     """
     there = (
-        "AND EXISTS (SELECT FROM name_passages o JOIN passages f ON f.id = o.passage"
-        " AND f.fields @@ %(path)s::jsonpath WHERE o.name = w.name)"
+        "AND EXISTS (SELECT FROM name_passages o JOIN fit f ON f.id = o.passage"
+        " WHERE o.name = w.name)"
     )
-    return statement(_NAMES.replace("{there}", there if filtered else ""))
+    return _filled(_NAMES, there, filtered=filtered)
+
+
+def _filled(text: str, there: str, *, filtered: bool) -> LiteralString:
+    fit = f", fit AS MATERIALIZED ({_fit('(SELECT id FROM s)')})" if filtered else ""
+    return statement(text.replace("{fit}", fit).replace("{there}", there if filtered else ""))
+
+
+def _fit(source: str) -> str:
+    """The passages that a filter finds: told by their documents, which are fewer, and told once."""
+    return (
+        "SELECT p.id FROM documents d JOIN passages p ON p.document = d.id"
+        f" WHERE d.source = {source} AND d.fields @@ %(path)s::jsonpath"
+    )
 
 
 def passages(*, filtered: bool) -> LiteralString:
     """Read passages, each with its text out of the one or two blocks that it stands in."""
-    return statement(_PASSAGES + (" AND p.fields @@ %(path)s::jsonpath" if filtered else ""))
+    return statement(_PASSAGES + (" AND d.fields @@ %(path)s::jsonpath" if filtered else ""))
 
 
 def document(*, filtered: bool) -> LiteralString:
@@ -126,31 +142,49 @@ def document(*, filtered: bool) -> LiteralString:
     return DOCUMENT + (" AND d.fields @@ %(path)s::jsonpath" if filtered else "")
 
 
-def hybrid(
-    source: int, *, filtered: bool, indexed: int = 0, tail: bool = False, related: bool = False
-) -> LiteralString:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HybridSearch:
     """The search: the best by vector, by words and by names together, each with all three.
 
-    Args:
+    Attributes:
         source: Its number, which the planner must see to find its index.
         filtered: Only passages that `path` is true of.
         indexed: How many numbers a vector in the index has; 0 to compare all vectors.
         tail: Other words rank than the turn's own; then the best by those is told, too.
+        common: Some words are so common that they choose no passage.
         related: Only what is named, as for a second look-up.
     """
-    found = {"named": _named(filtered=filtered, related=related)}
-    if not related:
-        found["near"] = _near(source, filtered=filtered, indexed=indexed)
-        found["said"] = _said(source, "rank", "%(k)s", filtered=filtered)
-    if tail:
-        found["told"] = _said(source, "word", "1", filtered=filtered)
-    ways = " UNION ALL ".join(
-        f"SELECT passage, {'false' if name == 'told' else 'true'} AS hit FROM {name}"
-        for name in found
-    )
-    parts = ",\n".join(f"{name} AS ({part})" for name, part in found.items())
-    return statement(
-        f"""
+
+    source: int
+    filtered: bool
+    indexed: int = 0
+    tail: bool = False
+    common: bool = False
+    related: bool = False
+
+    @property
+    def statement(self) -> LiteralString:
+        """The statement."""
+        given = {"fit": _fit(str(self.source))} if self.filtered else {}
+        found = {"named": self._named()}
+        if not self.related:
+            found |= {"near": self._near(), "said": self._said("lexical", "%(k)s")}
+        if self.tail:
+            found["told"] = self._said("word", "1")
+        ways = " UNION ALL ".join(
+            f"SELECT passage, {'false' if name == 'told' else 'true'} AS hit FROM {name}"
+            for name in found
+        )
+        given["scored"] = f"{self._scores('a.looked')} GROUP BY o.passage"
+        parts = ",\n".join(
+            f"{name} AS MATERIALIZED ({part})" for name, part in (given | found).items()
+        )
+        rest = f"{self._scores('NOT a.looked')} AND o.passage = p.id GROUP BY o.passage"
+        added = ["", "", ""]
+        if self.common:
+            added = [f" + coalesce(r.{column}, 0)" for column in ("lexical", "word", "terms")]
+        return statement(
+            f"""
 WITH asked AS MATERIALIZED (
   SELECT * FROM unnest(%(stems)s::text[], %(ranks)s::float8[], %(words)s::float8[],
                        %(shares)s::float8[], %(looked)s::bool[])
@@ -159,54 +193,56 @@ gains AS MATERIALIZED (
   SELECT * FROM unnest(%(names)s::bigint[], %(gains)s::float8[], %(links)s::float8[])
            g(name, gain, link)),
 {parts},
-found AS (SELECT passage, bool_or(hit) AS hit FROM ({ways}) w GROUP BY passage)
-SELECT p.id, p.title, p.date, f.hit, m.dense, l.lexical, l.word, l.terms, n.gain
-FROM found f
+found AS MATERIALIZED (SELECT passage, bool_or(hit) AS hit FROM ({ways}) w GROUP BY passage)
+SELECT p.id, p.title, p.date, f.hit, m.dense, coalesce(l.lexical, 0){added[0]},
+       coalesce(l.word, 0){added[1]}, coalesce(l.terms, 0){added[2]}, n.gain
+FROM found f LEFT JOIN scored l ON l.passage = f.passage
 CROSS JOIN LATERAL (SELECT p.id, p.title, d.date FROM passages p JOIN documents d
-  ON d.id = p.document WHERE p.id = f.passage AND p.source = {source}) p
+  ON d.id = p.document WHERE p.id = f.passage AND p.source = {self.source}) p
 CROSS JOIN LATERAL (SELECT max(-(x.vector <#> %(vector)s::vector)) AS dense
   FROM windows x WHERE x.passage = p.id) m
-CROSS JOIN LATERAL (SELECT coalesce(sum(a.rank * {_WEIGHT}), 0) AS lexical,
-    coalesce(sum(a.word * {_WEIGHT}), 0) AS word, coalesce(sum(a.share), 0) AS terms
-  FROM asked a JOIN postings o
-  ON o.source = {source} AND o.stem = a.stem AND o.passage = p.id) l
+{f"LEFT JOIN LATERAL ({rest}) r ON true" if self.common else ""}
 CROSS JOIN LATERAL (SELECT coalesce(max(g.gain), 0) + coalesce(max(g.link), 0) AS gain
   FROM gains g JOIN name_passages o ON o.name = g.name AND o.passage = p.id) n"""
-    )
+        )
 
+    def _near(self) -> str:
+        """The nearest passages: as near as the nearest of their windows."""
+        order = "w.vector <#> %(vector)s::vector"
+        only = "JOIN fit f ON f.id = w.passage" if self.filtered else ""
+        fits = ""
+        if self.indexed:  # it is searched on until enough are found that the row itself says fit
+            order = f"w.vector::halfvec({self.indexed}) <=> %(vector)s::halfvec({self.indexed})"
+            only, fits = "", "AND w.fields @@ %(path)s::jsonpath" if self.filtered else ""
+        return (
+            f"SELECT passage FROM (SELECT w.passage, {order} AS far FROM windows w {only}"
+            f" WHERE w.source = {self.source} {fits} ORDER BY {order} LIMIT %(k)s * {_WINDOWS}) n"
+            " GROUP BY passage ORDER BY min(far), passage LIMIT %(k)s"
+        )
 
-def _near(source: int, *, filtered: bool, indexed: int) -> str:
-    """The nearest passages: as near as the nearest of their windows."""
-    order = "vector <#> %(vector)s::vector"
-    if indexed:
-        order = f"vector::halfvec({indexed}) <=> %(vector)s::halfvec({indexed})"
-    only = "AND fields @@ %(path)s::jsonpath" if filtered else ""
-    return (
-        f"SELECT passage FROM (SELECT passage, {order} AS far FROM windows"
-        f" WHERE source = {source} {only} ORDER BY {order} LIMIT %(k)s * {_WINDOWS}) n"
-        " GROUP BY passage ORDER BY min(far), passage LIMIT %(k)s"
-    )
+    def _scores(self, which: str) -> str:
+        """BM25 of passages by some words: those that rank, and the turn's own; and their share."""
+        return (
+            f"SELECT o.passage, sum(a.rank * {_WEIGHT}) AS lexical,"
+            f" sum(a.word * {_WEIGHT}) AS word, sum(a.share) AS terms FROM asked a"
+            f" JOIN postings o ON o.source = {self.source} AND o.stem = a.stem WHERE {which}"
+        )
 
+    def _said(self, score: str, most: str) -> str:
+        """The best by words: a word that many passages have chooses none, but counts for all."""
+        return (
+            f"SELECT o.passage FROM scored o {self._only} WHERE o.{score} > 0"
+            f" ORDER BY o.{score} DESC, o.passage LIMIT {most}"
+        )
 
-def _said(source: int, weight: str, most: str, *, filtered: bool) -> str:
-    """The best by words: a word that many passages have chooses none, but counts for all."""
-    return (
-        f"SELECT o.passage FROM asked a JOIN postings o ON o.source = {source}"
-        f" AND o.stem = a.stem {_of(filtered=filtered)} WHERE a.looked AND a.{weight} > 0"
-        f" GROUP BY o.passage ORDER BY sum(a.{weight} * {_WEIGHT}) DESC, o.passage LIMIT {most}"
-    )
+    def _named(self) -> str:
+        linked = "HAVING max(g.link) > 0" if self.related else ""
+        return (
+            "SELECT o.passage FROM gains g JOIN name_passages o ON o.name = g.name"
+            f" {self._only} GROUP BY o.passage {linked}"
+            " ORDER BY max(g.gain) + max(g.link) DESC, o.passage LIMIT %(by_name)s"
+        )
 
-
-def _named(*, filtered: bool, related: bool) -> str:
-    linked = "HAVING max(g.link) > 0" if related else ""
-    return (
-        "SELECT o.passage FROM gains g JOIN name_passages o ON o.name = g.name"
-        f" {_of(filtered=filtered)} GROUP BY o.passage {linked}"
-        " ORDER BY max(g.gain) + max(g.link) DESC, o.passage LIMIT %(by_name)s"
-    )
-
-
-def _of(*, filtered: bool) -> str:
-    if not filtered:
-        return ""
-    return "JOIN passages f ON f.id = o.passage AND f.fields @@ %(path)s::jsonpath"
+    @property
+    def _only(self) -> str:
+        return "JOIN fit f ON f.id = o.passage" if self.filtered else ""
