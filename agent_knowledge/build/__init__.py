@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from agent_knowledge.build.stores import FromHost, open_index, open_store
-from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError, nearest
-from agent_knowledge.ledger.history import History
 from agent_knowledge.ledger import EndpointRecord, Ledger, StoredEvidence
+from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import (
     ClaimJudge,
     Embedder,
@@ -39,10 +38,10 @@ if TYPE_CHECKING:
 
     from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier
+    from agent_knowledge.models.chat import Chat
     from agent_knowledge.models.minilm import MiniLM
     from agent_knowledge.retrieval.examples import StoredExamples
     from agent_knowledge.types.measured import SetStates
-    from agent_knowledge.models.chat import Chat
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"
@@ -280,9 +279,7 @@ def load_model(
     return _open(model, key, config.models)
 
 
-def load_router_model(
-    config: KnowledgeConfig, model: str | BaseChatModel | None = None
-) -> Chat:
+def load_router_model(config: KnowledgeConfig, model: str | BaseChatModel | None = None) -> Chat:
     """The chat model that the router asks: `models.router`, or where it is not set the default.
 
     Args:

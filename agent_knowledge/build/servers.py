@@ -1,4 +1,4 @@
-"""Stores on a server: opened for reading, and for an index run; imported when they are asked for."""
+"""Stores on a server: opened for reading and for an index run, imported when they are asked for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from pydantic import SecretStr
 
 from agent_knowledge.config import KnowledgeConfig, expand
-from agent_knowledge.errors import ConfigError, DISTRIBUTION, MissingExtraError
+from agent_knowledge.errors import DISTRIBUTION, ConfigError, MissingExtraError
 from agent_knowledge.ports import Embedder
 
 if TYPE_CHECKING:
     from agent_knowledge.retrieval.indexing import Indexer
     from agent_knowledge.retrieval.postgres.connection import Database
     from agent_knowledge.retrieval.postgres.searching import PostgresIndex
+    from agent_knowledge.retrieval.qdrant.client import QdrantStore
+    from agent_knowledge.retrieval.qdrant.searching import QdrantIndex
     from agent_knowledge.retrieval.server_indexing import ServerIndexer
 
 
@@ -31,6 +33,12 @@ def open_indexer(config: KnowledgeConfig, embedder: Embedder) -> AnyIndexer:
         tenanted = any(source.tenant for source in config.sources.values())
         writer = PostgresWriter(database, embedder.name, tenanted=tenanted)
         return ServerIndexer(writer, embedder)
+    if config.store.kind == "qdrant":
+        store = open_qdrant_store(config)
+        from agent_knowledge.retrieval.qdrant.writing import QdrantWriter
+        from agent_knowledge.retrieval.server_indexing import ServerIndexer
+
+        return ServerIndexer(QdrantWriter(store, embedder.name), embedder)
     from agent_knowledge.retrieval.indexing import Indexer
 
     return Indexer(config.store_path, embedder)
@@ -42,6 +50,33 @@ def open_postgres(config: KnowledgeConfig, embedder: Embedder) -> PostgresIndex:
     from agent_knowledge.retrieval.postgres.searching import PostgresIndex
 
     return PostgresIndex(database, embedder.name)
+
+
+def open_qdrant(config: KnowledgeConfig, embedder: Embedder) -> QdrantIndex:
+    """A store in Qdrant, for reading; nothing is opened yet."""
+    store = open_qdrant_store(config)
+    from agent_knowledge.retrieval.qdrant.searching import QdrantIndex
+
+    return QdrantIndex(store, embedder.name)
+
+
+def open_qdrant_store(config: KnowledgeConfig) -> QdrantStore:
+    """The Qdrant that a configuration names: at its url, else in the folder; not opened yet.
+
+    Raises:
+        MissingExtraError: Its client is not installed.
+    """
+    try:
+        from agent_knowledge.retrieval.qdrant.client import QdrantStore
+    except ImportError as error:
+        raise MissingExtraError(_missing("qdrant", "qdrant")) from error
+    store = config.store
+    return QdrantStore(
+        url=_secret(store.url, "store.url"),
+        api_key=_secret(store.api_key, "store.api_key"),
+        folder=config.store_path / "qdrant",
+        timeout_s=store.timeout_s,
+    )
 
 
 def open_database(config: KnowledgeConfig) -> Database:
@@ -63,13 +98,19 @@ def open_database(config: KnowledgeConfig) -> Database:
     return Database(url, timeout_s=store.timeout_s, most=store.pool)
 
 
-def describe_database(config: KnowledgeConfig) -> str:
-    """What is at the database's address, and what the role may do there; for `doctor`.
+def describe_store(config: KnowledgeConfig) -> str:
+    """What is at a server's address, and what one may do there; for `doctor`.
 
     Raises:
         StoreError: It cannot serve.
-        ConfigError: The role would see all tenants' documents, and some source has tenants.
+        ConfigError: One would see all tenants' documents, and some source has tenants.
     """
+    if config.store.kind == "qdrant":
+        store = open_qdrant_store(config)
+        try:
+            return store.version()
+        finally:
+            store.close()
     database = open_database(config)
     from agent_knowledge.retrieval.postgres import schema
 

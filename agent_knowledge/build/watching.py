@@ -53,9 +53,7 @@ def watched(
             yield due
 
 
-def _places(
-    config: KnowledgeConfig, names: Collection[str]
-) -> tuple[dict[str, Place], list[str]]:
+def _places(config: KnowledgeConfig, names: Collection[str]) -> tuple[dict[str, Place], list[str]]:
     """Where the files of sources are, and the sources that have none."""
     places: dict[str, Place] = {}
     others: list[str] = []

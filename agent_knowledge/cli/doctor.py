@@ -132,10 +132,10 @@ def _embedding(config: KnowledgeConfig) -> str:
 
 def _store(config: KnowledgeConfig) -> str:
     """Whether indexes can be kept there; one that is there and read-only still serves."""
-    if config.store.kind == "pgvector":
-        from agent_knowledge.build.servers import describe_database
+    if config.store.kind != "chroma":
+        from agent_knowledge.build.servers import describe_store
 
-        return describe_database(config)
+        return describe_store(config)
     folder = config.store_path
     place = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):

@@ -112,7 +112,7 @@ class ServerIndexer:
             parts = {key: _TenantPart({} if rebuild else own) for key, own in held.items()}
             _Comparison(reading=reading, spool=spool, tally=tally, parts=parts).take(items)
             for key, part in parts.items():
-                self._change(key, part, spool, _Run(tally, progress or _silent, rebuild))
+                self._change(key, part, spool, _IndexRun(tally, progress or _silent, rebuild))
         keys = [key for key in self._writer.sources() if key.name == name]
         return tally.report(
             name,
@@ -172,7 +172,7 @@ class ServerIndexer:
             for document in self._writer.held(key).values()
         }
 
-    def _change(self, key: SourceKey, part: _TenantPart, spool: Spool, run: _Run) -> None:
+    def _change(self, key: SourceKey, part: _TenantPart, spool: Spool, run: _IndexRun) -> None:
         """Embed what a part misses, and publish it.
 
         Raises:
@@ -216,7 +216,7 @@ class ServerIndexer:
             found |= self._writer.missing(key, some, anew=anew)
         return found
 
-    def _embed(self, key: SourceKey, part: _TenantPart, spool: Spool, run: _Run) -> int:
+    def _embed(self, key: SourceKey, part: _TenantPart, spool: Spool, run: _IndexRun) -> int:
         """Embed what is missing; how many numbers the vectors have, 0 where none was made."""
         wanted = (
             one for document in spool.read(part.put) for keys in document.keys for one in keys
@@ -234,7 +234,7 @@ class ServerIndexer:
             run.progress(total - len(missing), total)
         return made
 
-    def _embedded(self, key: SourceKey, batch: Mapping[str, str], run: _Run) -> int:
+    def _embedded(self, key: SourceKey, batch: Mapping[str, str], run: _IndexRun) -> int:
         vectors = self._embedder.embed([*batch.values()])
         if len(vectors) != len(batch) or not np.isfinite(vectors).all():
             msg = (
@@ -264,7 +264,7 @@ class ServerIndexer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _IndexRun:
     """What a run counts, whom it tells, and whether it begins anew."""
 
     tally: Tally

@@ -7,15 +7,14 @@ hundred thousand names, the few whose words a text has.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agent_knowledge.retrieval.counted import CountedWords
 from agent_knowledge.retrieval.fields import fields_of
-from agent_knowledge.retrieval.lexical import LexicalIndex
 from agent_knowledge.retrieval.names import LINK, NameIndex, Spoken, TalkedOf
 from agent_knowledge.retrieval.postgres.schema import LONGEST_WORD
 from agent_knowledge.retrieval.snapshot import NAMED, Asked
@@ -24,12 +23,6 @@ from agent_knowledge.types.search import SourceStatistics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_COMMON = 0.3
-_FEW = 1_000
-"""A word that more than this share of a source's passages have, and more than so many, chooses no
-passage; it counts in the score of those that others chose. A limit of time; its IDF is
-below 1.2."""
 
 
 def bounded(stem: str) -> str:
@@ -114,41 +107,6 @@ class PassageRow(NamedTuple):
             lines=(self.line, self.last_line),
             fields=fields_of(self.fields),
         )
-
-
-class CountedWords(LexicalIndex):
-    """How rare words are in a source, as counted when it was indexed; the postings stay there."""
-
-    def __init__(
-        self, passages: int, holders: Mapping[str, int], there: Collection[str], names: int
-    ) -> None:
-        """Take what was counted.
-
-        Args:
-            passages: Of the source.
-            holders: Of each known word how many of them have it.
-            there: The words of the turns that passages within the scope have.
-            names: How many names are looked at.
-        """
-        super().__init__(np.arange(names), None)
-        self.passages = passages
-        self.holders = holders
-        self.there = there
-        self._vocabulary = {stem: place for place, stem in enumerate(holders)}
-        self._idf = [
-            math.log(1 + (passages - held + 0.5) / (held + 0.5)) for held in holders.values()
-        ]
-        self._unknown_idf = math.log(1 + max(passages - 0.5, 0.5) / 1.5)
-
-    def weights(self, words: Sequence[str]) -> dict[str, float]:
-        """What each of some words weighs that any passage has."""
-        return {word: self.idf(word) for word in words if word in self.holders}
-
-    def choosing(self, words: Collection[str]) -> set[str]:
-        """Those of some known words that choose passages: all but the very common ones."""
-        common = max(_FEW, _COMMON * self.passages)
-        rarest = min((self.holders[word] for word in words), default=0)
-        return {word for word in words if self.holders[word] <= max(common, rarest)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

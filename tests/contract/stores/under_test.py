@@ -151,13 +151,25 @@ def run_until_killed(script: str, *arguments: str) -> None:
 
 
 Maker = Callable[[Path, Finalizers, pytest.FixtureRequest], StoreUnderTest]
+
+
+def _leg(module: str, name: str) -> Maker:
+    """A store whose module is imported when it is asked for."""
+
+    def make(*made: Any) -> StoreUnderTest:
+        return getattr(importlib.import_module(module), name).made(*made)
+
+    return make
+
+
 LEGS: dict[str, Maker] = {
     "default": lambda folder, when_done, _request: DefaultStore(folder, when_done),
-    "postgres": lambda *of: importlib.import_module("postgres_store").PostgresStore.made(*of),  # noqa: PLW0108 - imported when asked for
+    "postgres": _leg("postgres_store", "PostgresStore"),
+    "qdrant": _leg("qdrant_store", "QdrantFolder"),
 }
 """Every store by its name. To add one, write a module beside this one and name it here; what needs
 a server takes it by `request.getfixturevalue`. Marks of a leg are in `MARKS`."""
-SERVERS = {"postgres"}
+SERVERS = {"postgres", "qdrant"}
 """Of these only the tests in `SMOKE` are quick: one of each kind of behaviour."""
 SMOKE = {
     "test_hits_carry_dense_lexical_and_name_scores",
