@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from agent_knowledge.types import Task as Task
     from agent_knowledge.types.answers import Answer as Answer
     from agent_knowledge.types.answers import Citation as Citation
+    from agent_knowledge.types.filters import Filter as Filter
+    from agent_knowledge.types.filters import Scope as Scope
 
     __version__: str
 
@@ -64,12 +66,14 @@ _HOMES = {
     "Decision": "types",
     "EntailmentJudge": "citations.opinions",
     "Example": "types",
+    "Filter": "types.filters",
     "Knowledge": "types",
     "KnowledgeConfig": "config",
     "KnowledgeRouter": "routing.router",
     "Message": "types",
     "Passage": "types",
     "Policy": "config",
+    "Scope": "types.filters",
     "SourceConfig": "config",
     "Task": "types",
     "Trial": "ledger",
@@ -99,12 +103,14 @@ __all__ = [
     "Decision",
     "EntailmentJudge",
     "Example",
+    "Filter",
     "Knowledge",
     "KnowledgeConfig",
     "KnowledgeRouter",
     "Message",
     "Passage",
     "Policy",
+    "Scope",
     "SourceConfig",
     "Task",
     "Trial",

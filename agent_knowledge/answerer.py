@@ -6,7 +6,9 @@ Command line, chatbot and pages use it. What follows what is `turn`'s to say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+import copy
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from agent_knowledge.build import (
@@ -21,30 +23,32 @@ from agent_knowledge.citations.streaming import MarkerBuffer
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.models.chat import Chat, served_name
-from agent_knowledge.ports import ClaimJudge, Embedder, Retriever
+from agent_knowledge.ports import ClaimJudge, Embedder
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Failed, Said, Turn, Verifying, answer_of
 from agent_knowledge.types import Task
 from agent_knowledge.types.answers import Answer
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.tasks import as_task
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables import RunnableConfig
 
+    from agent_knowledge.build.stores import RetrieverLike
     from agent_knowledge.citations.opinions import EntailmentModel
 
 
-def load_answerer(
+def load_answerer(  # noqa: PLR0913 - all but one are optional
     config: ConfigLike = "agent-knowledge.yaml",
     agent: str | None = None,
     *,
     model: str | BaseChatModel | None = None,
     embedding: Embeddings | Embedder | None = None,
-    retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
+    retrievers: Mapping[str, RetrieverLike] | None = None,
     judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None = None,
+    imports: Sequence[str] = (),
 ) -> Answerer:
     """Build the router of one agent and put it before a chat model.
 
@@ -57,13 +61,16 @@ def load_answerer(
         retrievers: See `load_router`.
         judge: Who gives a second opinion on each cited claim, or decides on it under the policy
             `judge_decides`; see `load_verifier`.
+        imports: See `load_router`.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
     """
     config = read_config(config)
     asked = model if config.models.router is None else None
-    router = load_router(config, agent, embedding=embedding, retrievers=retrievers, model=asked)
+    router = load_router(
+        config, agent, embedding=embedding, retrievers=retrievers, model=asked, imports=imports
+    )
     verifier = load_verifier(router, judge=judge, limits=config.models)
     return Answerer(router, load_model(config, model), verifier=verifier)
 
@@ -91,7 +98,8 @@ class Answerer:
         router.base_model = served_name(model.model)
         self.model = model
         self.verifier = verifier or load_verifier(router)
-        self._endpoint = endpoint
+        # Opened once for all scopes, since its breaker counts what fails.
+        self._endpoint = cache(lambda: endpoint or load_endpoint(router.agent))
 
     def __enter__(self) -> Self:
         """Use it as a context manager to close it."""
@@ -105,19 +113,34 @@ class Answerer:
         """Close its router; see `KnowledgeRouter.close`."""
         self.router.close()
 
-    def answer(self, task: Task | str, *, config: RunnableConfig | None = None) -> Answer:
+    def scoped(self, scope: Scope) -> Self:
+        """The same answerer within a scope; see `KnowledgeRouter.scoped`.
+
+        Quotations are looked up within it too, and it costs next to nothing: make one per request.
+        """
+        narrowed = copy.copy(self)
+        narrowed.router = self.router.scoped(scope)
+        narrowed.verifier = self.verifier.reading(narrowed.router.document_text)
+        return narrowed
+
+    def answer(
+        self, task: Task | str, *, config: RunnableConfig | None = None, scope: Scope = EVERYTHING
+    ) -> Answer:
         """Answer a task.
 
         Args:
             task: The task.
             config: Callbacks, tags and metadata for each call of the model, as LangChain has them.
+            scope: Where to look; the other ways to answer take it by `scoped`.
 
         Raises:
-            InputError: The task is empty.
+            InputError: The task is empty, or a source needs a tenant and none is given.
             SourceError: No source could serve.
             EndpointError: The model failed; or the endpoint did and the policy says
                 `on_failure: raise`.
         """
+        if scope != EVERYTHING:
+            return self.scoped(scope).answer(task, config=config)
         turn = self._begin(task)
         while step := turn.asks:
             turn.feed(self._ask(step, config))
@@ -210,12 +233,10 @@ class Answerer:
         """
         if step.endpoint is None:
             return self.model
-        if self._endpoint is None:
-            try:
-                self._endpoint = load_endpoint(self.router.agent)
-            except ConfigError as error:
-                raise EndpointError(str(error)) from error
-        return self._endpoint
+        try:
+            return self._endpoint()
+        except ConfigError as error:
+            raise EndpointError(str(error)) from error
 
     def _finish(self, turn: Turn) -> Answer:
         draft, policy = turn.draft(), self.router.agent.policy

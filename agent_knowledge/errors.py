@@ -25,6 +25,7 @@ route a task is no error: it is a `Decision`.
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -34,6 +35,7 @@ DISTRIBUTION = "langchain-agent-knowledge"
 _SECRET_CHARACTERS = 8
 """A shorter value is no secret (what NIST SP 800-63B asks of a password at least), and would be
 found in words by chance."""
+_CREDENTIALS = re.compile(r"//[^/@\s]*@")
 _expanded: dict[str, str] = {}
 
 
@@ -54,6 +56,11 @@ def as_written(text: str) -> str:
     for value in sorted(_expanded, key=len, reverse=True):
         text = text.replace(value, _expanded[value])
     return text
+
+
+def without_password(text: str) -> str:
+    """What another's error says, with no address in it that tells a user and a password."""
+    return _CREDENTIALS.sub("//***@", text)
 
 
 class AgentKnowledgeError(Exception):

@@ -7,23 +7,29 @@ loads a vector store.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent_knowledge.build.stores import FromHost, open_index, open_store
+from agent_knowledge.build.sets import load_evidence, load_example_sets, load_set_states
+from agent_knowledge.build.stores import (
+    FITS,
+    FromHost,
+    RetrieverLike,
+    open_index,
+    open_store,
+    searched_here,
+)
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
-from agent_knowledge.errors import ConfigError, nearest
-from agent_knowledge.ledger import EndpointRecord, Ledger, StoredEvidence
-from agent_knowledge.ledger.history import History
+from agent_knowledge.errors import ConfigError
 from agent_knowledge.ports import (
     ClaimJudge,
     Embedder,
     NeedJudge,
     PassageIndex,
     QueryWriter,
+    Reranker,
     Retriever,
     Screen,
     TextEncoder,
@@ -34,29 +40,28 @@ from agent_knowledge.routing.router import KnowledgeRouter
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.retrievers import BaseRetriever
 
+    from agent_knowledge.build.rerank import RerankerLike
     from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.models.chat import Chat
     from agent_knowledge.models.minilm import MiniLM
-    from agent_knowledge.retrieval.examples import StoredExamples
-    from agent_knowledge.types.measured import SetStates
 
 ConfigLike = KnowledgeConfig | str | Path
 MINILM = "minilm"
 """Name of the packaged embedding, in a configuration and in an index."""
 
 
-def load_router(
+def load_router(  # noqa: PLR0913 - all but one are optional
     config: ConfigLike = "agent-knowledge.yaml",
     agent: str | None = None,
     *,
     embedding: Embeddings | Embedder | None = None,
-    retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
+    retrievers: Mapping[str, RetrieverLike] | None = None,
     model: str | BaseChatModel | None = None,
     weights: Weights | None = None,
     imports: Sequence[str] = (),
+    reranker: RerankerLike | None = None,
 ) -> KnowledgeRouter:
     """Build the router of one agent.
 
@@ -65,13 +70,18 @@ def load_router(
         agent: Name of the agent; None for the only one.
         embedding: A LangChain `Embeddings` object, or one that satisfies `ports.Embedder`, instead
             of the configuration's `embedding`. One named `minilm` is taken to be that model.
-        retrievers: For sources marked `external`, by name: LangChain retrievers, or objects that
-            satisfy `ports.Retriever`.
+        retrievers: For sources marked `external`, by name: LangChain vector stores or retrievers,
+            or functions from a query and a number to documents, which are searched for every task,
+            so that their coverage is known; or objects that satisfy `ports.Retriever`, which are
+            asked only where their passages are wanted.
         model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
             string or a LangChain chat model, instead of the configuration's `models.router`.
         weights: What was fitted, other than the packaged weights: for benches and training.
         imports: Packages that the configuration may name code of, such as `shop`, which is that
             package and all inside it; with none, a configuration has nothing imported.
+        reranker: Puts the passages that were found into their last order, instead of what the
+            policy's `rerank` names: a LangChain cross-encoder, a function `(query, texts) ->
+            scores`, or an object that satisfies `ports.Reranker`.
 
     Raises:
         ConfigError: The configuration, or what it names, is wrong.
@@ -79,25 +89,27 @@ def load_router(
         SourceError: The store cannot be opened.
     """
     config = read_config(config)
-    profile = config.agent(agent)
+    given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
+    profile = searched_here(config.agent(agent), given)
     embedder = load_embedder(config, embedding)
     judge, writer = _load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
     encoder = load_encoder(embedder)
-    given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
     return KnowledgeRouter(
         profile,
         embedder=embedder,
         index=open_index(config, profile, embedder, given),
         examples=sets,
-        retrievers=_adapt_retrievers(profile, retrievers or {}),
+        retrievers=_asked_when_needed(profile, given),
         encoder=encoder,
         states=load_set_states(config, sets, (embedder, encoder)),
         weights=_with_own_fits(config, profile, weights or load_weights(embedder.name)),
         judge=judge,
         writer=writer,
-        evidence=_load_evidence(config, profile, sets),
+        evidence=load_evidence(config, profile, sets),
         screen=packaged_screen(),
+        reranker=_load_reranker(config, profile, reranker, imports),
+        rerank_wait_s=config.models.timeout_s,
     )
 
 
@@ -196,64 +208,6 @@ def load_encoder(embedder: Embedder) -> TextEncoder:
 def load_index(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
     """The index of a configuration's store, opened for reading."""
     return open_store(config, embedder)
-
-
-def load_example_sets(
-    config: KnowledgeConfig, names: tuple[str, ...], embedder: Embedder
-) -> dict[str, StoredExamples]:
-    """Example sets with their vectors; those that the store lacks are embedded.
-
-    That a set changed is written down, so that what was measured before it is known to be.
-    """
-    from agent_knowledge.retrieval.examples import load_examples
-
-    store, history = config.store_path, History(config.store_path)
-    sets: dict[str, StoredExamples] = {}
-    for name in names:
-        file = config.resolve(config.examples[name].file, f"examples.{name}.file")
-        sets[name] = load_examples(name, file, embedder, store, config.examples[name].tenant)
-        with suppress(OSError):  # a store that cannot be written still serves
-            history.note("examples", name, sets[name].digest)
-    return sets
-
-
-def load_set_states(
-    config: KnowledgeConfig,
-    sets: Mapping[str, StoredExamples],
-    models: tuple[Embedder, TextEncoder],
-) -> dict[str, SetStates]:
-    """What the text model makes of example sets; what the store lacks is read now."""
-    from agent_knowledge.retrieval.examples import load_states
-
-    return {
-        name: load_states(
-            name,
-            [example.input for example in held.examples],
-            config.examples[name].description,
-            models,
-            config.store_path,
-        )
-        for name, held in sets.items()
-    }
-
-
-def _load_evidence(
-    config: KnowledgeConfig, profile: AgentProfile, sets: Mapping[str, StoredExamples]
-) -> EndpointRecord | None:
-    """What the store has on record about the agent's endpoint, if it has one."""
-    if profile.endpoint is None or profile.endpoint.serves not in sets:
-        return None
-    serves, model = profile.endpoint.serves, label(config.models.default, "models.default")
-    return StoredEvidence(
-        ledger=Ledger(config.store_path),
-        history=History(config.store_path),
-        agent=profile.name,
-        endpoint=profile.endpoint_name or "",
-        serves=serves,
-        examples=sets[serves].digest,
-        # The packaged model stands where an agent brings its own: then nobody knows here.
-        model="" if model == "extractive" else model,
-    )
 
 
 def load_model(
@@ -377,26 +331,31 @@ def load_endpoint(agent: AgentProfile) -> Chat:
     return Chat(model=open_endpoint(agent.endpoint, f"endpoints.{name}"), name=name)
 
 
+def _load_reranker(
+    config: KnowledgeConfig,
+    profile: AgentProfile,
+    given: RerankerLike | None,
+    imports: Sequence[str],
+) -> Reranker | None:
+    if given is None and profile.policy.rerank is None:
+        return None
+    from agent_knowledge.build.rerank import load_reranker
+
+    return load_reranker(config, profile, given, imports)
+
+
 def _with_own_fits(config: KnowledgeConfig, profile: AgentProfile, weights: Weights) -> Weights:
     """Weights with the fits of the agent's sources that were fitted to their own questions."""
     names = [name for name, spec in profile.sources.items() if not spec.external]
-    own = load_source_fits(config.store_path / "fits", names) if names else {}
+    own = load_source_fits(config.store_path / FITS, names) if names else {}
     return replace(weights, fits=replace(weights.fits, by_source=own)) if own else weights
 
 
-def _adapt_retrievers(
-    profile: AgentProfile, retrievers: Mapping[str, BaseRetriever | Retriever]
-) -> dict[str, Retriever]:
+def _asked_when_needed(profile: AgentProfile, given: FromHost) -> dict[str, Retriever]:
+    """The retrievers of sources that are external to the end; their coverage is not known."""
     external = [name for name, source in profile.sources.items() if source.external]
-    adapted: dict[str, Retriever] = {}
-    for name, given in retrievers.items():
-        if name not in external:
-            msg = f"retrievers: {name!r} is no external source of agent {profile.name!r}; "
-            raise ConfigError(msg + nearest(name, external))
-        if hasattr(given, "retrieve"):
-            adapted[name] = cast("Retriever", given)
-        else:
-            from agent_knowledge.retrieval.external import ExternalSource
-
-            adapted[name] = ExternalSource(name, cast("Any", given))
-    return adapted
+    return {
+        name: cast("Retriever", given.retrievers[name])
+        for name in external
+        if name in given.retrievers
+    }

@@ -17,15 +17,17 @@ from agent_knowledge.build import (
 )
 from agent_knowledge.build.imports import imported
 from agent_knowledge.build.servers import AnyIndexer, open_indexer
+from agent_knowledge.build.taking_over import records_of, screening_of, take_over
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
+from agent_knowledge.retrieval.chroma_collection import CollectionRecords
 from agent_knowledge.retrieval.documents import Item, Known
+from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.loaders import made_loader
 from agent_knowledge.retrieval.loading import read_any
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.screening import Screening
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -108,6 +110,7 @@ def index_sources(  # noqa: PLR0913 - what the host alone may say stands beside 
         with open_indexer(config, embedder) as indexer:
             run = _Run(
                 config=config,
+                embedder=embedder,
                 indexer=indexer,
                 rebuild=rebuild,
                 progress=progress,
@@ -137,6 +140,7 @@ class _Run:
     """One run over the sources of a configuration."""
 
     config: KnowledgeConfig
+    embedder: Embedder
     indexer: AnyIndexer
     rebuild: bool
     progress: Progress | None
@@ -145,9 +149,12 @@ class _Run:
 
     def index(self, name: str) -> IndexReport:
         """Bring a source's index up to date."""
-        tenant, screening = self.config.sources[name].tenant, _screening(self.config, name)
+        tenant, screening = self.config.sources[name].tenant, screening_of(self.config, name)
         known = self.indexer.known(name, tenant=tenant, screening=screening)
         told = _of(name, self.progress)
+        if self.config.sources[name].kind == "chroma":
+            records = records_of(self.config, name, self.embedder)
+            return self._take_over(records, told)
         items = self._items(name, {} if self.rebuild else known)
         return self.indexer.index(
             name,
@@ -157,6 +164,16 @@ class _Run:
             progress=told,
             screening=screening,
         )
+
+    def _take_over(
+        self, records: CollectionRecords, told: Callable[[int, int], None] | None
+    ) -> IndexReport:
+        """Take over a collection; it goes into the embedded store, whatever the configured one."""
+        if isinstance(self.indexer, Indexer):
+            indexer = self.indexer
+            return take_over(indexer, self.config, records, rebuild=self.rebuild, progress=told)
+        with Indexer(self.config.store_path, self.embedder) as indexer:
+            return take_over(indexer, self.config, records, rebuild=self.rebuild, progress=told)
 
     def _items(self, name: str, known: Mapping[str, Known]) -> Iterable[Item]:
         spec, key, loader = self.config.sources[name], f"sources.{name}", None
@@ -186,13 +203,6 @@ class _Told:
         for number, item in enumerate(self.items, start=1):
             self.tell(number, 0)
             yield item
-
-
-def _screening(config: KnowledgeConfig, source: str) -> Screening | None:
-    policy = config.sources[source].screen
-    if policy == "allow":
-        return None
-    return Screening(screen=packaged_screen(), cleaned=policy == "drop")
 
 
 def _suspicious(config: KnowledgeConfig, sets: Mapping[str, StoredExamples]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -61,6 +62,17 @@ class CitationVerifier:
         self._support = SupportCheck(embedder, threshold)
         self._judge, self._decides = judge, judge_decides
         self._stored = _reader(documents) if documents else None
+
+    def reading(self, documents: Callable[[Passage], str | None]) -> CitationVerifier:
+        """The same verifier, looking quotations up in other documents than it does.
+
+        One that looks them up nowhere stays as it is. What was read is remembered in common.
+        """
+        if self._stored is None:
+            return self
+        other = copy.copy(self)
+        other._stored = _reader(documents)
+        return other
 
     def prepare(self, passages: GivenPassages) -> None:
         """Read passages, and embed their sentences, before answers about them come."""

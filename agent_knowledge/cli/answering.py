@@ -12,20 +12,25 @@ import typer
 from agent_knowledge import limits
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Row, require_one_way, run_batch, task_of
+from agent_knowledge.cli.filters import scope_of, scope_of_row
 from agent_knowledge.cli.options import (
     CONFIG,
     Agent,
     Citations,
     Config,
+    Filters,
+    Imports,
     Input,
     Json,
     Output,
     Strategy,
+    Tenant,
 )
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
 from agent_knowledge.types import Passage, Task, to_dict
 from agent_knowledge.types.answers import Answer, Claim
+from agent_knowledge.types.filters import Scope
 
 if TYPE_CHECKING:
     from agent_knowledge.answerer import Answerer
@@ -55,6 +60,7 @@ def verify(
         ),
     ] = None,
     agent: Agent = None,
+    tenant: Tenant = None,
 ) -> None:
     """Verify the citations of answers made elsewhere; needs no configuration.
 
@@ -64,7 +70,8 @@ def verify(
     """
     from agent_knowledge.build import load_router, load_verifier
 
-    router = load_router(config, agent) if config else None
+    scope = scope_of(None, tenant)
+    router = load_router(config, agent).scoped(scope) if config else None
     verifier = load_verifier(router, judge=judge)
     details = details or judge is not None
     run_batch(
@@ -167,6 +174,9 @@ def ask(
     ] = None,
     citations: Citations = False,
     strategy: Strategy = None,
+    filters: Filters = None,
+    tenant: Tenant = None,
+    imports: Imports = None,
     sources: Annotated[
         bool,
         typer.Option("--sources", help="Show what is cited as footnotes: place, lines, words."),
@@ -185,7 +195,8 @@ def ask(
     request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     from agent_knowledge.answerer import load_answerer
 
-    answerer = load_answerer(config, agent, model=model)
+    answerer = load_answerer(config, agent, model=model, imports=imports or ())
+    answerer = answerer.scoped(scope_of(filters, tenant))
     if source is not None:
         run_batch(source, target, lambda rows: _answers(answerer, rows))
         return
@@ -223,13 +234,14 @@ def _rendered(answer: Answer, form: Form) -> str:
 
 def _answers(answerer: Answerer, rows: Sequence[Row]) -> list[Row]:
     """Answer rows one by one. All are read first: a bad one must not have the others paid twice."""
-    return [_answer(answerer, task) for task in [task_of(row) for row in rows]]
+    asked = [(task_of(row), scope_of_row(row)) for row in rows]
+    return [_answer(answerer, task, scope) for task, scope in asked]
 
 
-def _answer(answerer: Answerer, task: Task) -> Row:
+def _answer(answerer: Answerer, task: Task, scope: Scope) -> Row:
     """An answer as JSON; what fails for this row may serve the next."""
     try:
-        return answer_row(answerer.answer(task))
+        return answer_row(answerer.answer(task, scope=scope))
     except AgentKnowledgeError as error:
         return {"error": str(error)}
 

@@ -16,11 +16,11 @@ from agent_knowledge.build import (
     load_embedder,
     load_endpoint,
     load_example_sets,
-    load_index,
     load_model,
     load_router,
     load_router_model,
 )
+from agent_knowledge.build.stores import open_source
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
@@ -156,7 +156,7 @@ def _source(config: KnowledgeConfig, name: str) -> str:
         # Up to the first document: `index` fails on a source that has none.
         next(item for item in read_source(name, path) if isinstance(item, Document))
     embedder = load_embedder(config)
-    index = load_index(config, embedder)
+    index = open_source(config, name, embedder)
     # Whoever asks for a tenant that there is not sees that the source is indexed, and nothing else.
     scope = Scope(tenant=_NOBODY) if spec.tenant else EVERYTHING
     try:

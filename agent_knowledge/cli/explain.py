@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+
 from rich.text import Text
 
 from agent_knowledge.cli import show
@@ -49,6 +52,7 @@ def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text
     for need, p in likely.items():
         text.append_text(_bar(need, p))
     text.append("\n\n").append_text(show.decision(made))
+    text.append_text(_where(made.plan.filter))
     runner_up = sorted(likely.items(), key=lambda item: -item[1])[1]
     text.append("\n  runner-up ", style="dim").append("{} {:.2f}".format(*runner_up))
     text.append("\n  otherwise ", style="dim").append(_otherwise(boundary))
@@ -62,6 +66,14 @@ def _bar(name: str, p: float | None) -> Text:
     filled = round(p * _WIDTH)
     text.append("█" * filled, style="green").append("░" * (_WIDTH - filled), style="dim")
     return text.append(f" {p:.2f}")
+
+
+def _where(conditions: Sequence[Mapping[str, object]]) -> Text:
+    """What the passages' metadata must say, if anything."""
+    if not conditions:
+        return Text()
+    said = ", ".join(json.dumps(condition, ensure_ascii=False) for condition in conditions)
+    return Text("\n  only where ", style="dim").append(said, style="not dim")
 
 
 def _moved(name: str, value: str, piece: Contribution | Leaning) -> Text:

@@ -193,11 +193,20 @@ def _signals(signals: dict[str, Any]) -> str:
 
 def tune(
     *,
-    cases: Annotated[str, typer.Option("--cases", help="JSON lines; - for standard input.")],
+    cases: Annotated[
+        str | None, typer.Option("--cases", help="JSON lines of tasks; - for standard input.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Fit this source's coverage instead.")
+    ] = None,
+    questions: Annotated[
+        str | None,
+        typer.Option("--questions", help="JSON lines of questions; - for standard input."),
+    ] = None,
     config: Config = CONFIG,
     agent: Agent = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Put the leaning into the configuration file.")
+        bool, typer.Option("--write", help="Take what was fitted, where it helps.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -205,7 +214,18 @@ def tune(
 
     The cases are those of `check`. Where one expects a list, any of it is right and the first is
     what the case counts as. Nothing is changed without --write, nor where it would not help.
+
+    With --source and --questions, lines of {"question", "covered"}, the coverage of one source is
+    fitted to its own scores: 50 questions, 10 of them covered and 10 not.
     """
+    if source is not None and questions is not None and cases is None:
+        from agent_knowledge.cli.source_tuning import tune_source
+
+        tune_source(source, questions, config, agent, write=write, as_json=as_json)
+        return
+    if cases is None or source is not None or questions is not None:
+        msg = "give either --cases, or --source and --questions"
+        raise InputError(msg)
     name, tuning = _fit(cases, config, agent)
     written, refusal = False, ""
     if write and tuning.changed:

@@ -26,4 +26,20 @@ Input = Annotated[
 Output = Annotated[
     str, typer.Option("--output", help="Where JSON lines go; - for standard output.")
 ]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        help="Only passages whose metadata says this: 'lang=en', 'team=a|b', 'year>=2020',"
+        " 'reviewed?', or a JSON object. All that are given hold.",
+    ),
+]
+Tenant = Annotated[
+    str | None,
+    typer.Option("--tenant", help="Whose documents and examples, where tenants are kept apart."),
+]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option("--allow-imports", help="A package that the configuration may import code from."),
+]
 CONFIG = Path("agent-knowledge.yaml")

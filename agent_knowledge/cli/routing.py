@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,17 +10,22 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Row, require_one_way, run_batch, task_of
+from agent_knowledge.cli.filters import scope_of, scope_of_row
 from agent_knowledge.cli.options import (
     CONFIG,
     Agent,
     Citations,
     Config,
+    Filters,
+    Imports,
     Input,
     Json,
     Output,
     Strategy,
+    Tenant,
 )
 from agent_knowledge.types import Decision, Task, to_dict
+from agent_knowledge.types.filters import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from agent_knowledge.routing.router import KnowledgeRouter
@@ -32,6 +38,9 @@ def route(
     agent: Agent = None,
     citations: Citations = False,
     strategy: Strategy = None,
+    filters: Filters = None,
+    tenant: Tenant = None,
+    imports: Imports = None,
     explain: Annotated[bool, typer.Option("--explain", help="Tell it as a story.")] = False,
     as_json: Json = False,
     source: Input = None,
@@ -40,13 +49,9 @@ def route(
     """Decide what a task needs, and say why. Calls no model, unless the policy says so."""
     require_one_way(task, source, target, citations, strategy)
     request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
-    router = _router(config, agent)
+    router = _router(config, agent, imports).scoped(scope_of(filters, tenant))
     if source is not None:
-        run_batch(
-            source,
-            target,
-            lambda rows: [to_dict(d) for d in router.route_many([task_of(row) for row in rows])],
-        )
+        run_batch(source, target, lambda rows: [to_dict(made) for made in _routed(router, rows)])
         return
     decision = router.route(request)
     text = _story(request, decision, router) if explain else show.decision(decision)
@@ -59,19 +64,27 @@ def retrieve(
     config: Config = CONFIG,
     agent: Agent = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages at most.")] = 5,
+    filters: Filters = None,
+    tenant: Tenant = None,
+    imports: Imports = None,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
     """Search the agent's sources, whatever the router would decide."""
     require_one_way(query, source, target)
-    router = _router(config, agent)
+    router = _router(config, agent, imports).scoped(scope_of(filters, tenant))
 
-    def row_of(request: Task) -> Row:
-        return {"passages": [to_dict(passage) for passage in router.retrieve(request, k=k)]}
+    def row_of(request: Task, scope: Scope = EVERYTHING) -> Row:
+        found = router.scoped(scope).retrieve(request, k=k)
+        return {"passages": [to_dict(passage) for passage in found]}
 
     if source is not None:
-        run_batch(source, target, lambda rows: [row_of(task_of(row, "query")) for row in rows])
+        run_batch(
+            source,
+            target,
+            lambda rows: [row_of(task_of(row, "query"), scope_of_row(row)) for row in rows],
+        )
         return
     row = row_of(Task(query or ""))
     show.output(row, show.passages(row["passages"]), as_json=as_json)
@@ -82,13 +95,15 @@ def few_shot(
     *,
     config: Config = CONFIG,
     agent: Agent = None,
+    tenant: Tenant = None,
+    imports: Imports = None,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
     """Show the examples that a task would be given, whatever the router would decide."""
     require_one_way(task, source, target)
-    router = _router(config, agent)
+    router = _router(config, agent, imports).scoped(scope_of(None, tenant))
 
     def row_of(request: Task) -> Row:
         name, examples = router.few_shot(request)
@@ -101,6 +116,15 @@ def few_shot(
     show.output(row, show.examples(row["set"], row["examples"]), as_json=as_json)
 
 
+def _routed(router: KnowledgeRouter, rows: Sequence[Row]) -> Sequence[Decision]:
+    """The decisions on rows: together where none has a filter of its own."""
+    tasks, scopes = [task_of(row) for row in rows], [scope_of_row(row) for row in rows]
+    if all(scope == EVERYTHING for scope in scopes):
+        return router.route_many(tasks)
+    pairs = zip(tasks, scopes, strict=True)
+    return [router.scoped(scope).route(task) for task, scope in pairs]
+
+
 def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
     from agent_knowledge.cli.explain import explain as tell
     from agent_knowledge.routing.boundary import nearest_boundary
@@ -109,7 +133,7 @@ def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
     return tell(decision, boundary, router.agent.policy.leaning)
 
 
-def _router(config: Config, agent: str | None) -> KnowledgeRouter:
+def _router(config: Config, agent: str | None, imports: list[str] | None) -> KnowledgeRouter:
     from agent_knowledge.build import load_router
 
-    return load_router(config, agent)
+    return load_router(config, agent, imports=imports or ())

@@ -75,8 +75,8 @@ def as_path(folder: Path, text: str, key: str) -> Path:
     """
     if url := _URL.match(text):
         msg = (
-            f"{key}: is a URL ({url.group(1)}:...), and URLs are not read; give the path of a "
-            "local copy"
+            f"{key}: is a URL ({url.group(1)}:...), and URLs are not read as paths; give the path "
+            "of a local copy, or for web pages 'url' in place of 'path'"
         )
         raise ConfigError(msg)
     try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import ExtendedModelResponse
+from langchain.tools import ToolRuntime
 from langchain.tools.tool_node import ToolCallRequest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
@@ -49,6 +50,7 @@ from agent_knowledge.langchain.state import (
     remember,
     remembered,
 )
+from agent_knowledge.langchain.tenants import TenantReader, mark_of, router_of_run
 from agent_knowledge.models.chat import example_messages, explained, served_name
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
@@ -71,6 +73,10 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     response are verified one by one. A later turn that names `[2]`, or points back in words, is
     given what the earlier answer cited.
 
+    Where the agent's sources or sets keep tenants apart, each run sees those of the tenant that its
+    runtime context names, as in `agent.invoke(..., context={"customer": "acme"})`; what the state
+    remembers of another tenant's is handed over no more. A run without one fails.
+
     Earlier answers go to the model without what was added to them here.
 
     The decision is in the message's `response_metadata["agent_knowledge"]`, without its signals and
@@ -85,7 +91,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     state_schema = KnowledgeState
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own, and all but one are optional
         self,
         router: KnowledgeRouter,
         *,
@@ -94,6 +100,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         verifier: CitationVerifier | None = None,
         details: bool = False,
         tools_with_passages: Collection[str] | None = None,
+        tenant: TenantReader | None = None,
     ) -> None:
         """Make the middleware.
 
@@ -108,6 +115,9 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             tools_with_passages: Names of the tools that a turn which was shown passages may call;
                 others are not offered to the model then, and a call of one is refused. None for
                 all; a `KnowledgeTool` may always be called.
+            tenant: Reads the tenant off the runtime context; default: the key or attribute that
+                `agents.NAME.tenant` names. Of two of these in one agent, where one has tenants
+                give both how to read them.
         """
         super().__init__()
         self.router = router
@@ -116,6 +126,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self._details = details
         self._allowed = None if tools_with_passages is None else frozenset(tools_with_passages)
         self._verifier = verifier or load_verifier(router)
+        self._tenant = tenant
 
     @property
     def name(self) -> str:
@@ -129,7 +140,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         fresh: dict[str, Any] = {**cited_update(state, ()), SHOWN: 0}
         if task is None:
             return fresh
-        return fresh | self._remember(messages, self.router.prepare(task))
+        router = self._of(runtime)
+        return fresh | self._remember(messages, router.prepare(task), mark_of(router))
 
     async def abefore_agent(
         self, state: KnowledgeState, runtime: Runtime[Any]
@@ -139,7 +151,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     def after_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
         """Tell whoever streams the turn what its answer rests on."""
-        if self._leads(remembered(state, state["messages"])):
+        whose = mark_of(self._of(runtime))
+        if self._leads(remembered(state, state["messages"], whose)):
             runtime.stream_writer(sources_event(state))
 
     async def aafter_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
@@ -221,12 +234,20 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     def _refusal(self, request: ToolCallRequest) -> ToolMessage | None:
         if self._allowed is None:
             return None
-        prepared = remembered(request.state, request.state["messages"])
+        runtime = cast("ToolRuntime[Any, Any]", request.runtime)
+        whose = mark_of(self._of(runtime))
+        prepared = remembered(request.state, request.state["messages"], whose)
         shown = any(knowledge.passages for knowledge in prepared.values())
         return refusal(request, self._allowed, shown=shown)
 
-    def _remember(self, messages: Sequence[AnyMessage], knowledge: Knowledge) -> dict[str, Any]:
-        return remember(self._name, messages, knowledge, details=self._details)
+    def _of(self, runtime: Runtime[Any] | ToolRuntime[Any, Any]) -> KnowledgeRouter:
+        """The router as a run may use it."""
+        return router_of_run(self.router, runtime.context, self._tenant)
+
+    def _remember(
+        self, messages: Sequence[AnyMessage], knowledge: Knowledge, whose: str
+    ) -> dict[str, Any]:
+        return remember(self._name, messages, knowledge, details=self._details, whose=whose)
 
     def _decision(self, knowledge: Knowledge) -> dict[str, Any]:
         return decision_metadata(knowledge.decision, details=self._details)
@@ -239,11 +260,12 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
         With what earlier turns cited, where this one points back at it.
         """
-        prepared = remembered(request.state, request.messages)
+        whose = mark_of(self._of(request.runtime))
+        prepared = remembered(request.state, request.messages, whose)
         task = task_from_messages(request.messages)
         if task is None or not self._leads(prepared):
             return None
-        task = replace(task, cited=cited_before(request.state, request.messages))
+        task = replace(task, cited=cited_before(request.state, request.messages, whose))
         tokens = self.router.agent.policy.context_tokens
         return recall(combine(prepared, task.text), task, tokens)
 
@@ -280,7 +302,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self, request: ModelRequest[Any], turn: Turn, knowledge: Knowledge
     ) -> dict[str, Any]:
         """What the turn's further model calls are to know: a lower rung is kept."""
-        kept = self._remember(request.messages, knowledge) if turn.fallbacks else {}
+        whose = mark_of(self._of(request.runtime))
+        kept = self._remember(request.messages, knowledge, whose) if turn.fallbacks else {}
         return {**kept, SHOWN: len(knowledge.passages)}
 
     def _passed(
@@ -313,7 +336,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             metadata["faults"] = faults
         state = self._state(request, turn, draft.knowledge)
         state |= cited_update(request.state, found.citations)
-        state[CITED] = cited_turn(turn_of(request.messages), found.passages)
+        whose = mark_of(self._of(request.runtime))
+        state[CITED] = cited_turn(turn_of(request.messages), found.passages, whose)
         place = answering(response) or 0
         marked = with_metadata(found.response, place, {"agent_knowledge": metadata})
         return ExtendedModelResponse(marked, Command(update=state))
@@ -322,10 +346,13 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self, request: ModelRequest[Any], response: ModelResponse[Any], draft: Draft
     ) -> Verified:
         """Verify against all that the model was shown."""
+        router, verifier = self._of(request.runtime), self._verifier
+        if router is not self.router:
+            verifier = verifier.reading(router.document_text)
         verifying = Verifying(
-            verifier=self._verifier,
-            policy=self.router.agent.policy,
-            search=self.router.retrieve,
+            verifier=verifier,
+            policy=router.agent.policy,
+            search=router.retrieve,
             shown=shown_by_tools(request.messages),
         )
         if response.structured_response is None:
@@ -334,10 +361,10 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         if known is None:
             return Verified(response=response)
         schema = getattr(request.response_format, "schema", None)
-        unsupported = self.router.agent.policy.unsupported
+        unsupported = router.agent.policy.unsupported
         return verify_structured(
             response,
-            lambda value: cite_fields(value, known, unsupported, self._verifier, schema),
+            lambda value: cite_fields(value, known, unsupported, verifier, schema),
         )
 
 

@@ -34,9 +34,16 @@ _TURNS_KEPT = 20
 """Whose citations a conversation remembers: a limit."""
 
 
-def cited_turn(turn: str, passages: Mapping[str, Passage]) -> list[dict[str, Any]]:
-    """What a turn's answer cited, for the state: plain JSON."""
-    return [{"turn": turn, "passages": to_json(passages)}] if passages else []
+def cited_turn(turn: str, passages: Mapping[str, Passage], whose: str = "") -> list[dict[str, Any]]:
+    """What a turn's answer cited, for the state: plain JSON.
+
+    Args:
+        turn: Which turn.
+        passages: What it cited, by number.
+        whose: The mark of the tenant that it was found for; see `tenants.mark_of`.
+    """
+    row = {"turn": turn, "tenant": whose, "passages": to_json(passages)}
+    return [row] if passages else []
 
 
 def keep_turns(old: list[dict[str, Any]] | None, new: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -46,11 +53,18 @@ def keep_turns(old: list[dict[str, Any]] | None, new: list[dict[str, Any]]) -> l
 
 
 def cited_before(
-    state: Mapping[str, Any], messages: Sequence[BaseMessage]
+    state: Mapping[str, Any], messages: Sequence[BaseMessage], whose: str = ""
 ) -> tuple[CitedTurn, ...]:
-    """What earlier turns cited, for a task: the turns shortly before it each have their place."""
+    """What earlier turns cited, for a task: the turns shortly before it each have their place.
+
+    What was found for another tenant than `whose` is as if it had not been cited.
+    """
     now, near = turn_of(messages), turns_before(messages, NEAR_TURNS)
-    held = {one["turn"]: one["passages"] for one in state.get(CITED) or () if one["turn"] != now}
+    held = {
+        one["turn"]: one["passages"]
+        for one in state.get(CITED) or ()
+        if one["turn"] != now and one.get("tenant", "") == whose
+    }
     gone = [""] * (NEAR_TURNS - len(near))  # turns that a host has cut from the conversation
     order = [*(turn for turn in held if turn not in near), *gone, *near]
     return tuple(CitedTurn(passages=from_json(held.get(turn, {}))) for turn in order)
@@ -122,7 +136,12 @@ def _citations_key(state: Mapping[str, Any]) -> str:
 
 
 def remember(
-    name: str, messages: Sequence[BaseMessage], knowledge: Knowledge, *, details: bool
+    name: str,
+    messages: Sequence[BaseMessage],
+    knowledge: Knowledge,
+    *,
+    details: bool,
+    whose: str = "",
 ) -> dict[str, Any]:
     """The state update that keeps a router's knowledge for the turn it was prepared for.
 
@@ -131,21 +150,27 @@ def remember(
         messages: The conversation.
         knowledge: What was prepared.
         details: Keep all of the decision. What is kept stands in every stream of updates.
+        whose: The mark of the tenant that it was prepared for; see `tenants.mark_of`.
     """
-    kept = knowledge if details else _brief(knowledge)
-    return {PREPARED: {name: {"turn": turn_of(messages), "knowledge": to_dict(kept)}}}
+    kept = to_dict(knowledge if details else _brief(knowledge))
+    return {PREPARED: {name: {"turn": turn_of(messages), "tenant": whose, "knowledge": kept}}}
 
 
-def remembered(state: Mapping[str, Any], messages: Sequence[BaseMessage]) -> dict[str, Knowledge]:
-    """What each router prepared for the turn.
+def remembered(
+    state: Mapping[str, Any], messages: Sequence[BaseMessage], whose: str = ""
+) -> dict[str, Knowledge]:
+    """What each router prepared for the turn, for everybody or for the tenant `whose`.
 
-    An earlier turn's is not, nor what another version of this package wrote in another form.
+    An earlier turn's is not, nor another tenant's, nor what another version of this package wrote
+    in another form.
     """
     held: dict[str, Any] = state.get(PREPARED) or {}
     turn = turn_of(messages)
     found: dict[str, Knowledge] = {}
     for name, one in held.items():
-        if one["turn"] == turn and (knowledge := _read(one["knowledge"])):
+        if one["turn"] != turn or one.get("tenant", "") not in {"", whose}:
+            continue
+        if knowledge := _read(one["knowledge"]):
             found[name] = knowledge
     return found
 

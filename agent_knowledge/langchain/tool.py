@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
 from langchain.tools import ToolRuntime
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
 from langchain_core.tools import BaseTool, InjectedToolArg, ToolException
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, create_model
 from pydantic.json_schema import WithJsonSchema
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.errors import InputError, SourceError
+from agent_knowledge.errors import (
+    AgentKnowledgeError,
+    InputError,
+    SourceError,
+    TenantMissingError,
+    nearest,
+    shown,
+)
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.langchain.numbering import next_number, numbered, to_json
 from agent_knowledge.langchain.state import SHOWN
+from agent_knowledge.langchain.tenants import TenantReader, router_of_run
 from agent_knowledge.prompts import (
     knowledge_rules,
     look_up_rules,
@@ -26,6 +34,7 @@ from agent_knowledge.prompts import (
 )
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.types import Knowledge, RuleName, to_dict
+from agent_knowledge.types.filters import Filter, Scope
 
 _LOGGER = logging.getLogger(__name__)
 _UNAVAILABLE = (
@@ -41,6 +50,25 @@ _Runtime = Annotated[
     PlainSerializer(lambda _: None),
     WithJsonSchema({"type": "null"}),
 ]
+
+
+_CONDITIONS = (
+    "Look only at passages whose metadata says this: per field a value, a list of values one of "
+    'which it has, or a range such as {"gte": 2020, "lt": 2024} of numbers or ISO dates'
+)
+_CONDITION = {
+    "anyOf": [
+        {"type": ["string", "number", "boolean"]},
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+        {
+            "type": "object",
+            "properties": {
+                **{end: {"type": ["number", "string"]} for end in ("gte", "gt", "lte", "lt")},
+                "exists": {"type": "boolean"},
+            },
+        },
+    ]
+}
 
 
 class KnowledgeInput(BaseModel):
@@ -62,7 +90,9 @@ class KnowledgeTool(BaseTool):
 
     The content goes to the model. The artifact (`decision`, `rules`, `passages`, `examples`,
     `citations`, plain JSON, so that it survives any checkpointer) stays with the application, and
-    with the packaged model. Inside an agent
+    with the packaged model. With `filters`, the model may narrow a call to passages whose metadata
+    says so; it can never widen what the configuration and the host allow, and never names a tenant,
+    which comes from the runtime context as it does for `KnowledgeMiddleware`. Inside an agent
     the passages of a further call are numbered on from those that the conversation has shown, so
     that a number means one passage; `cite_sources` annotates the final message from there.
 
@@ -78,6 +108,10 @@ class KnowledgeTool(BaseTool):
     mode: Literal["look_up", "route"] = "look_up"
     """`look_up`: every call is a look-up. `route`: the router decides what a call brings."""
     router: SkipValidation[KnowledgeRouter] = Field(exclude=True, repr=False)
+    filters: tuple[str, ...] = ()
+    """Fields of metadata that the calling model may narrow a call by."""
+    tenant: SkipValidation[TenantReader | None] = Field(default=None, exclude=True, repr=False)
+    """Reads the tenant off the runtime context; None: as `agents.NAME.tenant` says."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -86,39 +120,85 @@ class KnowledgeTool(BaseTool):
 
         Args:
             router: The agent's router.
-            kwargs: `mode`, and fields of LangChain's `BaseTool`, such as another `name` or
-                `description`.
+            kwargs: `mode`, `filters`, `tenant`, and fields of LangChain's `BaseTool`, such as
+                another `name` or `description`.
         """
         kwargs.setdefault("description", _describe(router, kwargs.get("mode")))
+        if filters := kwargs.get("filters"):
+            kwargs.setdefault("args_schema", _input_with(filters))
         super().__init__(router=router, **kwargs)  # pyright: ignore[reportCallIssue]
 
     def _run(
         self,
         query: str,
         runtime: object = None,
+        filter: object = None,  # noqa: A002 - the word that a model knows
         run_manager: CallbackManagerForToolRun | None = None,
     ) -> tuple[str, dict[str, Any]]:
+        router = self._of(runtime)
         try:
+            router = router.scoped(Scope(filter=self._narrowed(filter)))
             if self.mode == "route":
-                found, render, rules = self.router.prepare(query), render_knowledge, knowledge_rules
+                found, render, rules = router.prepare(query), render_knowledge, knowledge_rules
             else:
-                found, render, rules = self.router.look_up(query), render_look_up, look_up_rules
+                found, render, rules = router.look_up(query), render_look_up, look_up_rules
             first = _first_number(runtime)
             return render(found, first), _artifact(found, first, rules(found))
+        except TenantMissingError as error:
+            raise self._unavailable(error) from error
         except InputError as error:  # the model that called can mend its query
             raise ToolException(str(error)) from error
         except SourceError as error:
-            # It can go on without. What is wrong with an index, and where that is, is not for it.
-            _LOGGER.warning("the tool %r could not search: %s", self.name, error)
-            raise ToolException(_UNAVAILABLE) from error
+            raise self._unavailable(error) from error
 
     async def _arun(
         self,
         query: str,
         runtime: object = None,
+        filter: object = None,  # noqa: A002 - as in `_run`
         run_manager: AsyncCallbackManagerForToolRun | None = None,
     ) -> tuple[str, dict[str, Any]]:
-        return await asyncio.to_thread(self._run, query, runtime)
+        return await asyncio.to_thread(self._run, query, runtime, filter)
+
+    def _of(self, runtime: object) -> KnowledgeRouter:
+        """The router as the run may use it that calls; outside an agent, as the host scoped it."""
+        given = cast("ToolRuntime[Any, object]", runtime)
+        context = given.context if isinstance(runtime, ToolRuntime) else None
+        try:
+            return router_of_run(self.router, context, self.tenant)
+        except InputError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: AgentKnowledgeError) -> ToolException:
+        """The model can go on without. What is wrong, and where that is, is not for it."""
+        _LOGGER.warning("the tool %r could not search: %s", self.name, error)
+        return ToolException(_UNAVAILABLE)
+
+    def _narrowed(self, given: object) -> Filter:
+        """What a model asks of passages, by the fields that it may use.
+
+        Raises:
+            InputError: It is no filter, or uses another field.
+        """
+        written = cast("Mapping[str, object]", given or {})
+        made = Filter.of(written)
+        for name in written:
+            if name not in self.filters:
+                msg = f"the filter's field {shown(name)} is not offered; "
+                raise InputError(msg + nearest(name, self.filters))
+        return made
+
+
+def _input_with(filters: Sequence[str]) -> type[BaseModel]:
+    """What the tool takes where a model may narrow a call by fields."""
+    properties = dict.fromkeys(filters, _CONDITION)
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    narrowed = Annotated[dict[str, Any] | None, WithJsonSchema(schema)]
+    return create_model(
+        "NarrowedKnowledgeInput",
+        __base__=KnowledgeInput,
+        filter=(narrowed, Field(default=None, description=_CONDITIONS)),
+    )
 
 
 def _first_number(runtime: object) -> int:

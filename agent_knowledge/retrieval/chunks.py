@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from langchain_core.documents import Document as Chunk
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from agent_knowledge import limits
+from agent_knowledge.retrieval import code
 from agent_knowledge.retrieval.documents import Document
 from agent_knowledge.retrieval.headings import headings
 
@@ -43,7 +45,16 @@ def split(document: Document) -> list[Span]:
     text = document.text
     if document.vector is not None or (document.row and len(text) <= PASSAGE):
         return list(_trimmed(text, 0, len(text), _name(document.title)))
-    return [span for section in _sections(document) for span in _passages(text, section)]
+    suffix = PurePosixPath(document.origin).suffix.lower()
+    sections = _definitions(document, suffix) if suffix in code.SUFFIXES else _sections(document)
+    return [span for section in sections for span in _passages(text, section)]
+
+
+def _definitions(document: Document, suffix: str) -> Iterator[Span]:
+    """Cut code along its definitions."""
+    name = _name(document.title)
+    for part in code.parts(document.text, suffix, PASSAGE):
+        yield Span(part.start, part.end, _title(name, [*map(_name, part.names)]))
 
 
 def _sections(document: Document) -> Iterator[Span]:
@@ -145,7 +156,10 @@ class Searched:
 
     @property
     def words(self) -> str:
-        """What the lexical search reads: title with heading path, keywords, text."""
+        """What the lexical search reads: title with heading path, keywords, text.
+
+        A title that ends with a definition of code is told in words too.
+        """
         return self._with_title(self.text)
 
     @property
@@ -163,7 +177,9 @@ class Searched:
         return _key(vector_hash + self.text)
 
     def _with_title(self, text: str) -> str:
-        return "\n".join(part for part in (self.title, self.keywords, text) if part)
+        return "\n".join(
+            part for part in (self.title, code.spoken(self.title), self.keywords, text) if part
+        )
 
 
 def _key(text: str) -> str:

@@ -8,93 +8,15 @@ a writer that is killed leaves nothing behind but a copy that the next one remov
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
-import zlib
-from collections.abc import Generator, Sequence, Set
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from operator import itemgetter
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.fields import read as read_fields
-from agent_knowledge.types import Passage
-from agent_knowledge.types.filters import Value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredWhole:
-    """All that is stored of a document, as SQLite gives it: of any kind, if it is damaged.
-
-    Attributes:
-        source: Name of its source.
-        row: Its name, origin, title, uri, date, keywords, content hash, fields (as JSON), and the
-            hash of the vector that it came with.
-        text: Its text.
-        seal: The checksum that was stored with it.
-        passages: Of each passage its number, its span and its title, ordered by number.
-        keys: Of each window its passage's number and its key.
-    """
-
-    source: str
-    row: Sequence[Any]
-    text: object
-    seal: int
-    passages: Sequence[tuple[int, int, int, str]]
-    keys: Sequence[tuple[int, str]]
-
-    def sealed(self) -> int:
-        """A checksum of all this. It finds damage; it keeps out nobody who can write the file."""
-        facts = json.dumps([self.source, self.row, self.passages, self.keys], default=repr)
-        text = str(self.text).encode("utf-8", "surrogatepass")
-        return zlib.crc32(text, zlib.crc32(facts.encode()))
-
-    @property
-    def sound(self) -> bool:
-        """Whether it is what was stored."""
-        return isinstance(self.text, str) and self.sealed() == self.seal
-
-    @property
-    def was_sound(self) -> bool:
-        """Whether it is what the format before stored, whose rows had no fields yet."""
-        return replace(self, row=self.row[:7]).sound
-
-    @property
-    def fields(self) -> dict[str, Value]:
-        """What a filter reads of it; it must be sound."""
-        return read_fields(self.row[7])
-
-    def read(self, wanted: Set[int]) -> dict[int, Passage]:
-        """Those of its passages that are wanted, by number; it must be sound."""
-        name, _, _, uri, date, _, content, *_ = self.row
-        text = str(self.text)
-        found: dict[int, Passage] = {}
-        counted, line = 0, 1  # `line` is the line of the character at `counted`
-        for number, first, after, title in sorted(self.passages, key=itemgetter(1)):
-            if number not in wanted:
-                continue
-            line += text.count("\n", counted, first)
-            counted = first
-            found[number] = Passage(
-                source=self.source,
-                document=name,
-                title=title,
-                uri=uri,
-                text=text[first:after],
-                start=first,
-                end=after,
-                date=date,
-                document_hash=content,
-                lines=(line, line + text.count("\n", first, after - 1)),
-                fields=self.fields,
-            )
-        return found
-
 
 _NOT_OPENED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _NOT_DAMAGED = {

@@ -179,11 +179,16 @@ def _first_heading(text: str) -> str:
     return first.title if first else ""
 
 
-def read_html(data: bytes) -> Page:
+def read_html(data: bytes, *, main: bool = False) -> Page:
     """Turn an HTML page into Markdown-like text with its headings, lists and table rows.
 
     An article extractor was tried instead: it drops the headings and lists of short pages, which
     in a knowledge base are content.
+
+    Args:
+        data: The page.
+        main: Of a page that marks its main content (`main`), read that alone: what is around it is
+            the same on every page of a site.
 
     Raises:
         UnreadableError: It cannot be parsed, or is nested more deeply than the parser follows.
@@ -202,8 +207,14 @@ def read_html(data: bytes) -> Page:
         raise UnreadableError(msg)
     title = " ".join((root.findtext(".//title") or "").split())
     # What stands behind `</html>` is a tree of its own; browsers show that too.
-    text = _tidy("".join(piece for tree in (root, *root.itersiblings()) for piece in _walk(tree)))
+    text = _text((root, *root.itersiblings()))
+    marked = root.xpath("//main | //*[@role='main']") if main else []
+    text = (_text(marked) if len(marked) == 1 else "") or text
     return Page(title=title or _first_heading(text), text=text, date=_html_date(root))
+
+
+def _text(trees: Iterable[Any]) -> str:
+    return _tidy("".join(piece for tree in trees for piece in _walk(tree)))
 
 
 def _html_date(root: Any) -> str | None:

@@ -30,12 +30,13 @@ class JoinedIndex:
     Attributes:
         indexes: Per source, the index that has it; sources may share one.
         filters: Per source that has one, what its configuration says of its passages' metadata.
-        tenanted: Sources that keep their tenants apart.
+        tenanted: Per source that keeps its tenants apart, the field of its passages' metadata that
+            names whose each is.
     """
 
     indexes: Mapping[str, PassageIndex]
     filters: Mapping[str, Filter] = field(default_factory=dict[str, Filter])
-    tenanted: frozenset[str] = frozenset()
+    tenanted: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(
@@ -53,7 +54,7 @@ class JoinedIndex:
         return cls(
             indexes=held,
             filters={n: Filter.of(spec.filter) for n, spec in sources.items() if spec.filter},
-            tenanted=frozenset(name for name, spec in sources.items() if spec.tenant),
+            tenanted={name: spec.tenant for name, spec in sources.items() if spec.tenant},
         )
 
     def close(self) -> None:
@@ -132,7 +133,7 @@ class JoinedIndex:
         """
         parts = [*self._parts(dict.fromkeys(hit.source for hit in hits), scope)]
         if len(parts) == 1:
-            return parts[0].index.passages(hits, parts[0].scope)
+            return self._own(parts[0].index.passages(hits, parts[0].scope), scope)
         read: dict[int, Passage] = {}
         failures: dict[str, SourceError] = {}
         for part in parts:
@@ -143,7 +144,7 @@ class JoinedIndex:
                 failures |= dict.fromkeys(part.sources, error)
         if failures and len(failures) == sum(len(part.sources) for part in parts):
             raise _together(failures)
-        return tuple(read[place] for place in sorted(read))
+        return self._own(tuple(read[place] for place in sorted(read)), scope)
 
     def document_text(self, passage: Passage, scope: Scope = EVERYTHING) -> str | None:
         """The text of a passage's document; see `ports.StoredDocuments`.
@@ -156,6 +157,22 @@ class JoinedIndex:
         if not isinstance(index, StoredDocuments):
             return None
         return index.document_text(passage, self.scope_of(passage.source, scope))
+
+    def _own(self, found: tuple[Passage, ...], scope: Scope) -> tuple[Passage, ...]:
+        """Passages that stores gave, looked at once more: are they the tenant's?
+
+        Raises:
+            SourceError: One says that it is another's: its store was never told to keep them apart.
+        """
+        for passage in found:
+            whose = self.tenanted.get(passage.source)
+            if whose and passage.fields and str(passage.fields.get(whose)) != scope.tenant:
+                msg = (
+                    f"source {passage.source!r} was indexed before its tenants were kept apart; "
+                    f"run: agent-knowledge index {passage.source}"
+                )
+                raise SourceError(msg)
+        return found
 
     def _index(self, source: str) -> PassageIndex:
         if source not in self.indexes:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 _WORD = re.compile(r"\w\w+")
+_BORDER = re.compile(r"[a-z0-9][A-Z]|[A-Za-z0-9]_+[A-Za-z0-9]")
+"""Where a part of an identifier ends. Not at a digit: that adds 0.008 to nDCG@10 in httpx, and less
+than 0.002 in five other libraries."""
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)
 _NUMBERS = "passages.npy"
 _RARE = 0.5
@@ -44,6 +48,24 @@ def stems(text: str) -> list[str]:
     words = [w for w in _WORD.findall(text.lower()) if w not in _STOP_WORDS]
     # A stemmer is not to be shared between threads, and costs less than a lock to make.
     return cast("list[str]", Stemmer.Stemmer("english", 0).stemWords(words))
+
+
+def indexed_stems(text: str) -> list[str]:
+    """The words that a passage is found by: its `stems`, and the parts of its identifiers.
+
+    So `getUserName` and `get_user_name` are found by `user` too. By words alone, nDCG@10 of
+    functions by the first line of their documentation rises by 0.06 (httpx, opentelemetry) to 0.27
+    (networkx), and moves by less than 0.005 on docs_rag, hotpot and musique.
+    """
+    identifiers = filter(_is_identifier, _WORD.findall(text))
+    return stems(text) + stems(" ".join(part for one in identifiers for part in _PART.findall(one)))
+
+
+def _is_identifier(word: str) -> bool:
+    """Whether a word is put together of others, by a capital or an underscore inside it."""
+    if "_" not in word and (word.islower() or word[1:].islower()):
+        return False
+    return bool(_BORDER.search(word))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +115,7 @@ class LexicalIndex:
         ids: list[list[int]] = []
         vocabulary: dict[str, int] = {}
         for passage in passages:
-            words = stems(passage.words)
+            words = indexed_stems(passage.words)
             numbers.append(passage.number)
             ids.append([vocabulary.setdefault(word, len(vocabulary)) for word in words])
         bm25 = None

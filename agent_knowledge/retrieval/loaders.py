@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 from langchain_core.documents import Document as Loaded
 
 from agent_knowledge import limits
+from agent_knowledge.config import expand
 from agent_knowledge.errors import ConfigError, as_written
 from agent_knowledge.retrieval.documents import Document, Failure, date_of
 from agent_knowledge.retrieval.fields import fields_of
@@ -34,12 +35,14 @@ def made_loader(found: object, options: Mapping[str, Any], key: str) -> Loads:
 
     Args:
         found: What it named: a class of loaders, a function that makes one, or a loader.
-        options: What the class or the function is called with.
+        options: What the class or the function is called with; `${NAME}` in a text of it stands
+            for a variable of the environment.
         key: The configuration's key path, for messages.
 
     Raises:
-        ConfigError: It is none, or cannot be made with these options.
+        ConfigError: It is none, cannot be made with these options, or a variable is not set.
     """
+    options = {name: _expanded(value, f"{key}.options.{name}") for name, value in options.items()}
     ready = not isinstance(found, type) and hasattr(found, "lazy_load")
     try:
         made = found if ready else cast("Callable[..., object]", found)(**options)
@@ -53,6 +56,19 @@ def made_loader(found: object, options: Mapping[str, Any], key: str) -> Loads:
         )
         raise ConfigError(msg)
     return cast("Loads", made)
+
+
+def _expanded(value: object, key: str) -> object:
+    match value:
+        case str():
+            return expand(value, key)
+        case list():
+            return [_expanded(one, key) for one in cast("list[object]", value)]
+        case dict():
+            fields = cast("dict[str, object]", value)
+            return {name: _expanded(one, f"{key}.{name}") for name, one in fields.items()}
+        case _:
+            return value
 
 
 def read_loader(name: str, loader: Loads) -> Iterator[Document | Failure]:

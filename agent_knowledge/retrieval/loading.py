@@ -11,6 +11,7 @@ from agent_knowledge import limits
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.config.files import UnreadableError, read_bytes
 from agent_knowledge.errors import SourceError, shown
+from agent_knowledge.retrieval import code
 from agent_knowledge.retrieval.documents import (
     Document,
     Failure,
@@ -19,12 +20,10 @@ from agent_knowledge.retrieval.documents import (
     character_fault,
     fault_of,
 )
-from agent_knowledge.retrieval.fetching import Fetcher
 from agent_knowledge.retrieval.loaders import Loads, read_loader
 from agent_knowledge.retrieval.parsing import parsed
 from agent_knowledge.retrieval.rows import File, read_csv, read_json_lines
 from agent_knowledge.retrieval.walking import files_of
-from agent_knowledge.retrieval.web import read_web
 
 _ROWS = {
     ".jsonl": read_json_lines,
@@ -86,6 +85,10 @@ class _Readable:
 def _read_pages(
     name: str, spec: SourceConfig, known: Mapping[str, Known], allow_private: Collection[str]
 ) -> Iterator[Item]:
+    # Only who reads the web loads what speaks its protocols.
+    from agent_knowledge.retrieval.fetching import Fetcher  # noqa: PLC0415
+    from agent_knowledge.retrieval.web import read_web  # noqa: PLC0415
+
     given = [spec.url] if isinstance(spec.url, str) else [*(spec.url or ())]
     given += [spec.sitemap] if spec.sitemap else []
     with Fetcher(allow_private=allow_private, given=given) as fetcher:
@@ -178,13 +181,19 @@ def _read_files(name: str, files: Iterable[File | Failure]) -> Iterator[Document
             yield Failure(where=file.name, reason=reason, origin=file.name)
 
 
+def _title(file: File) -> str:
+    """What a file goes by that has no title: code by its path, which says what it is part of."""
+    is_code = file.path.suffix.lower() in code.SUFFIXES
+    return file.name[-limits.TITLE_CHARACTERS :] if is_code else file.path.stem
+
+
 def _read_page(file: File) -> Iterator[Document | Failure]:
     """The document that a file is, and what of the file could not be read."""
     page = parsed(read_bytes(file.path, limits.DOCUMENT_BYTES), file.path.suffix)
     yield Document(
         id=file.name,
         origin=file.name,
-        title=page.title[: limits.TITLE_CHARACTERS] or file.path.stem,
+        title=page.title[: limits.TITLE_CHARACTERS] or _title(file),
         uri=file.address(),
         text=page.text,
         date=page.date,

@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -270,15 +271,14 @@ class NameIndex:
         left = np.concatenate(([0], np.cumsum(kept)))
         ends = left[names.ends]
         used = np.diff(ends, prepend=0) > 0
-        return NameIndex(
-            replace(
-                names,
-                totals=np.where(used, names.totals, np.inf),  # no text weighs as much
-                positions=names.positions[kept],
-                ends=ends,
-            ),
-            self._lexical,
+        within = copy(self)
+        within._names = replace(
+            names,
+            totals=np.where(used, names.totals, np.inf),  # no text weighs as much
+            positions=names.positions[kept],
+            ends=ends,
         )
+        return within
 
     def save(self, folder: Path) -> None:
         """Write them into a folder as JSON and arrays."""

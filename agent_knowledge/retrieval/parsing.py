@@ -9,7 +9,8 @@ from agent_knowledge.retrieval import office
 from agent_knowledge.retrieval.documents import Page
 from agent_knowledge.retrieval.files import read_html, read_markdown, read_pdf, read_text
 
-READERS: Mapping[str, Callable[[bytes], Page]] = {
+Reader = Callable[[bytes], Page]
+READERS: Mapping[str, Reader] = {
     **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     ".pdf": read_pdf,
@@ -19,14 +20,14 @@ _ERROR_CHARACTERS = 200
 """Of the words of another's parser, which may quote the file."""
 
 
-def parsed(data: bytes, suffix: str) -> Page:
+def parsed(data: bytes, suffix: str, readers: Mapping[str, Reader] = READERS) -> Page:
     """Read a document by its suffix; text, where no reader is known for it.
 
     Raises:
         UnreadableError: It cannot be read.
     """
     try:
-        return READERS.get(suffix.lower(), read_text)(data)
+        return readers.get(suffix.lower(), read_text)(data)
     except UnreadableError:
         raise
     except Exception as error:  # parsers of others raise whatever a broken file provokes

@@ -46,6 +46,10 @@ goes by one name gains alike. Halved, nDCG@10 in dialogues falls by 0.023, doubl
 (`tools.ablate`, retrieval)."""
 
 
+_NOWHERE = np.float32(-2)
+"""Below every cosine: of what lies outside a scope."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A query as every source reads it, made once.
@@ -179,12 +183,13 @@ class Snapshot:
     def _search(self, asked: Asked, cosines: Vector, k: int, within: Within) -> SearchResult:
         measured = self._measured(asked, cosines, within)
         talked_of, words = measured.talked_of, measured.words
-        places = within.places(len(cosines))
+        near = within.near(cosines)
         found = np.zeros(len(cosines), dtype=bool)
-        found[places[_best(cosines[places], k)]] = True
+        best = _best(near, k)
+        found[best] = near[best] > _NOWHERE
         found[_best_found(measured.lexical, k)] = True
         found[_best_found(talked_of.gains, NAMED * k)] = True
-        nearest = int(places[cosines[places].argmax()])
+        nearest = int(near.argmax())
         return SearchResult(
             query=asked.query,
             hits=self._hits(measured, np.flatnonzero(found), talked_of.gains),
@@ -234,9 +239,9 @@ class Within:
     names: NameIndex
     statistics: SourceStatistics
 
-    def places(self, passages: int) -> NDArray[np.intp]:
-        """Where they stand among so many."""
-        return np.arange(passages) if self.mask is None else np.flatnonzero(self.mask)
+    def near(self, cosines: Vector) -> Vector:
+        """The cosines of those that are, and no cosine for the others."""
+        return cosines if self.mask is None else np.where(self.mask, cosines, _NOWHERE)
 
 
 EMPTY = SourceStatistics(passages=0, center=None, spread=0.0, near=0.0, near_spread=0.0)

@@ -2,8 +2,8 @@
 
 Vectors and word statistics are kept beside it and follow it: what SQLite does not name is not
 there. A source is indexed in one transaction, so a reader sees it before or after, never in between
-(see `database`). Each document carries a checksum of all that is stored of it, which is compared
-before anything of it is served.
+(see `database`). Every part of a document carries a checksum, which is compared before that part is
+served (see `sealed`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import Any
 from agent_knowledge.errors import SourceError
 from agent_knowledge.retrieval import database, schema
 from agent_knowledge.retrieval.chunks import Searched, Span
-from agent_knowledge.retrieval.database import StoredWhole
 from agent_knowledge.retrieval.documents import Document, Known
 from agent_knowledge.retrieval.fields import written
+from agent_knowledge.retrieval.sealed import SealedPassage, lined
 from agent_knowledge.retrieval.stored import SOURCE, StoredDocument, StoredSource, stored_source
+from agent_knowledge.retrieval.stored_documents import DocumentReader, seal_document
+from agent_knowledge.retrieval.upgrading import OLDER, upgrade
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import SourceKey
@@ -46,6 +48,7 @@ class PassageStore:
         """
         self.file = folder / FILE
         self._writable = writable
+        self._documents = DocumentReader(self._rows, self.file)
         with database.explained(self.file):
             opened = database.open_to_write if writable else database.open_to_read
             self._db = opened(self.file)
@@ -69,25 +72,15 @@ class PassageStore:
             begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('passages', ?)"
             self._db.execute(begin, (_milliseconds(),))
             database.publish(self.file)
-        elif self._writable and version in schema.UPGRADES:
-            self._upgrade(version)
+        elif self._writable and version in OLDER:
+            with self.transaction():
+                upgrade(self._db, version)
         else:
             raise SourceError(self._other_format(version))
 
-    def _upgrade(self, version: int) -> None:
-        self._db.execute("PRAGMA legacy_alter_table = ON")
-        with self.transaction():
-            schema.upgrade(self._db, version)
-            for (number,) in self._rows("SELECT id FROM documents"):
-                whole = self._whole(number)
-                # What was damaged before stays so, and is read anew.
-                if version == 1 or (whole and whole.was_sound):
-                    self._seal(number)
-        self._db.execute("PRAGMA legacy_alter_table = OFF")
-
     def _other_format(self, version: int) -> str:
         what = f"the index file {str(self.file)!r} has format {version}, this version reads"
-        if version in schema.UPGRADES:
+        if version in OLDER:
             return f"{what} {schema.VERSION}; run: agent-knowledge index, which converts it"
         return (
             f"{what} {schema.VERSION}: another version of agent-knowledge, or another program, "
@@ -227,75 +220,41 @@ class PassageStore:
         Returns:
             The keys of their windows.
         """
-        made: list[str] = []
         sql = """INSERT INTO documents
-                 (source, name, origin, title, uri, date, keywords, hash, text, fields, given,
-                 recipe, etag, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                 (source, name, origin, title, uri, date, keywords, hash, fields, given, recipe,
+                 etag, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
         d = document
-        row = (d.id, d.origin, d.title, d.uri, d.date, d.keywords, d.content_hash, d.text)
+        row = (d.id, d.origin, d.title, d.uri, d.date, d.keywords, d.content_hash)
         more = (written(d.fields), d.vector_hash, recipe, d.known.etag, d.known.modified)
-        number = self._db.execute(sql, (source.id, *row, *more)).lastrowid
-        for span in spans:
-            add = "INSERT INTO passages (document, first, after, title) VALUES (?, ?, ?, ?)"
-            values = (number, span.start, span.end, span.title)
-            passage = self._db.execute(add, values).lastrowid or 0
-            text = d.text[span.start : span.end]
-            searched = Searched(number=passage, title=span.title, keywords=d.keywords, text=text)
-            # The given vector is that of this document alone; see `Document.vector`.
-            given = [searched.key_of(d.vector_hash)] if d.vector is not None else None
-            keys = [(passage, key) for key in given or searched.windows]
-            made += [key for _, key in keys]
-            self._db.executemany("INSERT INTO windows (passage, key) VALUES (?, ?)", keys)
-        self._seal(number or 0)
-        return made
+        number = self._db.execute(sql, (source.id, *row, *more)).lastrowid or 0
+        made = [
+            self._add_passage(SealedPassage.at(number, span, lines), d)
+            for span, lines in lined(d.text, spans)
+        ]
+        seal_document(self._db, number, d.text)
+        return [key for keys in made for key in keys]
 
-    def _seal(self, number: int) -> None:
-        whole = self._whole(number)
-        if whole is not None:
-            seal = "UPDATE documents SET seal = ? WHERE id = ?"
-            self._db.execute(seal, (whole.sealed(), number))
-
-    def _whole(self, number: int) -> StoredWhole | None:
-        """All that is stored of a document; None when it is not there."""
-        sql = """SELECT s.name, d.text, d.seal,
-                 d.name, d.origin, d.title, d.uri, d.date, d.keywords, d.hash, d.fields, d.given
-                 FROM documents d JOIN sources s ON d.source = s.id WHERE d.id = ?"""
-        passages = "SELECT id, first, after, title FROM passages WHERE document = ? ORDER BY id"
-        keys = """SELECT w.passage, w.key FROM windows w JOIN passages p ON w.passage = p.id
-                  WHERE p.document = ? ORDER BY w.passage, w.key"""
-        for source, text, seal, *row in self._rows(sql, (number,)):
-            return StoredWhole(
-                source=source,
-                row=row,
-                text=text,
-                seal=seal,
-                passages=self._rows(passages, (number,)),
-                keys=self._rows(keys, (number,)),
-            )
-        return None
-
-    def _sound(self, number: int) -> StoredWhole:
-        """All that is stored of a document.
-
-        Raises:
-            SourceError: It is not what was stored.
-        """
-        whole = self._whole(number)
-        if whole is None or not whole.sound:
-            source = whole.source if whole else ""
-            name = repr(whole.row[0]) if whole else f"number {number}"
-            msg = (
-                f"document {name} of source {source!r} is damaged in {str(self.file)!r} (it is not "
-                f"what was stored); run: agent-knowledge index {source}, which reads it anew"
-            )
-            raise SourceError(msg)
-        return whole
+    def _add_passage(self, passage: SealedPassage, document: Document) -> Sequence[str]:
+        searched = Searched(
+            number=0,
+            title=passage.title,
+            keywords=document.keywords,
+            text=document.text[passage.start : passage.end],
+        )
+        # The vector that came with a document is that of this document alone.
+        given = [searched.key_of(document.vector_hash)] if document.vector is not None else None
+        sealed = replace(passage, keys=sorted(given or searched.windows)).sealed()
+        sql = """INSERT INTO passages (document, first, after, title, line, last_line, seal)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)"""
+        row = (sealed.document, sealed.start, sealed.end, sealed.title, *sealed.lines, sealed.seal)
+        number = self._db.execute(sql, row).lastrowid
+        keys = [(number, key) for key in sealed.keys]
+        self._db.executemany("INSERT INTO windows (passage, key) VALUES (?, ?)", keys)
+        return sealed.keys
 
     def damaged(self, source: StoredSource) -> set[int]:
         """The numbers of a source's documents that are not what was stored; reads all of them."""
-        numbers = self._rows("SELECT id FROM documents WHERE source = ?", (source.id,))
-        wholes = ((number, self._whole(number)) for (number,) in numbers)
-        return {n for n, whole in wholes if whole is None or not whole.sound}
+        return self._documents.damaged(source.id)
 
     def remove_document(self, number: int) -> None:
         """Forget a document with its passages."""
@@ -324,17 +283,16 @@ class PassageStore:
 
     def searched(self, source: StoredSource) -> Iterator[Searched]:
         """Every passage of a source, in the order of their numbers."""
-        sql = """SELECT p.document, p.id, p.first, p.after, p.title
+        sql = """SELECT p.document, p.id, p.first, p.after, p.title, d.keywords
                  FROM passages p JOIN documents d ON p.document = d.id
                  WHERE d.source = ? ORDER BY p.id"""
         # A document's passages have consecutive numbers, so its text is read once.
         for document, passages in groupby(self._rows(sql, (source.id,)), key=lambda row: row[0]):
-            select = "SELECT keywords, text FROM documents WHERE id = ?"
-            for keywords, text in self._rows(select, (document,)):
-                for _, number, first, after, title in passages:
-                    yield Searched(
-                        number=number, title=title, keywords=keywords, text=text[first:after]
-                    )
+            text = self._documents.unchecked_text(document)
+            for _, number, first, after, title, keywords in passages:
+                yield Searched(
+                    number=number, title=title, keywords=keywords, text=text[first:after]
+                )
 
     def fields(self, source: StoredSource) -> tuple[list[int], list[str]]:
         """What filters read: of every passage, by number, its place among the rows; the rows."""
@@ -352,39 +310,12 @@ class PassageStore:
         return self._rows(sql, (source.id,))
 
     def passages(self, numbers: Sequence[int], scope: Scope = EVERYTHING) -> dict[int, Passage]:
-        """Read passages; one that is not there or not in the scope is left out.
-
-        Raises:
-            SourceError: A document of theirs is damaged.
-        """
-        marks = ",".join("?" * len(numbers))
-        sql = f"""SELECT DISTINCT p.document FROM passages p JOIN documents d ON p.document = d.id
-                  JOIN sources s ON d.source = s.id
-                  WHERE p.id IN ({marks}) AND s.tenant IN ('', ?)"""  # noqa: S608 - marks only
-        wanted = set(numbers)
-        found: dict[int, Passage] = {}
-        for (document,) in self._rows(sql, (*numbers, scope.tenant or "")):
-            whole = self._sound(document)
-            if not scope.filter or scope.filter.matches(whole.fields):
-                found |= whole.read(wanted)
-        return found
+        """Read passages; see `DocumentReader.passages`."""
+        return self._documents.passages(numbers, scope)
 
     def text(self, source: str, document: str, scope: Scope = EVERYTHING) -> str | None:
-        """A document's whole text, as all offsets count in it.
-
-        Returns:
-            None when it is not stored, or not in the scope.
-
-        Raises:
-            SourceError: It is damaged.
-        """
-        sql = """SELECT d.id FROM documents d JOIN sources s ON d.source = s.id
-                 WHERE s.name = ? AND d.name = ? AND s.tenant IN ('', ?)"""
-        for (number,) in self._rows(sql, (source, document, scope.tenant or "")):
-            whole = self._sound(number)
-            if not scope.filter or scope.filter.matches(whole.fields):
-                return str(whole.text)
-        return None
+        """Read a document; see `DocumentReader.text`."""
+        return self._documents.text(source, document, scope)
 
 
 def _milliseconds() -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,7 @@ from agent_knowledge.errors import SourceError, shown
 from agent_knowledge.retrieval import office
 from agent_knowledge.retrieval.documents import Document, Failure, Item, Kept, Known, Page
 from agent_knowledge.retrieval.fetching import Fetched, Fetcher, address_of, gathered
+from agent_knowledge.retrieval.files import read_html
 from agent_knowledge.retrieval.parsing import READERS, parsed
 
 _SUFFIXES = {
@@ -32,6 +34,7 @@ _SUFFIXES = {
     **{kind: suffix for suffix, kind in office.KINDS.items()},
 }
 """What reads a page, by its media type."""
+_READERS = {**READERS, ".html": partial(read_html, main=True)}
 _TEXTS = frozenset({".html", ".md", ".txt"})
 _UNSAID = frozenset({"", "text/plain", "application/octet-stream"})
 """Media types that servers tell of what they don't know; the address says more."""
@@ -137,7 +140,7 @@ def _content(found: Fetched) -> Page:
     if suffix in _TEXTS and found.charset not in {"", "utf-8"}:
         with suppress(LookupError):  # of a charset that is none the page itself may tell one
             body = body.decode(found.charset, errors="replace").encode(errors="replace")
-    return parsed(body, suffix)
+    return parsed(body, suffix, _READERS)
 
 
 def _shown(url: str) -> str:

@@ -122,8 +122,9 @@ def gather(
     examples: tuple[Example, ...] = ()
     failed = tuple(found.failure for found in reading.results.values() if found.failure)
     if plan.sources:
-        passages, lost = retrieve(plan, reading.results, shelf)
+        passages, lost, reranked_by = retrieve(plan, reading.results, shelf)
         failed = tuple(dict.fromkeys((*failed, *lost)))
+        decision = replace(decision, plan=replace(plan, reranked_by=reranked_by))
     if plan.examples and plan.k_examples and not plan.endpoint:
         chooser, selection = shelf.examples[plan.examples], agent.examples[plan.examples].selection
         view = nearest_view(chooser.held, reading.views)

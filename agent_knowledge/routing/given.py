@@ -6,8 +6,17 @@ from collections.abc import Mapping
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import ConfigError, nearest
-from agent_knowledge.ports import Embedder, ExampleSet, NeedJudge, QueryWriter, Screen, TextEncoder
+from agent_knowledge.ports import (
+    Embedder,
+    ExampleSet,
+    NeedJudge,
+    QueryWriter,
+    Reranker,
+    Screen,
+    TextEncoder,
+)
 from agent_knowledge.routing.admission import Screener
+from agent_knowledge.routing.reranking import Reranking
 
 
 def require_all(agent: AgentProfile, sets: Mapping[str, ExampleSet], *, indexed: bool) -> None:
@@ -65,3 +74,18 @@ def consulted(
         msg = f"agent {agent.name!r} has query_rewrite: {rewrite}; give a writer"
         raise ConfigError(msg)
     return judge if below is not None else None, writer if rewrite == "model" else None
+
+
+def reranking_of(agent: AgentProfile, reranker: Reranker | None, wait_s: float) -> Reranking | None:
+    """How the agent's passages come into their last order.
+
+    Raises:
+        ConfigError: The policy names a reranker, and none is given.
+    """
+    policy = agent.policy
+    if policy.rerank is not None and reranker is None:
+        msg = f"agent {agent.name!r} has rerank: {policy.rerank}; give a reranker"
+        raise ConfigError(msg)
+    if reranker is None:
+        return None
+    return Reranking(reranker=reranker, top=policy.rerank_top, wait_s=wait_s)

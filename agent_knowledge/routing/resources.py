@@ -12,6 +12,7 @@ from agent_knowledge.ports import Embedder, ExampleSet, PassageIndex, Retriever
 from agent_knowledge.retrieval.labels import has_labels
 from agent_knowledge.routing.admission import Screener
 from agent_knowledge.routing.few_shot import ExampleChooser
+from agent_knowledge.routing.reranking import Reranking
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.forms import Form
 
@@ -80,6 +81,7 @@ class Shelf:
         forms: How the tasks of each are put.
         screener: Who says what of it speaks to a model; None where nothing is screened.
         scope: Where it is searched.
+        reranking: How passages come into their last order; None where the search's stands.
         bounds: What the configuration says of external sources' passages, by source.
     """
 
@@ -90,4 +92,5 @@ class Shelf:
     forms: Mapping[str, Form] = field(default_factory=dict[str, Form])
     screener: Screener | None = None
     scope: Scope = EVERYTHING
+    reranking: Reranking | None = None
     bounds: Mapping[str, SourceConfig] = field(default_factory=dict[str, SourceConfig])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError
@@ -12,6 +13,7 @@ from agent_knowledge.ports import PassageIndex
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.joined import missing_tenant
 from agent_knowledge.routing.admission import LOOKED_AT, admit
+from agent_knowledge.routing.reranking import Ordered
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.types import Passage, Plan
 from agent_knowledge.types.filters import Fields, Filter
@@ -24,18 +26,27 @@ _FOUND_FIRST = 2
 """Best passages whose text is followed to what it names, for a task of several look-ups."""
 
 
-def retrieve(
-    plan: Plan, results: Mapping[str, SearchResult], shelf: Shelf
-) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
+class Retrieved(NamedTuple):
+    """What a plan's sources yield.
+
+    Attributes:
+        passages: Best first.
+        left_out: One line for each source that failed, for a reranker that did, and for each
+            passage that was left out for what it says to a model.
+        reranked_by: Who put them into their order; None where the search did.
+    """
+
+    passages: tuple[Passage, ...]
+    left_out: tuple[str, ...]
+    reranked_by: str | None = None
+
+
+def retrieve(plan: Plan, results: Mapping[str, SearchResult], shelf: Shelf) -> Retrieved:
     """Collect up to `plan.k` passages that may be shown.
 
     The searches that measured coverage have found the candidates already; they are fused together,
     so that the best passage of any source comes first. External sources keep their own order and
-    take turns with them.
-
-    Returns:
-        The passages, and one line for each source that failed and each passage that was left out
-        for what it says to a model.
+    take turns with them. A reranker orders all of them together.
 
     Raises:
         SourceError: Every source of the plan failed.
@@ -56,8 +67,13 @@ def retrieve(
             failed.append(str(error))
     if failed and not found:
         raise SourceError("; ".join(dict.fromkeys(failed)))
-    admitted = admit(_take_turns(found), plan.k, shelf.screener)
-    return admitted.items, (*dict.fromkeys(failed), *admitted.left_out)
+    ordered = Ordered(passages=_take_turns(found))
+    if shelf.reranking:
+        ordered = shelf.reranking.order(plan.query, ordered.passages)
+    admitted = admit(ordered.passages, plan.k, shelf.screener)
+    lines = dict.fromkeys((*failed, ordered.failure))
+    left_out = (*filter(None, lines), *admitted.left_out)
+    return Retrieved(admitted.items, left_out, ordered.reranked_by)
 
 
 def _answered(results: Iterable[SearchResult]) -> tuple[list[SearchResult], list[str]]:
@@ -76,9 +92,10 @@ def _read(
     """
     passages: tuple[Passage, ...] = ()
     failed: list[str] = []
+    most = max(LOOKED_AT * plan.k, shelf.reranking.top if shelf.reranking else 0)
     for _ in range(_SEARCHES):
         hits = _look_twice(plan, chosen, index, shelf) if plan.multi_hop else fuse(chosen)
-        hits = hits[: LOOKED_AT * plan.k]
+        hits = hits[:most]
         passages = index.passages(hits, shelf.scope)
         if len(passages) == len(hits):
             break

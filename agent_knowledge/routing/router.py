@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Self
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.judges import rewritings, verdicts
+from agent_knowledge.judges import WAIT_S, rewritings, verdicts
 from agent_knowledge.ledger import NOTHING_ON_RECORD, EndpointRecord, TrackRecord
 from agent_knowledge.ports import (
     Closes,
@@ -27,6 +27,7 @@ from agent_knowledge.ports import (
     NeedJudge,
     PassageIndex,
     QueryWriter,
+    Reranker,
     Retriever,
     Screen,
     StoredDocuments,
@@ -35,7 +36,13 @@ from agent_knowledge.ports import (
 from agent_knowledge.retrieval.joined import JoinedIndex, missing_tenant
 from agent_knowledge.routing.few_shot import nearest_view
 from agent_knowledge.routing.gathering import gather
-from agent_knowledge.routing.given import as_encoder, consulted, require_all, screener_of
+from agent_knowledge.routing.given import (
+    as_encoder,
+    consulted,
+    require_all,
+    reranking_of,
+    screener_of,
+)
 from agent_knowledge.routing.ladder import after_failure, at_rung, next_rung
 from agent_knowledge.routing.look_up import found_nothing, look_up, search_plan
 from agent_knowledge.routing.measuring import SignalReader
@@ -78,6 +85,8 @@ class KnowledgeRouter:
         writer: QueryWriter | None = None,
         evidence: EndpointRecord | None = None,
         screen: Screen | None = None,
+        reranker: Reranker | None = None,
+        rerank_wait_s: float = WAIT_S,
     ) -> None:
         """Put a router together.
 
@@ -99,6 +108,9 @@ class KnowledgeRouter:
             evidence: What is on record about the agent's fine-tuned endpoint; default: nothing.
             screen: Finds what of the knowledge speaks to a model; default: nobody, whatever the
                 sources' `screen` says.
+            reranker: Puts the passages that were found into their last order; needed where the
+                policy has `rerank`.
+            rerank_wait_s: Seconds that it may take; then the order of the search stands.
 
         Raises:
             ConfigError: Something that the agent names is not given, or a template asks for the
@@ -116,6 +128,7 @@ class KnowledgeRouter:
             index=None if index is None else JoinedIndex.of(index, agent.sources),
             external=retrievers or {},
             screener=screener_of(agent, screen),
+            reranking=reranking_of(agent, reranker, rerank_wait_s),
             bounds=external,
         )
         weights, reads = weights or load_weights(embedder.name), encoder or as_encoder(embedder)
@@ -245,7 +258,7 @@ class KnowledgeRouter:
         """
         reading = next(self.read([task]))
         plan = search_plan(reading, self.agent, k)
-        return retrieve(plan, reading.results, self._shelf)[0]
+        return retrieve(plan, reading.results, self._shelf).passages
 
     async def aretrieve(self, task: Task | str, k: int | None = None) -> tuple[Passage, ...]:
         """`retrieve` in a thread."""

@@ -71,6 +71,8 @@ class AgentSets:
         self._tenanted = {
             name: _with_tenants(name, own[name]) for name, s in agent.examples.items() if s.tenant
         }
+        for name, held in self._tenanted.items():
+            form_of(agent, name, held)  # what is wrong with it is told now, not at some task
         self._shared = {
             name: self._ready(name, held, self._read(name, held))
             for name, held in own.items()

@@ -9,7 +9,6 @@ from typing import Any
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
-from langchain_core.retrievers import BaseRetriever
 
 from agent_knowledge.build import (
     ConfigLike,
@@ -21,11 +20,12 @@ from agent_knowledge.build import (
     load_verifier,
     read_config,
 )
+from agent_knowledge.build.stores import RetrieverLike
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.config import AgentProfile, KnowledgeConfig
 from agent_knowledge.errors import DISTRIBUTION, ConfigError, InputError, nearest
 from agent_knowledge.models.chat import Chat
-from agent_knowledge.ports import Embedder, Retriever
+from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.examples import StoredExamples
 from agent_knowledge.routing.ladder import rungs_of, unnamed_labels
 from agent_knowledge.routing.resources import form_of
@@ -69,9 +69,7 @@ class TrialSettings:
     endpoint: BaseChatModel | None = None
     judge: str | BaseChatModel | None = None
     embedding: Embeddings | Embedder | None = None
-    retrievers: Mapping[str, BaseRetriever | Retriever] = field(
-        default_factory=dict[str, BaseRetriever | Retriever]
-    )
+    retrievers: Mapping[str, RetrieverLike] = field(default_factory=dict[str, RetrieverLike])
     concurrency: int = 4
     per_minute: float | None = None
     fresh: bool = False

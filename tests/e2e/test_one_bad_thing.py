@@ -102,7 +102,7 @@ def test_a_source_or_a_set_that_fails_stops_no_other_and_index_exits_with_2(
     assert sources["good"]["added"] == 1
     for name, says in {
         "gone": "nothing is at",
-        "page": "is a URL (https:...), and URLs are not read",
+        "page": "is a URL (https:...), and URLs are not read as paths",
         "unset": "NO_SUCH_VARIABLE is not set",
     }.items():
         assert says in sources[name]["error"]

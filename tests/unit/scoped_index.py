@@ -1,10 +1,13 @@
-"""An index that keeps tenants apart and heeds filters by looking at nothing else."""
+"""An index that keeps tenants apart and heeds filters by looking at nothing else, and a router."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agent_knowledge import KnowledgeRouter
+from agent_knowledge.build import packaged_embedder, packaged_screen
+from agent_knowledge.config import AgentProfile, SourceConfig
 from agent_knowledge.errors import StoreUnavailableError
 from agent_knowledge.testing import HashEmbedder, MemoryIndex
 from agent_knowledge.types import Passage
@@ -87,3 +90,51 @@ class ScopedIndex:
 def query(text: str) -> Query:
     """A text, embedded."""
     return Query(text=text, vector=EMBEDDER.embed([text])[0])
+
+
+RENT = "How long is the notice period for my flat?"
+NOTICES = [
+    held(
+        f"The notice period for a flat let by {owner} is {months} months.",
+        customer=owner,
+        year=year,
+        title="Notice period",
+    )
+    for owner, months, year in (("acme", 3, 2020), ("bolt", 6, 2021), ("acme", 4, 2024))
+]
+FILLER = [
+    held(f"{owner} paints the stairs of house {n} green.", customer=owner, year=2020 + n)
+    for owner in ("acme", "bolt")
+    for n in range(8)
+]
+TICKETS = [held("The tenant of flat 4 asked about the notice period.", "tickets")]
+ACME = Scope(tenant="acme")
+
+
+def agent(**changed: object) -> AgentProfile:
+    """An agent with a source of several tenants and one for everybody."""
+    sources = {
+        "handbook": SourceConfig(path="x", tenant="customer"),
+        "tickets": SourceConfig(path="y"),
+    }
+    return AgentProfile.model_validate({"sources": sources, "tenant": "customer", **changed})
+
+
+def made(
+    profile: AgentProfile | None = None,
+    handbook: ScopedIndex | None = None,
+    tickets: ScopedIndex | None = None,
+    **given: object,
+) -> KnowledgeRouter:
+    """Its router."""
+    return KnowledgeRouter(
+        profile or agent(),
+        embedder=EMBEDDER,
+        encoder=packaged_embedder(),
+        index={
+            "handbook": handbook or ScopedIndex([*NOTICES, *FILLER]),
+            "tickets": tickets or ScopedIndex(TICKETS),
+        },
+        screen=packaged_screen(),
+        **given,  # pyright: ignore[reportArgumentType]
+    )

@@ -16,6 +16,7 @@ from agent_knowledge.retrieval.external import ExternalSource
 from agent_knowledge.retrieval.store import FILE
 from agent_knowledge.types import Passage
 from agent_knowledge.types.addresses import public_address, relative_address
+from tests.older_stores import make_format
 
 
 def test_a_relative_address_is_percent_encoded() -> None:
@@ -84,8 +85,7 @@ def _make_old(store: Path, folder: Path) -> None:
             "UPDATE documents SET hash = 'old', uri = CASE name WHEN 'ship' THEN ? ELSE ? END",
             (f"{root}/faq.jsonl#ship", f"{root}/docs/more/returns.md"),
         )
-        db.execute("ALTER TABLE documents DROP COLUMN seal")
-        db.execute("PRAGMA user_version = 1")
+    make_format(store.parent, 1)
 
 
 def _stored_addresses(store: Path) -> set[str]:

@@ -198,7 +198,7 @@ def _read(index: SourceIndex, document: int, found: Found) -> None:
         query = Query(text=text, vector=embedder.embed([text])[0])
         results = index.search([query], [SOURCE], CANDIDATES)[0]
         plan = Plan(sources=(SOURCE,), query=text, k=K)
-        passages, _ = retrieve(plan, results, Shelf(embedder=embedder, index=index))
+        passages = retrieve(plan, results, Shelf(embedder=embedder, index=index)).passages
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
         found.errors[f"{type(error).__name__}: {error}"] += 1
         return

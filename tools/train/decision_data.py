@@ -111,7 +111,7 @@ def measure_agent(
             agent=agent.name,
             labelled=labelled,
             measured=one,
-            covers=_covers(here, labelled),
+            covers=covers_of(here, labelled),
             added=place >= len(agent.tasks),
         )
         for place, (labelled, one) in enumerate(zip(tasks, measured, strict=True))
@@ -134,7 +134,7 @@ def courtesies(agent: LabelledAgent) -> list[LabelledTask]:
     ]
 
 
-def _covers(here: IndexedAgent, labelled: LabelledTask) -> dict[str, bool]:
+def covers_of(here: IndexedAgent, labelled: LabelledTask) -> dict[str, bool]:
     """Whether each source holds a relevant document; rows' ids have no folder in front."""
     own = {name: str(spec.path) for name, spec in here.config.sources.items() if spec.path}
     if len(own) == 1:

@@ -22,8 +22,8 @@ from agent_knowledge.retrieval.qdrant.parts import (
     MOST_AT_ONCE,
     NEAR,
     WORDS,
-    Part,
     PartFacts,
+    SourcePart,
     index_of,
     number_of,
     place_of,
@@ -57,7 +57,7 @@ class _Entry:
 class NextState:
     """The next state of a source, or of one tenant's part of it."""
 
-    def __init__(self, source: SourceKey, change: IndexChange, old: Part | None) -> None:
+    def __init__(self, source: SourceKey, change: IndexChange, old: SourcePart | None) -> None:
         """Compare.
 
         Args:

@@ -11,7 +11,7 @@ from qdrant_client import QdrantClient, models
 
 from agent_knowledge.retrieval.names import LINK, NameIndex, Spoken
 from agent_knowledge.retrieval.qdrant.conditions import filter_of
-from agent_knowledge.retrieval.qdrant.parts import NEAR, WORDS, Part, index_of
+from agent_knowledge.retrieval.qdrant.parts import NEAR, WORDS, SourcePart, index_of
 from agent_knowledge.retrieval.snapshot import NAMED, Asked, nothing
 from agent_knowledge.types.filters import Scope
 from agent_knowledge.types.search import Hit, Hits, SearchResult, SourceStatistics
@@ -37,14 +37,14 @@ class ScopedPart:
         local: It lies in a folder of this process.
     """
 
-    part: Part
+    part: SourcePart
     names: NameIndex
     statistics: SourceStatistics
     scope: Scope
     local: bool
 
     @classmethod
-    def of(cls, part: Part, scope: Scope, *, local: bool) -> ScopedPart:
+    def of(cls, part: SourcePart, scope: Scope, *, local: bool) -> ScopedPart:
         """Look at a part within a scope."""
         mask = part.fields.mask(scope.filter) if scope.filter else None
         passages = len(part.numbers) if mask is None else int(mask.sum())

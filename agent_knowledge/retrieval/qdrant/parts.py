@@ -130,7 +130,7 @@ class PartFacts:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
+class SourcePart:
     """One state of a part, as it is searched.
 
     Attributes:

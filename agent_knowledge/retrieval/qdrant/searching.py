@@ -16,8 +16,8 @@ from agent_knowledge.retrieval.names import spoken
 from agent_knowledge.retrieval.qdrant.client import CollectionGoneError, QdrantStore
 from agent_knowledge.retrieval.qdrant.measuring import ScopedPart, related, search
 from agent_knowledge.retrieval.qdrant.parts import (
-    Part,
     PartFacts,
+    SourcePart,
     alias_of,
     place_of,
     prefix_of,
@@ -49,7 +49,7 @@ class QdrantIndex:
         self._store = store
         self._embedding = embedding
         self._lock = threading.Lock()
-        self._parts = Recent[str, Part](_MOST_OPEN)
+        self._parts = Recent[str, SourcePart](_MOST_OPEN)
 
     def close(self) -> None:
         """Close it; the next call opens it again."""
@@ -193,11 +193,11 @@ class QdrantIndex:
             )
         return found
 
-    def _part(self, client: QdrantClient, collection: str) -> Part:
+    def _part(self, client: QdrantClient, collection: str) -> SourcePart:
         with self._lock:
             part = self._parts.get(collection)
         if part is None:
-            part = Part(collection=collection, facts=PartFacts.read(client, collection))
+            part = SourcePart(collection=collection, facts=PartFacts.read(client, collection))
             with self._lock:
                 self._parts.put(collection, part)
         facts = part.facts

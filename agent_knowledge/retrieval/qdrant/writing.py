@@ -26,8 +26,8 @@ from agent_knowledge.retrieval.qdrant.parts import (
     MOST_AT_ONCE,
     NEAR,
     WORDS,
-    Part,
     PartFacts,
+    SourcePart,
     alias_of,
     place_of,
 )
@@ -52,7 +52,7 @@ class QdrantWriter:
         self._embedding = embedding
         digest = hashlib.sha256(embedding.encode()).hexdigest()[:32]
         self._pending = f"{_PENDING}{digest}"
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, SourcePart] = {}
 
     def __enter__(self) -> Self:
         """Open it.
@@ -167,15 +167,15 @@ class QdrantWriter:
             client.delete_collection(part.collection)
         return len(part.facts.documents)
 
-    def _part(self, source: SourceKey) -> Part | None:
+    def _part(self, source: SourceKey) -> SourcePart | None:
         with self._store.used() as client:
             collection = _aliases(client).get(alias_of(source))
             return None if collection is None else self._read(client, collection)
 
-    def _read(self, client: QdrantClient, collection: str) -> Part:
+    def _read(self, client: QdrantClient, collection: str) -> SourcePart:
         if collection not in self._parts:
             facts = PartFacts.read(client, collection)
-            self._parts[collection] = Part(collection=collection, facts=facts)
+            self._parts[collection] = SourcePart(collection=collection, facts=facts)
         return self._parts[collection]
 
     def _kept(
@@ -192,7 +192,7 @@ class QdrantWriter:
         return found
 
     def _vectors(
-        self, client: QdrantClient, source: SourceKey, keys: Sequence[str], old: Part | None
+        self, client: QdrantClient, source: SourceKey, keys: Sequence[str], old: SourcePart | None
     ) -> dict[str, Vector]:
         """The vectors of new windows.
 

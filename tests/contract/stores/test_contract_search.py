@@ -14,7 +14,8 @@ from agent_knowledge.errors import SourceError
 from agent_knowledge.types.filters import Filter, Scope
 
 ROWS: list[Row] = [
-    {"id": f"r{n}", "title": f"Row {n}", "text": f"apple{n} shared", "n": n} for n in range(60)
+    {"id": f"r{n}", "title": f"Row {n}", "text": f"apple{n} shared getPearTree", "n": n}
+    for n in range(60)
 ]
 BOATS: list[Row] = [
     *({"id": f"boat{n}", "title": "Fleet", "text": f"boat{n} " * 3} for n in range(30)),
@@ -43,7 +44,9 @@ def test_hits_carry_dense_lexical_and_name_scores(store: StoreUnderTest):
     assert -1 <= named.dense < max(hit.dense for hit in hits) <= 1.001
 
 
-@pytest.mark.parametrize("text", ["apple7 zebra", "shared", "Row 12 apple3", "nothing of it"])
+@pytest.mark.parametrize(
+    "text", ["apple7 zebra", "shared", "Row 12 apple3", "pear tree", "no such word"]
+)
 def test_scores_are_those_of_the_default(
     store: StoreUnderTest,
     tmp_path: Path,
@@ -73,6 +76,22 @@ def test_scores_are_those_of_the_default(
         for document, expected in ours.items():
             assert theirs[document][0] == pytest.approx(expected[0], abs=2e-3)
             assert theirs[document][1:] == pytest.approx(expected[1:], rel=1e-3, abs=1e-5)
+
+
+def test_an_identifier_is_found_by_its_parts(store: StoreUnderTest):
+    if not store.exact:
+        pytest.skip("its words are its own")
+    store.index(
+        [
+            {"id": "a", "text": "def getUserName(self): ..."},
+            {"id": "b", "text": "def max_size(self): ..."},
+        ]
+    )
+    for text, document in (("user", "a"), ("size", "b"), ("getUserName", "a"), ("max_size", "b")):
+        result = search(store, text)
+        (hit,) = [hit for hit in result.hits if hit.lexical]
+        assert store.open().passages([hit])[0].document == document
+        assert (result.known, result.terms_found) == (1, 1)
 
 
 def test_many_queries_are_answered_as_each_alone(store: StoreUnderTest):

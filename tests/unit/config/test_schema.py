@@ -208,9 +208,12 @@ def test_the_example_of_the_docs_is_a_whole_configuration():
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("https://user:secret@example.org/docs", "is a URL (https:...), and URLs are not read"),
-        ("file:///etc/secret", "is a URL (file:...), and URLs are not read"),
-        ("${PLACE}", "is a URL (s3:...), and URLs are not read"),
+        (
+            "https://user:secret@example.org/docs",
+            "is a URL (https:...), and URLs are not read as paths",
+        ),
+        ("file:///etc/secret", "is a URL (file:...), and URLs are not read as paths"),
+        ("${PLACE}", "is a URL (s3:...), and URLs are not read as paths"),
         ("${EMPTY}", "is empty, since EMPTY is"),
         ("  ", "is empty"),
         ("secret\0", "holds a NUL character"),

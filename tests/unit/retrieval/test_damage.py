@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,20 +15,25 @@ from hashed_words import HashedWords
 from agent_knowledge.errors import SourceError, StoreLockedError
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.manifest import checksum_of
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.retrieval.vectors import VectorStore
 from agent_knowledge.types.filters import Filter, Scope
 from agent_knowledge.types.search import SourceKey
+from tests.older_stores import make_format
 
 EMBEDDER = HashedWords()
 ROWS = 60
+OF_R7 = "WHERE document = (SELECT id FROM documents WHERE name = 'r7')"
 SQL = {
-    "a text of another kind": "UPDATE documents SET text = 7 WHERE name = 'r7'",
-    "another text": "UPDATE documents SET text = 'word7x is free' WHERE name = 'r7'",
-    "bytes for a text": "UPDATE documents SET text = x'80ff' WHERE name = 'r7'",
-    "a text that is no UTF-8": "UPDATE documents SET text = CAST(x'80ff' AS TEXT)",
+    "a text of another kind": f"UPDATE blocks SET text = 7 {OF_R7}",
+    "another text": f"UPDATE blocks SET text = 'word7x is free' {OF_R7}",
+    "no text": f"DELETE FROM blocks {OF_R7}",
+    "another document's text": f"UPDATE blocks SET number = 1 {OF_R7}",
+    "bytes for a text": f"UPDATE blocks SET text = x'80ff' {OF_R7}",
+    "a text that is no UTF-8": "UPDATE blocks SET text = CAST(x'80ff' AS TEXT)",
+    "another line": "UPDATE passages SET line = 3",
+    "another key": "UPDATE windows SET key = 'x' || key",
     "a span of text": "UPDATE passages SET first = 'x', after = 'y'",
     "a span far away": "UPDATE passages SET after = 1 << 60",
     "a title that is a number": "UPDATE passages SET title = 5",
@@ -207,61 +211,6 @@ def test_another_format_is_told_and_left_alone(store: Path, rows: Path, version:
     assert (store / "passages.sqlite3").read_bytes() == before
 
 
-AS_BEFORE = """
-PRAGMA foreign_keys = OFF;
-PRAGMA legacy_alter_table = ON;
-ALTER TABLE sources RENAME TO now;
-CREATE TABLE sources (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  name TEXT NOT NULL UNIQUE,
-  embedding TEXT NOT NULL,
-  generation INTEGER NOT NULL DEFAULT 0
-);
-INSERT INTO sources SELECT id, name, embedding, generation FROM now;
-DROP TABLE now;
-ALTER TABLE documents DROP COLUMN fields;
-ALTER TABLE documents DROP COLUMN given;
-ALTER TABLE documents DROP COLUMN recipe;
-ALTER TABLE documents DROP COLUMN etag;
-ALTER TABLE documents DROP COLUMN modified;
-PRAGMA user_version = 2;
-"""
-
-
-def seal_before(opened: sqlite3.Connection, number: int) -> int:
-    """The checksum that format 2 kept of a document."""
-    sql = "SELECT name, origin, title, uri, date, keywords, hash, text FROM documents WHERE id = ?"
-    *row, text = opened.execute(sql, (number,)).fetchone()
-    sql = "SELECT id, first, after, title FROM passages WHERE document = ? ORDER BY id"
-    spans = opened.execute(sql, (number,)).fetchall()
-    sql = "SELECT passage, key FROM windows WHERE passage = ? ORDER BY key"
-    keys = [found for span in spans for found in opened.execute(sql, span[:1]).fetchall()]
-    facts = json.dumps(["s", row, spans, keys])
-    return zlib.crc32(text.encode(), zlib.crc32(facts.encode()))
-
-
-def make_format(store: Path, version: int) -> None:
-    """Turn a store into one of an earlier release."""
-    with sqlite3.connect(store / "passages.sqlite3") as opened:
-        opened.executescript(AS_BEFORE)
-        if version == 1:
-            opened.execute("PRAGMA journal_mode = WAL")
-            opened.execute("ALTER TABLE documents DROP COLUMN seal")
-            opened.execute("PRAGMA user_version = 1")
-        else:
-            for (number,) in opened.execute("SELECT id FROM documents").fetchall():
-                seal = (seal_before(opened, number), number)
-                opened.execute("UPDATE documents SET seal = ? WHERE id = ?", seal)
-    opened.close()
-    for manifest in store.glob("search/*/manifest.json"):
-        body = json.loads(manifest.read_text())
-        for name in ("fields.npy", "field_rows.npy"):
-            (manifest.parent / name).unlink()
-            del body["files"][name]
-        body["seal"] = checksum_of([{k: v for k, v in body.items() if k != "seal"}])
-        manifest.write_text(json.dumps(body))
-
-
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_format_before_is_converted_by_index_without_embedding(
     store: Path, rows: Path, version: int
@@ -290,7 +239,7 @@ def test_what_is_converted_is_served_before_its_source_is_read_again(store: Path
 def test_what_was_damaged_before_is_not_taken_for_sound(store: Path, rows: Path):
     make_format(store, 2)
     with sqlite3.connect(store / "passages.sqlite3") as opened:
-        opened.execute(SQL["another text"])
+        opened.execute("UPDATE documents SET text = 'word7x is free' WHERE name = 'r7'")
     opened.close()
     report = index(store, rows)
     assert report.mended == ("1 documents were not what was stored of them",)
@@ -339,3 +288,24 @@ def test_what_stands_where_the_note_of_the_lock_belongs_stops_nobody(store: Path
     (store / "write.lock.holder").mkdir()
     assert index(store, rows).unchanged == ROWS
     assert index(store, rows).unchanged == ROWS
+
+
+def test_of_a_long_document_only_what_is_read_has_to_be_sound(tmp_path: Path):
+    page = tmp_path / "book.txt"
+    page.write_text("first words\n\n" + "filler " * 30_000 + "\n\nlast words")
+    index(tmp_path / "store", page)
+    with sqlite3.connect(tmp_path / "store" / "passages.sqlite3") as opened:
+        opened.execute("UPDATE blocks SET text = 'x' || substr(text, 2) WHERE number = 3")
+    opened.close()
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as reader:
+        hits = list(reader.search([EMBEDDER.query("words")], ["s"], 500)[0]["s"].hits)
+        (first,) = reader.passages(hits[:1])
+        assert first.text.startswith("first words")
+        with pytest.raises(SourceError, match=r"'book\.txt' of source 's' is damaged"):
+            reader.passages(hits)
+        with pytest.raises(SourceError, match="is damaged"):
+            reader.document_text(first)
+    index(tmp_path / "store", page)
+    with SourceIndex(tmp_path / "store", EMBEDDER.name) as reader:
+        hits = list(reader.search([EMBEDDER.query("words")], ["s"], 500)[0]["s"].hits)
+        assert reader.passages(hits)[-1].text.endswith("last words")

@@ -9,6 +9,7 @@ import pytest
 from agent_knowledge.errors import SourceError, StoreUnavailableError, TenantMissingError
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.joined import JoinedIndex
+from agent_knowledge.testing import MemoryIndex
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from tests.unit.scoped_index import ScopedIndex, held, query
 
@@ -29,7 +30,7 @@ def made(handbook: ScopedIndex | None = None, tickets: ScopedIndex | None = None
             "handbook": handbook or ScopedIndex(REFUNDS),
             "tickets": tickets or ScopedIndex(TICKETS),
         },
-        tenanted=frozenset({"handbook"}),
+        tenanted={"handbook": "customer"},
     )
 
 
@@ -117,3 +118,17 @@ def test_documents_are_read_within_the_scope():
     assert index.document_text(REFUNDS[0], ACME) == "refunds take ten days"
     assert index.document_text(REFUNDS[1], ACME) is None
     assert index.document_text(held("x", "web"), ACME) is None
+
+
+def test_a_store_that_does_not_keep_tenants_apart_shows_nothing_of_them():
+    class Careless(ScopedIndex):
+        def within(self, scope: Scope) -> MemoryIndex:
+            return super().within(replace(scope, tenant=None))
+
+    for sources in (("handbook",), SOURCES):
+        index = made(Careless(REFUNDS))
+        hits = fuse(list(index.search([ASKED], sources, 50, ACME)[0].values()))
+        with pytest.raises(
+            SourceError, match="'handbook' was indexed before its tenants were kept"
+        ):
+            index.passages(hits, ACME)

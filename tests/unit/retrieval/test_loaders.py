@@ -97,6 +97,22 @@ def test_a_class_a_function_and_a_loader_are_taken():
     assert document.text == "made"
 
 
+def test_options_name_variables_whose_values_no_message_tells(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WIKI_TOKEN", "hunter2-hunter2")
+    taken: list[object] = []
+
+    def make(**options: object) -> Listed:
+        taken.append(options)
+        return Listed(fails=f"refused {options['key']}")
+
+    with pytest.raises(SourceError, match=r"refused \$\{WIKI_TOKEN\}"):
+        read(make, key="${WIKI_TOKEN}", deep={"list": ["a ${WIKI_TOKEN}", 1]})
+    assert taken == [{"key": "hunter2-hunter2", "deep": {"list": ["a hunter2-hunter2", 1]}}]
+    monkeypatch.delenv("WIKI_TOKEN")
+    with pytest.raises(ConfigError, match=r"sources\.docs\.options\.key: .*WIKI_TOKEN is not set"):
+        read(make, key="${WIKI_TOKEN}")
+
+
 @pytest.mark.parametrize(
     ("loader", "options", "says"),
     [

@@ -55,6 +55,20 @@ def test_a_page_is_a_document_with_its_title_headings_and_date(site: Site):
     assert document.text == "# Refunds\n\nWithin 30 days.\n\n- by card"
 
 
+def test_of_a_page_that_marks_its_main_content_that_is_read(site: Site):
+    around = "<header>Menu</header>{}<footer>Imprint</footer>"
+    site.pages["/marked"] = html(around.format("<main><h1>Refunds</h1>Thirty days.</main>"))
+    site.pages["/role"] = html(around.format("<div role='main'>Thirty days.</div>"))
+    site.pages["/unmarked"] = html(around.format("<p>Thirty days.</p>"))
+    site.pages["/empty"] = html(around.format("<main></main><p>Thirty days.</p>"))
+    documents, _, _ = read(site, pages(site, *site.pages))
+    assert [d.text for d in documents] == [
+        "# Refunds\n\nThirty days.",
+        "Thirty days.",
+        *["Menu\n\nThirty days.\n\nImprint"] * 2,
+    ]
+
+
 def test_when_a_server_sent_a_page_is_no_date_of_the_page(site: Site):
     site.pages["/"] = html("undated", Last_Modified="Sat, 31 Jan 2026 10:00:00 GMT")
     [document], _, _ = read(site, pages(site, "/"))

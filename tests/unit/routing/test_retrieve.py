@@ -31,38 +31,41 @@ def texts(passages: tuple) -> list[str]:
 
 
 def test_indexed_sources_give_their_best_passages_first():
-    found, failed = retrieve(plan("handbook", k=2), RESULTS, shelf({}))
+    found, failed, _ = retrieve(plan("handbook", k=2), RESULTS, shelf({}))
     assert (texts(found), failed) == (["own 0", "own 1"], ())
 
 
 def test_only_the_plans_sources_are_read():
-    found, _ = retrieve(plan("faq"), RESULTS, shelf({"web": WebSearch(FOUND)}))
+    found, *_ = retrieve(plan("faq"), RESULTS, shelf({"web": WebSearch(FOUND)}))
     assert texts(found) == ["faq 0"]
 
 
 def test_an_external_source_is_asked_the_plans_query_and_k():
     web = WebSearch(FOUND)
-    found, _ = retrieve(plan("web", k=3), {}, shelf({"web": web}, index=None))
+    found, *_ = retrieve(plan("web", k=3), {}, shelf({"web": web}, index=None))
     assert texts(found) == ["web 0", "web 1", "web 2"]
     assert web.asked == [("q", 3)]
 
 
 def test_indexed_and_external_sources_take_turns():
     web = {"web": WebSearch(FOUND), "news": WebSearch([passage("news 0", source="news")])}
-    found, _ = retrieve(plan("handbook", "web", "news", k=6), RESULTS, shelf(web))
+    found, *_ = retrieve(plan("handbook", "web", "news", k=6), RESULTS, shelf(web))
     assert texts(found) == ["own 0", "web 0", "news 0", "own 1", "web 1", "own 2"]
 
 
 def test_a_failed_external_source_is_reported_and_the_others_serve():
     web = WebSearch(fails_with=TimeoutError("no reply"))
-    found, failed = retrieve(plan("handbook", "web", k=1), RESULTS, shelf({"web": web}))
+    found, failed, _ = retrieve(plan("handbook", "web", k=1), RESULTS, shelf({"web": web}))
     assert texts(found) == ["own 0"]
     assert failed == ("source 'web' failed (TimeoutError: no reply)",)
 
 
 def test_a_source_that_finds_nothing_has_not_failed():
     sources = {"web": WebSearch(), "news": WebSearch(fails_with=SourceError("news: down"))}
-    assert retrieve(plan("web", "news"), {}, shelf(sources, index=None)) == ((), ("news: down",))
+    assert retrieve(plan("web", "news"), {}, shelf(sources, index=None))[:2] == (
+        (),
+        ("news: down",),
+    )
 
 
 def test_when_every_source_fails_the_error_names_each():

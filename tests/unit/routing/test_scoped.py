@@ -8,60 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
-from agent_knowledge.build import packaged_embedder, packaged_screen
-from agent_knowledge.config import AgentProfile, SourceConfig
+from agent_knowledge import KnowledgeConfig, index_sources, load_router
+from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import ConfigError, InputError, SourceError, TenantMissingError
 from agent_knowledge.routing.need import LogisticFit
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import Filter, Scope
 from tests.unit.fakes import WebSearch
-from tests.unit.scoped_index import EMBEDDER, ScopedIndex, held
-
-RENT = "How long is the notice period for my flat?"
-NOTICES = [
-    held(
-        f"The notice period for a flat let by {owner} is {months} months.",
-        customer=owner,
-        year=year,
-        title="Notice period",
-    )
-    for owner, months, year in (("acme", 3, 2020), ("bolt", 6, 2021), ("acme", 4, 2024))
-]
-FILLER = [
-    held(f"{owner} paints the stairs of house {n} green.", customer=owner, year=2020 + n)
-    for owner in ("acme", "bolt")
-    for n in range(8)
-]
-TICKETS = [held("The tenant of flat 4 asked about the notice period.", "tickets")]
-ACME = Scope(tenant="acme")
-
-
-def agent(**changed: object) -> AgentProfile:
-    sources = {
-        "handbook": SourceConfig(path="x", tenant="customer"),
-        "tickets": SourceConfig(path="y"),
-    }
-    return AgentProfile.model_validate({"sources": sources, "tenant": "customer", **changed})
-
-
-def made(
-    profile: AgentProfile | None = None,
-    handbook: ScopedIndex | None = None,
-    tickets: ScopedIndex | None = None,
-    **given: object,
-) -> KnowledgeRouter:
-    return KnowledgeRouter(
-        profile or agent(),
-        embedder=EMBEDDER,
-        encoder=packaged_embedder(),
-        index={
-            "handbook": handbook or ScopedIndex([*NOTICES, *FILLER]),
-            "tickets": tickets or ScopedIndex(TICKETS),
-        },
-        screen=packaged_screen(),
-        **given,  # pyright: ignore[reportArgumentType]
-    )
+from tests.unit.scoped_index import (
+    ACME,
+    FILLER,
+    NOTICES,
+    RENT,
+    TICKETS,
+    ScopedIndex,
+    agent,
+    held,
+    made,
+)
 
 
 def customers(passages: tuple[Passage, ...]) -> set[object]:
