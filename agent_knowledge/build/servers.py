@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agent_knowledge.retrieval.postgres.searching import PostgresIndex
     from agent_knowledge.retrieval.qdrant.client import QdrantStore
     from agent_knowledge.retrieval.qdrant.searching import QdrantIndex
+    from agent_knowledge.retrieval.prepared import StoreWriter
     from agent_knowledge.retrieval.server_indexing import ServerIndexer
 
 
@@ -25,23 +26,32 @@ AnyIndexer: TypeAlias = "Indexer | ServerIndexer"
 
 def open_indexer(config: KnowledgeConfig, embedder: Embedder) -> AnyIndexer:
     """What indexes into the configured store; a `with` block opens and closes it."""
-    if config.store.kind == "pgvector":
-        database = open_database(config)
-        from agent_knowledge.retrieval.postgres.writing import PostgresWriter
-        from agent_knowledge.retrieval.server_indexing import ServerIndexer
+    if config.store.kind == "chroma":
+        from agent_knowledge.retrieval.indexing import Indexer
 
-        tenanted = any(source.tenant for source in config.sources.values())
-        writer = PostgresWriter(database, embedder.name, tenanted=tenanted)
-        return ServerIndexer(writer, embedder)
+        return Indexer(config.store_path, embedder)
+    from agent_knowledge.retrieval.server_indexing import ServerIndexer
+
+    return ServerIndexer(open_writer(config, embedder.name), embedder)
+
+
+def open_writer(config: KnowledgeConfig, embedding: str) -> StoreWriter:
+    """The way into a store on a server; a `with` block opens and closes it.
+
+    Args:
+        config: Its store is of such a kind.
+        embedding: Name of the embedding whose vectors it is given.
+    """
     if config.store.kind == "qdrant":
         store = open_qdrant_store(config)
         from agent_knowledge.retrieval.qdrant.writing import QdrantWriter
-        from agent_knowledge.retrieval.server_indexing import ServerIndexer
 
-        return ServerIndexer(QdrantWriter(store, embedder.name), embedder)
-    from agent_knowledge.retrieval.indexing import Indexer
+        return QdrantWriter(store, embedding)
+    database = open_database(config)
+    from agent_knowledge.retrieval.postgres.writing import PostgresWriter
 
-    return Indexer(config.store_path, embedder)
+    tenanted = any(source.tenant for source in config.sources.values())
+    return PostgresWriter(database, embedding, tenanted=tenanted)
 
 
 def open_postgres(config: KnowledgeConfig, embedder: Embedder) -> PostgresIndex:

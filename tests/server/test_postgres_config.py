@@ -80,6 +80,22 @@ def test_index_ask_and_doctor(
     assert json.loads(out) == {"removed": {"handbook": 2}}
 
 
+def test_what_is_indexed_moves_without_embedding(shop: Path, capsys: pytest.CaptureFixture[str]):
+    on_server = shop.read_text()
+    shop.write_text(on_server.replace("kind: pgvector", "kind: chroma"))
+    where = ("--config", str(shop))
+    assert ran(capsys, "index", *where)[0] == 0
+    code, out, err = ran(capsys, "move", "--to", "${SHOP_DATABASE}", "--json", *where)
+    assert (code, json.loads(out)) == (0, {"moved": {"handbook": 2, "notes": 2}}), err
+    shop.write_text(on_server)
+    rows = json.loads(ran(capsys, "index", "--json", *where)[1])["sources"]
+    assert [(row["unchanged"], row["updated"], row["embedded"]) for row in rows] == [(2, 0, 0)] * 2
+    assert "45 days" in ran(capsys, "ask", "How long can I return a kettle?", *where)[1]
+    code, _, err = ran(capsys, "move", "--to", "ftp://x", *where)
+    assert code == 2
+    assert "only the embedded store" in err
+
+
 def test_a_tenant_is_shown_its_own_alone(shop: Path, capsys: pytest.CaptureFixture[str]):
     text = shop.read_text().replace("sources: [handbook]", "sources: [notes], tenant: customer")
     shop.write_text(text)
