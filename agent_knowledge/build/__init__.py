@@ -21,7 +21,6 @@ from agent_knowledge.build.stores import (
     open_store,
     searched_here,
 )
-from agent_knowledge.build.stores import require_served_store as require_served_store
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.ports import (

@@ -14,14 +14,15 @@ from agent_knowledge.build import (
     load_set_states,
     packaged_screen,
     read_config,
-    require_served_store,
 )
 from agent_knowledge.build.imports import imported
+from agent_knowledge.build.servers import AnyIndexer, open_indexer
 from agent_knowledge.build.taking_over import records_of, screening_of, take_over
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
+from agent_knowledge.retrieval.chroma_collection import CollectionRecords
 from agent_knowledge.retrieval.documents import Item, Known
 from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.loaders import made_loader
@@ -99,7 +100,6 @@ def index_sources(  # noqa: PLR0913 - what the host alone may say stands beside 
             "them, or let 'agent-knowledge init' write one to start from"
         )
         raise ConfigError(msg)
-    require_served_store(config)
     config = config if agent is None else config.only(agent)
     chosen = _chosen(config, names)
     embedder = load_embedder(config, embedding)
@@ -107,7 +107,7 @@ def index_sources(  # noqa: PLR0913 - what the host alone may say stands beside 
     reports: list[IndexReport] = []
     errors: dict[str, str] = {}
     if chosen:
-        with Indexer(config.store_path, embedder) as indexer:
+        with open_indexer(config, embedder) as indexer:
             run = _Run(
                 config=config,
                 embedder=embedder,
@@ -141,7 +141,7 @@ class _Run:
 
     config: KnowledgeConfig
     embedder: Embedder
-    indexer: Indexer
+    indexer: AnyIndexer
     rebuild: bool
     progress: Progress | None
     imports: Sequence[str]
@@ -154,9 +154,7 @@ class _Run:
         told = _of(name, self.progress)
         if self.config.sources[name].kind == "chroma":
             records = records_of(self.config, name, self.embedder)
-            return take_over(
-                self.indexer, self.config, records, rebuild=self.rebuild, progress=told
-            )
+            return self._take_over(records, told)
         items = self._items(name, {} if self.rebuild else known)
         return self.indexer.index(
             name,
@@ -166,6 +164,16 @@ class _Run:
             progress=told,
             screening=screening,
         )
+
+    def _take_over(
+        self, records: CollectionRecords, told: Callable[[int, int], None] | None
+    ) -> IndexReport:
+        """Take over a collection; it goes into the embedded store, whatever the configured one."""
+        if isinstance(self.indexer, Indexer):
+            indexer = self.indexer
+            return take_over(indexer, self.config, records, rebuild=self.rebuild, progress=told)
+        with Indexer(self.config.store_path, self.embedder) as indexer:
+            return take_over(indexer, self.config, records, rebuild=self.rebuild, progress=told)
 
     def _items(self, name: str, known: Mapping[str, Known]) -> Iterable[Item]:
         spec, key, loader = self.config.sources[name], f"sources.{name}", None
@@ -249,8 +257,7 @@ def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
         StoreLockedError: Another process is writing the store.
     """
     config = read_config(config)
-    require_served_store(config)
-    with Indexer(config.store_path, load_embedder(config)) as indexer:
+    with open_indexer(config, load_embedder(config)) as indexer:
         return {name: indexer.remove(name) for name in names}
 
 

@@ -200,13 +200,15 @@ def _embedded(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
 
 
 def _postgres(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
-    require_served_store(config)
-    raise NotImplementedError
+    from agent_knowledge.build.servers import open_postgres
+
+    return open_postgres(config, embedder)
 
 
 def _qdrant(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
-    require_served_store(config)
-    raise NotImplementedError
+    from agent_knowledge.build.servers import open_qdrant
+
+    return open_qdrant(config, embedder)
 
 
 _STORES: Mapping[str, Callable[[KnowledgeConfig, Embedder], PassageIndex]] = {
@@ -215,17 +217,3 @@ _STORES: Mapping[str, Callable[[KnowledgeConfig, Embedder], PassageIndex]] = {
     "qdrant": _qdrant,
 }
 """Per kind of store, what opens it."""
-
-
-def require_served_store(config: KnowledgeConfig) -> None:
-    """Refuse a store of a kind that this release does not serve.
-
-    Raises:
-        ConfigError: Says which one it serves.
-    """
-    if config.store.kind != "chroma":
-        msg = (
-            f"store.kind: {config.store.kind!r} is not served by this release;"
-            " use {kind: chroma, path: ...}"
-        )
-        raise ConfigError(msg)

@@ -18,6 +18,7 @@ from agent_knowledge.cli import (
     exporting,
     indexing,
     labelled,
+    moving,
     routing,
     screening,
     starting,
@@ -46,6 +47,7 @@ def version(
 
 app.command("init")(starting.init)
 app.command("index")(allowing(indexing.index))
+app.command("move")(moving.move)
 app.command("route")(allowing(routing.route))
 app.command("retrieve")(allowing(routing.retrieve))
 app.command("few-shot")(allowing(routing.few_shot))

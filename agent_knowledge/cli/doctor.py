@@ -19,14 +19,14 @@ from agent_knowledge.build import (
     load_model,
     load_router,
     load_router_model,
-    require_served_store,
 )
 from agent_knowledge.build.stores import open_source
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, as_written, shown
-from agent_knowledge.ports import Embedder, Retriever
+from agent_knowledge.ports import Closes, Embedder, Retriever
+from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Query
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from agent_knowledge.models.chat import Chat
 
+_NOBODY = "nobody of this name, asks agent-knowledge doctor"
 _PROBE = "How long does it take?"
 _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim", "note": "yellow"}
 
@@ -131,7 +132,10 @@ def _embedding(config: KnowledgeConfig) -> str:
 
 def _store(config: KnowledgeConfig) -> str:
     """Whether indexes can be kept there; one that is there and read-only still serves."""
-    require_served_store(config)
+    if config.store.kind != "chroma":
+        from agent_knowledge.build.servers import describe_store
+
+        return describe_store(config)
     folder = config.store_path
     place = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
@@ -152,8 +156,17 @@ def _source(config: KnowledgeConfig, name: str) -> str:
         # Up to the first document: `index` fails on a source that has none.
         next(item for item in read_source(name, path) if isinstance(item, Document))
     embedder = load_embedder(config)
-    result = open_source(config, name, embedder).search([_query(embedder)], [name], 1)[0][name]
-    return f"{result.statistics.passages} passages"
+    index = open_source(config, name, embedder)
+    # Whoever asks for a tenant that there is not sees that the source is indexed, and nothing else.
+    scope = Scope(tenant=_NOBODY) if spec.tenant else EVERYTHING
+    try:
+        [found] = index.search([_query(embedder)], [name], 1, scope)
+    finally:
+        if isinstance(index, Closes):
+            index.close()
+    if spec.tenant:
+        return f"indexed, and its tenants ({spec.tenant}) are kept apart"
+    return f"{found[name].statistics.passages} passages"
 
 
 def _examples(config: KnowledgeConfig, name: str) -> str:

@@ -52,13 +52,13 @@ _MASS = 4.0
 """A name whose words weigh this much (in IDF) is as telling as 1 - 1/e. Halved, nDCG@10 falls by
 0.008 on docs_rag and 0.010 on musique; doubled, by 0.014 on hotpot and musique (`tools.ablate`,
 retrieval)."""
-_LEAST_SHARE = 0.5
+LEAST_SHARE = 0.5
 """Less than this share of a name's words is no mention. Halved, nDCG@10 falls by 0.011 on hotpot;
 doubled, by 0.014 on musique and 0.084 in dialogues (`tools.ablate`, retrieval)."""
-_SMALL_WORD = 1.5
+SMALL_WORD = 1.5
 """What a word too common or too short to be looked for weighs in its name: "B on the Go" is not
 meant wherever somebody goes."""
-_MOST_MENTIONS = 64
+MOST_MENTIONS = 64
 """Of one text: a limit, halved or doubled nothing moves (`tools.ablate`, retrieval)."""
 _NAME_WORDS = 8
 """A longer title is a sentence, and no name: a limit."""
@@ -126,6 +126,29 @@ def _is_name(text: str) -> bool:
     return not asks and len(text.split()) <= _NAME_WORDS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A name as a store keeps it.
+
+    Attributes:
+        text: How it is written.
+        stems: Its distinct stems.
+        small: How many words of it are too common or too short to be looked for.
+        total: What all its words weigh (in IDF); 0 until it is known how rare they are.
+    """
+
+    text: str
+    stems: tuple[str, ...]
+    small: int = 0
+    total: float = 0.0
+
+    @classmethod
+    def of(cls, text: str) -> Named:
+        """Read a name."""
+        found = tuple(dict.fromkeys(stems(text)))
+        return cls(text=text, stems=found, small=max(0, len(text.split()) - len(found)))
+
+
 Spoken = Sequence[tuple[int, str]]
 """The stems of a text as names are looked for in it, each with its place among its words."""
 
@@ -160,6 +183,28 @@ class _Names:
     stems: Sequence[str]
     found_in: NDArray[np.intp]
     found_ends: NDArray[np.intp]
+
+    @classmethod
+    def of(
+        cls, named: Sequence[Named], totals: Sequence[float], places: Sequence[Sequence[int]]
+    ) -> _Names:
+        """Arrange names, each with what it weighs and where the passages stand that go by it."""
+        found_in: dict[str, list[int]] = {}
+        for place, name in enumerate(named):
+            for stem in name.stems:
+                found_in.setdefault(stem, []).append(place)
+        positions, ends = _flat(places)
+        found, found_ends = _flat(list(found_in.values()))
+        return cls(
+            texts=[name.text for name in named],
+            words=[" ".join(name.stems) for name in named],
+            totals=np.array(totals, dtype=np.float64),
+            positions=positions,
+            ends=ends,
+            stems=list(found_in),
+            found_in=found,
+            found_ends=found_ends,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,28 +246,21 @@ class NameIndex:
                 known[passage] = names_of(*passage)
             for name in known[passage]:
                 holders.setdefault(name, []).append(position)
-        words = {text: tuple(dict.fromkeys(stems(text))) for text in holders}
-        texts = [text for text in holders if words[text]]
-        found_in: dict[str, list[int]] = {}
-        totals: list[float] = []
-        for place, text in enumerate(texts):
-            for stem in words[text]:
-                found_in.setdefault(stem, []).append(place)
-            small = max(0, len(text.split()) - len(words[text]))
-            totals.append(sum(map(lexical.idf, words[text])) + small * _SMALL_WORD)
-        positions, ends = _flat([holders[text] for text in texts])
-        found, found_ends = _flat(list(found_in.values()))
-        names = _Names(
-            texts=texts,
-            words=[" ".join(words[text]) for text in texts],
-            totals=np.array(totals),
-            positions=positions,
-            ends=ends,
-            stems=list(found_in),
-            found_in=found,
-            found_ends=found_ends,
-        )
-        return cls(names, lexical)
+        named = [name for name in map(Named.of, holders) if name.stems]
+        totals = [sum(map(lexical.idf, name.stems)) + name.small * SMALL_WORD for name in named]
+        places = [holders[name.text] for name in named]
+        return cls(_Names.of(named, totals, places), lexical)
+
+    @classmethod
+    def among(cls, named: Sequence[Named], lexical: LexicalIndex) -> NameIndex:
+        """Take some names of a source, as a store found them for a text.
+
+        Args:
+            named: The names; each counts as a passage of its own, that goes by it alone.
+            lexical: Says how rare their words are in the source.
+        """
+        alone = [[place] for place in range(len(named))]
+        return cls(_Names.of(named, [name.total for name in named], alone), lexical)
 
     def within(self, mask: NDArray[np.bool_] | None) -> NameIndex:
         """The names of some passages alone; of all where there is no mask."""
@@ -315,9 +353,9 @@ class NameIndex:
         for stem in dict.fromkeys(stem for _, stem in known):
             having = _part(names.found_in, names.found_ends, self._stems[stem])
             mass[having] += self._lexical.idf(stem)
-        likely = np.flatnonzero(mass >= _LEAST_SHARE * names.totals)
-        if len(likely) > _MOST_MENTIONS:
-            likely = likely[np.argsort(-mass[likely], kind="stable")[:_MOST_MENTIONS]]
+        likely = np.flatnonzero(mass >= LEAST_SHARE * names.totals)
+        if len(likely) > MOST_MENTIONS:
+            likely = likely[np.argsort(-mass[likely], kind="stable")[:MOST_MENTIONS]]
         found = {name: self._strength(name, known) for name in likely.tolist()}
         return {name: strength for name, strength in found.items() if strength > 0}
 
@@ -331,7 +369,7 @@ class NameIndex:
             for first in range(len(places))
         )
         share = mass / float(self._names.totals[name])
-        return share**2 * (1 - math.exp(-mass / _MASS)) if share >= _LEAST_SHARE else 0.0
+        return share**2 * (1 - math.exp(-mass / _MASS)) if share >= LEAST_SHARE else 0.0
 
     def _positions(self, name: int) -> NDArray[np.intp]:
         """The passages that go by a name."""

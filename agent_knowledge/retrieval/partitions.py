@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Protocol, TypeVar
 
 from agent_knowledge.errors import SourceError, shown
 from agent_knowledge.retrieval.chunks import split
@@ -106,7 +107,7 @@ class Partitions:
                 case Document():
                     self._take(item)
         if not any(self._seen.values()):
-            raise SourceError(_nothing_read(self._reading.name, self._tally.failures))
+            raise SourceError(nothing_read(self._reading.name, self._tally.failures))
         for tenant in [*self.parts]:
             self._drop_lost(tenant)
 
@@ -185,7 +186,7 @@ class Partitions:
         """Forget what is gone of a part, and the part with its last document."""
         part = self.parts[tenant]
         held = self._held.get(tenant, {})
-        for document in _lost(held.values(), self._seen[tenant], self._tally.failures):
+        for document in lost(held.values(), self._seen[tenant], self._tally.failures):
             self._store.remove_document(document.id)
             self._tally.deleted += 1
             self.touched.add(part.id)
@@ -194,9 +195,26 @@ class Partitions:
             del self.parts[tenant]
 
 
-def _lost(
-    stored: Iterable[StoredDocument], seen: Set[str], failures: Sequence[Failure]
-) -> Iterator[StoredDocument]:
+class Stored(Protocol):
+    """What is stored of a document, in any store."""
+
+    @property
+    def name(self) -> str:
+        """Its id in the source."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """See `Document`."""
+        ...
+
+
+_Stored = TypeVar("_Stored", bound=Stored)
+
+
+def lost(
+    stored: Iterable[_Stored], seen: Set[str], failures: Sequence[Failure]
+) -> Iterator[_Stored]:
     """Documents that are gone, and not only because they, their file or folder failed to read."""
     failed = {f.id for f in failures}
     places = {f.origin for f in failures if f.id is None}
@@ -206,7 +224,8 @@ def _lost(
             yield document
 
 
-def _nothing_read(name: str, failures: Sequence[Failure]) -> str:
+def nothing_read(name: str, failures: Sequence[Failure]) -> str:
+    """The message of a source that nothing could be read of."""
     told = "; ".join(f"{failure.where} {failure.reason}" for failure in failures[:_REASONS_SHOWN])
     more = len(failures) - _REASONS_SHOWN
     why = f" ({told}{f'; and {more} more' if more > 0 else ''})" if told else ""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from agent_knowledge.types import Matrix, Vector
 
-_NAMED = 2
+NAMED = 2
 """Names contribute this many times the passages that each other way of searching does: all that
 goes by one name gains alike. Halved, nDCG@10 in dialogues falls by 0.023, doubled by 0.009
 (`tools.ablate`, retrieval)."""
@@ -167,7 +167,7 @@ class Snapshot:
             asked: The query that they are hits for.
             texts: Each with the position of its passage, whose own names it does not name; None
                 for one of another source.
-            k: Of them, `_NAMED` times as many at most.
+            k: Of them, `NAMED` times as many at most.
             scope: Where to look.
         """
         within = self.within(scope)
@@ -177,7 +177,7 @@ class Snapshot:
         for own, text in texts:
             np.maximum(linked, within.names.mentioned(text, but_of=own), out=linked)
         named = (measured.talked_of.gains + LINK * linked).astype(np.float32)
-        found = _best_found(np.where(linked > 0, named, 0), _NAMED * k)
+        found = _best_found(np.where(linked > 0, named, 0), NAMED * k)
         return self._hits(measured, np.sort(found), named)
 
     def _search(self, asked: Asked, cosines: Vector, k: int, within: Within) -> SearchResult:
@@ -188,7 +188,7 @@ class Snapshot:
         best = _best(near, k)
         found[best] = near[best] > _NOWHERE
         found[_best_found(measured.lexical, k)] = True
-        found[_best_found(talked_of.gains, _NAMED * k)] = True
+        found[_best_found(talked_of.gains, NAMED * k)] = True
         nearest = int(near.argmax())
         return SearchResult(
             query=asked.query,

@@ -21,6 +21,7 @@ from agent_knowledge.retrieval import database, schema
 from agent_knowledge.retrieval.chunks import Searched, Span
 from agent_knowledge.retrieval.documents import Document, Known
 from agent_knowledge.retrieval.fields import written
+from agent_knowledge.retrieval.prepared import PreparedDocument
 from agent_knowledge.retrieval.sealed import SealedPassage, lined
 from agent_knowledge.retrieval.stored import SOURCE, StoredDocument, StoredSource, stored_source
 from agent_knowledge.retrieval.stored_documents import DocumentReader, seal_document
@@ -255,6 +256,14 @@ class PassageStore:
     def damaged(self, source: StoredSource) -> set[int]:
         """The numbers of a source's documents that are not what was stored; reads all of them."""
         return self._documents.damaged(source.id)
+
+    def prepared(self, stored: StoredDocument) -> PreparedDocument:
+        """A document as it is stored, for a store on a server.
+
+        Raises:
+            SourceError: It is damaged.
+        """
+        return self._documents.prepared(stored)
 
     def remove_document(self, number: int) -> None:
         """Forget a document with its passages."""

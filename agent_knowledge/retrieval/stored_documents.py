@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from agent_knowledge.errors import SourceError
+from agent_knowledge.retrieval.chunks import Span
+from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.prepared import PreparedDocument
 from agent_knowledge.retrieval.sealed import (
     BLOCK,
     SealedDocument,
@@ -18,6 +21,7 @@ from agent_knowledge.retrieval.sealed import (
     blocks_of,
     checksum,
 )
+from agent_knowledge.retrieval.stored import StoredDocument
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import Scope
 
@@ -95,6 +99,39 @@ class DocumentReader:
             if not scope.filter or scope.filter.matches(facts.fields):
                 return self.unchecked_text(number)
         return None
+
+    def prepared(self, stored: StoredDocument) -> PreparedDocument:
+        """A document as it is stored, for a store on a server.
+
+        What it is found by and filtered by is what is stored of that, so its metadata that is
+        stored nowhere is missing.
+
+        Raises:
+            SourceError: It is damaged.
+        """
+        facts = self._facts(stored.id)
+        if not self._is_whole(facts):
+            raise self._damaged(facts)
+        name, origin, title, uri, date, keywords, content, *_ = facts.row
+        document = Document(
+            id=name,
+            origin=origin,
+            title=title,
+            uri=uri,
+            text=self.unchecked_text(stored.id),
+            date=date,
+            metadata=facts.fields,
+            labels=keywords.split("\n"),
+            known=stored.known,
+        )
+        passages = self.sealed_passages(stored.id)
+        return PreparedDocument(
+            document=document,
+            content=content,
+            recipe=stored.recipe,
+            spans=[Span(one.start, one.end, one.title) for one in passages],
+            keys=[one.keys for one in passages],
+        )
 
     def unchecked_text(self, document: int) -> str:
         """A document's whole text, for the writer, who has looked for damage already."""

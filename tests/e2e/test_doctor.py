@@ -135,7 +135,7 @@ def test_a_retriever_that_is_given_is_really_asked(small: CommandLine) -> None:
         ("docs/**/*.md", "~nobody-here/x", "source handbook", "home is not known"),
         ("docs/**/*.md", "${EMPTY}", "source handbook", "is empty, since EMPTY is"),
         ("docs/**/*.md", "${UNSET_VARIABLE}", "source handbook", "UNSET_VARIABLE is not set"),
-        ("agents:", "store: {kind: qdrant}\nagents:", "store", "is not served by this release"),
+        ("agents:", "store: {kind: pgvector}\nagents:", "store", "store.url: is missing"),
         ("agents:", "store: {path: docs/a/refunds.md}\nagents:", "store", "cannot be made"),
         ("agents:", "models: {default: 'openai:x'}\nagents:", "model default", "OPENAI_API_KEY"),
         (

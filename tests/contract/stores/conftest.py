@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from under_test import LEFT_OUT, LEGS, MARKS, StoreUnderTest
+from under_test import LEFT_OUT, LEGS, MARKS, SERVERS, SMOKE, StoreUnderTest
+
+from tests.postgres_server import PostgresServer, running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        leg = item.callspec.params.get("make_store") if hasattr(item, "callspec") else None
+        if leg in SERVERS and item.originalname not in SMOKE:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in LEGS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -156,12 +157,33 @@ def _collection(folder: Path, when_done: Finalizers) -> StoreUnderTest:
 
 
 Maker = Callable[[Path, Finalizers, pytest.FixtureRequest], StoreUnderTest]
+
+
+def _leg(module: str, name: str) -> Maker:
+    """A store whose module is imported when it is asked for."""
+
+    def make(*made: Any) -> StoreUnderTest:
+        return getattr(importlib.import_module(module), name).made(*made)
+
+    return make
+
+
 LEGS: dict[str, Maker] = {
     "default": lambda folder, when_done, _request: DefaultStore(folder, when_done),
     "chroma_collection": lambda folder, when_done, _request: _collection(folder, when_done),
+    "postgres": _leg("postgres_store", "PostgresStore"),
+    "qdrant": _leg("qdrant_store", "QdrantFolder"),
 }
 """Every store by its name. To add one, write a module beside this one and name it here; what needs
 a server takes it by `request.getfixturevalue`. Marks of a leg are in `MARKS`."""
+SERVERS = {"postgres", "qdrant"}
+"""Of these only the tests in `SMOKE` are quick: one of each kind of behaviour."""
+SMOKE = {
+    "test_hits_carry_dense_lexical_and_name_scores",
+    "test_only_what_changed_is_embedded",
+    "test_a_passage_is_a_slice_of_the_stored_text",
+    "test_equals_in_range_and_exists",
+}
 MARKS: dict[str, list[pytest.MarkDecorator]] = {"chroma_collection": [pytest.mark.slow]}
 _WHOLE = "a record is one passage, whole"
 LEFT_OUT: dict[str, dict[str, str]] = {
