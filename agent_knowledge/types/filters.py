@@ -25,7 +25,7 @@ Bound: TypeAlias = str | int | float
 _MOST_CONDITIONS = 32
 _MOST_VALUES = 1_000
 _MOST_NAME = 200
-"""Limits of what a caller may send: of conditions, of values in one, of a field name's characters."""
+"""Limits: of conditions, of values in one, of a field name's characters."""
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d"
     r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?"

@@ -24,14 +24,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent_knowledge.text import sentences
-from tools.bench.scale_steps import STEPS, WARM
+from tools.bench.scale_steps import SOURCE, STEPS, WARM
 from tools.data.retrieval import SETS, read_retrieval_sets
 from tools.data.rows import read_rows
 
 _SENTENCES = 5
 """About 90 words a passage."""
 _QUERIES = 100
-_SOURCE = "bench"
 
 
 def main() -> None:
@@ -72,8 +71,8 @@ def write(folder: Path, texts: Sequence[str], *, size: int, store: str, url: str
     place = {"url": url} if url else {}
     config = {
         "store": {"kind": store, **place, "timeout_s": 600},
-        "sources": {_SOURCE: {"path": "documents/*.jsonl"}},
-        "agents": {"bench": {"sources": [_SOURCE]}},
+        "sources": {SOURCE: {"path": "documents/*.jsonl"}},
+        "agents": {"bench": {"sources": [SOURCE]}},
     }
     (folder / "agent-knowledge.yaml").write_text(json.dumps(config), encoding="utf-8")
 

@@ -22,6 +22,7 @@ WARM = 10
 """Queries before any counts."""
 K = 5
 """Passages a query, the package's default."""
+SOURCE = "bench"
 
 
 def _index(folder: Path) -> dict[str, float]:
