@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,11 @@ _BRIDGED = 4
 """Tokens between two parts of what is one span to a reader."""
 
 
+_REMEMBERED = 4096
+"""Verdicts kept, since an agent is shown the same passages again: a limit of memory, about
+7 MB of texts."""
+
+
 class InjectionScreen:
     """Implements `ports.Screen` with the packaged network. Loads on first use; thread-safe.
 
@@ -53,11 +59,14 @@ class InjectionScreen:
         self._network = network
         self._tokenizer: Tokenizer | None = None
         self._loading = threading.Lock()
+        self._known = lru_cache(_REMEMBERED)(self._judge)
 
     def screen(self, texts: Sequence[str]) -> list[Screened]:
-        """InjectionScreen texts, each by itself; see `ports.Screen`."""
-        network, tokenizer = self._load()
-        return [_screen(without_surrogates(text), network, tokenizer) for text in texts]
+        """Screen texts, each by itself; see `ports.Screen`. The last ones are remembered."""
+        return [self._known(without_surrogates(text)) for text in texts]
+
+    def _judge(self, text: str) -> Screened:
+        return _screen(text, *self._load())
 
     def _load(self) -> tuple[Network, Tokenizer]:
         with self._loading:

@@ -8,6 +8,7 @@ import sys
 BENCHES = (
     "imports",
     "retrieval",
+    "gold_characters",
     "agents",
     "need",
     "examples",
