@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from agent_knowledge.retrieval.indexing import Indexer
     from agent_knowledge.retrieval.postgres.connection import Database
     from agent_knowledge.retrieval.postgres.searching import PostgresIndex
+    from agent_knowledge.retrieval.prepared import StoreWriter
     from agent_knowledge.retrieval.qdrant.client import QdrantStore
     from agent_knowledge.retrieval.qdrant.searching import QdrantIndex
-    from agent_knowledge.retrieval.prepared import StoreWriter
     from agent_knowledge.retrieval.server_indexing import ServerIndexer
 
 

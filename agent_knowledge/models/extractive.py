@@ -98,7 +98,7 @@ class ExtractiveChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's signature
         **kwargs: Any,
     ) -> ChatResult:
         message = self._reply(messages, kwargs.get("tools") or (), kwargs.get("tool_choice"))

@@ -143,7 +143,7 @@ class ResilientChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> ChatResult:
         try:
@@ -155,7 +155,7 @@ class ResilientChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> ChatResult:
         work = self._whole(messages, stop, kwargs)
@@ -168,7 +168,7 @@ class ResilientChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         partial = False
@@ -184,7 +184,7 @@ class ResilientChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         partial = False

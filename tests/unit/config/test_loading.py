@@ -70,8 +70,8 @@ ENDPOINT = "endpoints: {e: {model: m, serves: s}}\n"
 FAULTS = """
 embeding (line 1): unknown key; did you mean 'embedding'?
 store.kind (line 3): 'postgres' is not accepted; known: chroma, pgvector, qdrant
-sources.handbook (line 5): give exactly one of path (file, folder or glob), url, sitemap, retriever, loader,\
- or external: true; it has path and external
+sources.handbook (line 5): give exactly one of path (file, folder or glob), url, sitemap,\
+ retriever, loader, or external: true; it has path and external
 sources.two words (line 6): 'two words' is no name; use letters, digits, '.', '_' and '-',\
  at most 63
 endpoints.ft.serves (line 8): no example set 'triag'; did you mean 'triage'?
