@@ -19,7 +19,6 @@ from agent_knowledge.cli.options import (
     Citations,
     Config,
     Filters,
-    Imports,
     Input,
     Json,
     Output,
@@ -176,7 +175,6 @@ def ask(
     strategy: Strategy = None,
     filters: Filters = None,
     tenant: Tenant = None,
-    imports: Imports = None,
     sources: Annotated[
         bool,
         typer.Option("--sources", help="Show what is cited as footnotes: place, lines, words."),
@@ -195,7 +193,7 @@ def ask(
     request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     from agent_knowledge.answerer import load_answerer
 
-    answerer = load_answerer(config, agent, model=model, imports=imports or ())
+    answerer = load_answerer(config, agent, model=model)
     answerer = answerer.scoped(scope_of(filters, tenant))
     if source is not None:
         run_batch(source, target, lambda rows: _answers(answerer, rows))

@@ -38,8 +38,4 @@ Tenant = Annotated[
     str | None,
     typer.Option("--tenant", help="Whose documents and examples, where tenants are kept apart."),
 ]
-Imports = Annotated[
-    list[str] | None,
-    typer.Option("--allow-imports", help="A package that the configuration may import code from."),
-]
 CONFIG = Path("agent-knowledge.yaml")

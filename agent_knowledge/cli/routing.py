@@ -17,7 +17,6 @@ from agent_knowledge.cli.options import (
     Citations,
     Config,
     Filters,
-    Imports,
     Input,
     Json,
     Output,
@@ -40,7 +39,6 @@ def route(
     strategy: Strategy = None,
     filters: Filters = None,
     tenant: Tenant = None,
-    imports: Imports = None,
     explain: Annotated[bool, typer.Option("--explain", help="Tell it as a story.")] = False,
     as_json: Json = False,
     source: Input = None,
@@ -49,7 +47,7 @@ def route(
     """Decide what a task needs, and say why. Calls no model, unless the policy says so."""
     require_one_way(task, source, target, citations, strategy)
     request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
-    router = _router(config, agent, imports).scoped(scope_of(filters, tenant))
+    router = _router(config, agent).scoped(scope_of(filters, tenant))
     if source is not None:
         run_batch(source, target, lambda rows: [to_dict(made) for made in _routed(router, rows)])
         return
@@ -66,14 +64,13 @@ def retrieve(
     k: Annotated[int, typer.Option("-k", min=1, help="How many passages at most.")] = 5,
     filters: Filters = None,
     tenant: Tenant = None,
-    imports: Imports = None,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
     """Search the agent's sources, whatever the router would decide."""
     require_one_way(query, source, target)
-    router = _router(config, agent, imports).scoped(scope_of(filters, tenant))
+    router = _router(config, agent).scoped(scope_of(filters, tenant))
 
     def row_of(request: Task, scope: Scope = EVERYTHING) -> Row:
         found = router.scoped(scope).retrieve(request, k=k)
@@ -96,14 +93,13 @@ def few_shot(
     config: Config = CONFIG,
     agent: Agent = None,
     tenant: Tenant = None,
-    imports: Imports = None,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
     """Show the examples that a task would be given, whatever the router would decide."""
     require_one_way(task, source, target)
-    router = _router(config, agent, imports).scoped(scope_of(None, tenant))
+    router = _router(config, agent).scoped(scope_of(None, tenant))
 
     def row_of(request: Task) -> Row:
         name, examples = router.few_shot(request)
@@ -133,7 +129,7 @@ def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
     return tell(decision, boundary, router.agent.policy.leaning)
 
 
-def _router(config: Config, agent: str | None, imports: list[str] | None) -> KnowledgeRouter:
+def _router(config: Config, agent: str | None) -> KnowledgeRouter:
     from agent_knowledge.build import load_router
 
-    return load_router(config, agent, imports=imports or ())
+    return load_router(config, agent)

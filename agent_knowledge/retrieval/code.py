@@ -23,10 +23,6 @@ SUFFIXES = frozenset(
 _PYTHON = frozenset({".py", ".pyi"})
 _PARSED = 2_000_000
 """Characters of a Python file whose tree is built, which takes many times its size: a limit."""
-TOGETHER = 800
-"""Characters that small functions have together at most, which stand in one passage: a window of
-it. Each in a passage of its own, nDCG@10 fell from 0.611 to 0.581 on the functions of httpx, and
-from 0.592 to 0.558 on those of jsonschema (`tools.bench.code`)."""
 _NAME_CHARACTERS = 160
 """Of a definition in a title: a limit."""
 _DEPTH = 4
@@ -93,31 +89,12 @@ def parts(text: str, suffix: str, most: int) -> list[Part]:
         found = _members(tree.body, lines, 0, len(lines), ())
     else:
         found = _Outline(lines, most).within(0, 0, len(lines), ())
-    cut = [
+    cut = (
         Part(lines.starts[first], lines.starts[after], names)
         for first, after, names in found
         if first < after
-    ]
-    told = [part for part in cut if text[part.start : part.end].strip()]
-    return _joined(told) if tree else told
-
-
-def _joined(parts: Sequence[Part]) -> list[Part]:
-    """Parts, small functions that follow each other in one class or module as one."""
-    joined: list[Part] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        if last and part.end - last.start <= TOGETHER and _are_siblings(last, part):
-            names = (*last.names[:-1], f"{last.names[-1]}; {part.names[-1]}")
-            joined[-1] = Part(last.start, part.end, names)
-        else:
-            joined.append(part)
-    return joined
-
-
-def _are_siblings(one: Part, other: Part) -> bool:
-    functions = all(part.names and "(" in part.names[-1] for part in (one, other))
-    return functions and one.names[:-1] == other.names[:-1]
+    )
+    return [part for part in cut if text[part.start : part.end].strip()]
 
 
 class _NumberedLines:

@@ -208,7 +208,7 @@ def read_html(data: bytes, *, main: bool = False) -> Page:
     title = " ".join((root.findtext(".//title") or "").split())
     # What stands behind `</html>` is a tree of its own; browsers show that too.
     text = _text((root, *root.itersiblings()))
-    marked = root.xpath("//main | //*[@role='main']") if main else []
+    marked: list[Any] = root.xpath("//main | //*[@role='main']") if main else []
     text = (_text(marked) if len(marked) == 1 else "") or text
     return Page(title=title or _first_heading(text), text=text, date=_html_date(root))
 

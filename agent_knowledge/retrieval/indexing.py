@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, suppress
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -366,11 +366,13 @@ class Indexer:
     def _texts(self, parts: Iterable[StoredSource], missing: Set[str]) -> Iterator[tuple[str, str]]:
         """Key and text of each missing vector, once."""
         left = set(missing)
-        for passage in chain.from_iterable(map(self._store.searched, parts)):
-            for key, text in passage.windows.items() if left else ():
-                if key in left:
-                    left.discard(key)
-                    yield key, text
+        for part in parts:
+            holders = {number for number, key in self._store.keys(part) if key in left}
+            for passage in self._store.searched(part, holders):
+                for key, text in passage.windows.items():
+                    if key in left:
+                        left.discard(key)
+                        yield key, text
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -9,7 +9,7 @@ served (see `sealed`).
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -290,13 +290,15 @@ class PassageStore:
                  JOIN documents d ON p.document = d.id WHERE d.source = ? ORDER BY p.id"""
         return self._rows(sql, (source.id,))
 
-    def searched(self, source: StoredSource) -> Iterator[Searched]:
-        """Every passage of a source, in the order of their numbers."""
+    def searched(self, source: StoredSource, numbers: Set[int] | None = None) -> Iterator[Searched]:
+        """Passages of a source, in the order of their numbers: those with these, or all."""
         sql = """SELECT p.document, p.id, p.first, p.after, p.title, d.keywords
                  FROM passages p JOIN documents d ON p.document = d.id
                  WHERE d.source = ? ORDER BY p.id"""
         # A document's passages have consecutive numbers, so its text is read once.
-        for document, passages in groupby(self._rows(sql, (source.id,)), key=lambda row: row[0]):
+        rows = self._rows(sql, (source.id,))
+        wanted = rows if numbers is None else [row for row in rows if row[1] in numbers]
+        for document, passages in groupby(wanted, key=lambda row: row[0]):
             text = self._documents.unchecked_text(document)
             for _, number, first, after, title, keywords in passages:
                 yield Searched(

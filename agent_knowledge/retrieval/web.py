@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -44,6 +45,8 @@ _DEPTH = 2
 _SITEMAPS = 1000
 """Sitemaps read for one source: a limit."""
 _PARSE_ERROR = cast("type[Exception]", _etree.XMLSyntaxError)
+_HOST = re.compile(r"[^/?#]*")
+"""Of an address behind its scheme, with the user that it may name."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -90,7 +93,7 @@ def _read(page: _Address, fetcher: Fetcher, held: Known | None) -> Iterator[Item
         if found.status == 304 and held:
             yield Kept(id=page.url, known=found.known if found.known != Known() else None)
         elif found.status == 200:
-            yield _document(page, found)
+            yield from _documents(page, found)
         elif found.status not in _GONE:
             yield _failure(page, f"answered {found.status}, expected 200 with a page")
         elif held is None:  # without its id: should it be stored, it is deleted
@@ -104,15 +107,15 @@ def _failure(page: _Address, reason: str) -> Failure:
     return Failure(where=_shown(page.url), reason=reason, origin=page.origin, id=page.url)
 
 
-def _document(page: _Address, found: Fetched) -> Document:
-    """Make a document of a page that was fetched.
+def _documents(page: _Address, found: Fetched) -> Iterator[Item]:
+    """The document that a page is, and what of it could not be read.
 
     Raises:
         UnreadableError: It is nothing that is read, or cannot be.
     """
     content = _content(found)
     place = urlsplit(page.url)
-    return Document(
+    yield Document(
         id=page.url,
         origin=page.origin,
         title=content.title[: limits.TITLE_CHARACTERS]
@@ -126,6 +129,8 @@ def _document(page: _Address, found: Fetched) -> Document:
         where=page.url,
         known=found.known,
     )
+    if content.left_out:
+        yield _failure(page, content.left_out)
 
 
 def _content(found: Fetched) -> Page:
@@ -145,8 +150,10 @@ def _content(found: Fetched) -> Page:
 
 def _shown(url: str) -> str:
     """An address without the user and password that it may name."""
-    before, at, after = url.partition("@")
-    return f"{before.partition('//')[0]}//{after}" if at and "/" not in before[8:] else url
+    scheme, slashes, rest = url.partition("//")
+    place = _HOST.match(rest)
+    user, at, host = place[0].rpartition("@") if place else ("", "", "")
+    return f"{scheme}{slashes}{host}{rest[len(user + at + host) :]}" if at else url
 
 
 @dataclass(slots=True, kw_only=True)

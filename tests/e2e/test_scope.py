@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
+import yaml
 
 from tests.e2e.conftest import CommandLine
 
@@ -59,3 +61,44 @@ def test_what_is_no_filter_is_refused_with_what_is_accepted(in_shop: CommandLine
     ran = in_shop("retrieve", ASKED, "--agent", "support", "--filter", "year!=2020")
     assert ran.code == 2
     assert "--filter 'year!=2020' is not accepted; write 'lang=en'" in ran.err
+
+
+def test_examples_are_shown_of_the_tenant_that_is_named(here: CommandLine):
+    (here.folder / "agent-knowledge.yaml").write_text(
+        "examples: {triage: {file: t.jsonl, tenant: customer}}\n"
+        "agents: {desk: {examples: [triage], tenant: customer}}\n"
+    )
+    rows = [
+        {"input": f"{what} is broken", "output": owner, "customer": owner}
+        for owner in ("acme", "bolt")
+        for what in ("the lift", "the door")
+    ]
+    (here.folder / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    shown = here("few-shot", "the lamp is broken", "--tenant", "bolt", "--json").json["examples"]
+    assert {one["output"] for one in shown} == {"bolt"}
+    assert here("few-shot", "the lamp is broken").code == 2
+    assert here("route", "the lamp is broken", "--tenant", "acme").code == 0
+
+
+def test_a_reranker_of_the_configuration_is_imported_only_where_it_is_allowed(
+    here: CommandLine, monkeypatch: pytest.MonkeyPatch
+):
+    here("init")
+    here("index")
+    file = here.folder / "agent-knowledge.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    agent = next(iter(config["agents"].values()))
+    agent["policy"] = {**(agent.get("policy") or {}), "rerank": "ranking_of_a_test:shortest"}
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    (here.folder / "ranking_of_a_test.py").write_text(
+        "def shortest(query, texts):\n    return [-len(text) for text in texts]\n"
+    )
+    refused = here("retrieve", ASKED)
+    assert refused.code == 2
+    assert "--allow-imports ranking_of_a_test" in refused.err
+    monkeypatch.setenv("AGENT_KNOWLEDGE_IMPORTS", "ranking_of_a_test")
+    ran = here("retrieve", ASKED, "--json")
+    lengths = [-one["score"] for one in ran.json["passages"]]
+    assert lengths == sorted(lengths)
+    assert lengths[0] > 1
+    sys.modules.pop("ranking_of_a_test", None)

@@ -54,7 +54,7 @@ class CodeScore:
 
 _WAYS: dict[str, dict[str, object]] = {
     "by structure": {},
-    "each function alone": {"TOGETHER": 0},
+    "names not in words": {"spoken": lambda _: ""},
     "as text": {"SUFFIXES": frozenset[str]()},
 }
 """What is set otherwise in `retrieval.code`."""

@@ -250,3 +250,16 @@ def test_an_agent_without_tenants_is_as_it_was():
     assert "flat 4" in prompt(model.asked[-1])
     say(of, "What does [1] say?", {"customer": "bolt"})
     assert "[1] means passage 1" in model.asked[-1][0].text
+
+
+def test_a_filter_of_the_agent_holds_in_a_run_and_stays_in_its_record():
+    held_to = agent(**ALWAYS, filter={"year": {"gte": 2021}, "title": {"exists": False}})
+    handbook = ScopedIndex([*NOTICES, held("tagged", customer="acme", year=2030, tags=("a", "b"))])
+    of, model = answering(made(held_to, handbook), "So [1].", "It says [1].")
+    result = say(of, RENT, {"customer": "acme"})
+    assert "4 months" in model.asked[-1][-1].text
+    assert "3 months" not in model.asked[-1][-1].text
+    decision = result["messages"][-1].response_metadata["agent_knowledge"]
+    assert [*decision["plan"]["filter"]] == [{"year": {"gte": 2021}}, {"title": {"exists": False}}]
+    say(of, "What does [1] say?", {"customer": "acme"})
+    assert "[1] means passage 1" in model.asked[-1][0].text

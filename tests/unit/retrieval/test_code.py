@@ -12,6 +12,7 @@ from agent_knowledge.retrieval import code
 from agent_knowledge.retrieval.chunks import PASSAGE, split
 from agent_knowledge.retrieval.documents import Document
 from agent_knowledge.retrieval.loading import read_source
+from tests.hostile import MOST_GROWTH, growth, repeated
 
 PYTHON = '''"""Money."""
 
@@ -194,23 +195,12 @@ def test_python_that_this_version_cannot_read_is_cut_by_its_lines(tmp_path: Path
     assert "old.py > def tax(amount)" in passages(tmp_path, "old.py", text)
 
 
-def test_small_functions_stand_together_up_to_a_window(tmp_path: Path):
-    small = "class A:\n" + "".join(f"    def g{n}(self):\n        pass\n\n" for n in range(3))
-    assert [*passages(tmp_path, "a.py", small)][1:] == [
-        "a.py > class A > def g0(); def g1(); def g2()"
-    ]
-    large = "    value = compute(amount)\n" * 20
-    found = passages(tmp_path, "a.py", f"def f():\n{large}\ndef g():\n{large}")
-    assert [*found] == ["a.py > def f()", "a.py > def g()"]
-
-
 @pytest.mark.parametrize(
     ("title", "words"),
     [
         ("a.py > def getUserName(id)", "get user name"),
         ("a.py > class HTTPServer > def parse_v2()", "parse v 2"),
         ("a.py > class HTTPServer", "http server"),
-        ("a.py > def get_a(); async def put(); def del_b()", "get a del b"),
         ("a.py > def get(url)", ""),
         ("Handbook > Refunds (EU)", ""),
         ("Handbook > Article(s)", ""),
@@ -251,3 +241,27 @@ def test_parts_hold_all_of_any_file_in_order(lines: list[str], suffix: str):
     found = code.parts(text, suffix, 40)
     held = "".join(text[part.start : part.end] for part in found)
     assert "".join(held.split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("suffix", [".py", ".go"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "def f(x):\n    pass\n",
+        "(",
+        "class A:\n ",
+        " ",
+        "}\n",
+        "f(\n\n",
+        "# c\n",
+        "@d\n",
+        "if x:\n\t",
+        "-",
+    ],
+)
+def test_code_is_cut_in_linear_time(unit: str, suffix: str):
+    def cut(text: str) -> object:
+        return split(Document(id="a", origin=f"a{suffix}", title="a", uri="", text=f"x{text}"))
+
+    cut("x = 1\n")
+    assert growth(cut, repeated("", unit), 0.05) <= MOST_GROWTH

@@ -126,6 +126,8 @@ def test_a_password_in_an_address_is_shown_nowhere(site: Site):
     assert "names a user" in failure.reason
     assert failure.where == f"{site.url}/"
     assert "hunter2" not in failure.where + failure.reason + failure.origin
+    _, [failure], _ = read(site, SourceConfig(url="https://me:hunter2@example.org?q=a@b"))
+    assert failure.where == "https://example.org?q=a@b"
 
 
 # Sitemaps
