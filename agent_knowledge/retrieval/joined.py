@@ -37,6 +37,7 @@ class JoinedIndex:
     indexes: Mapping[str, PassageIndex]
     filters: Mapping[str, Filter] = field(default_factory=dict[str, Filter])
     tenanted: Mapping[str, str] = field(default_factory=dict[str, str])
+    _known_apart: set[str] = field(default_factory=set[str], init=False)
 
     @classmethod
     def of(
@@ -88,6 +89,7 @@ class JoinedIndex:
         failures: dict[str, SourceError] = {}
         for part in self._parts(sources, scope):
             try:
+                self._require_apart(part, queries)
                 found = part.index.search(queries, part.sources, k, part.scope)
             except SourceError as error:
                 failures |= dict.fromkeys(part.sources, error)
@@ -158,6 +160,25 @@ class JoinedIndex:
             return None
         return index.document_text(passage, self.scope_of(passage.source, scope))
 
+    def _require_apart(self, part: _Share, queries: Sequence[Query]) -> None:
+        """Ask, once, whether a store keeps the tenants of its sources apart as it is configured.
+
+        One that was indexed before would measure, and show, everybody's: it answers a search that
+        names no tenant, which a store of tenants refuses.
+
+        Raises:
+            SourceError: It does not.
+        """
+        for name in part.sources if queries else ():
+            if name not in self.tenanted or name in self._known_apart:
+                continue
+            try:
+                part.index.search(queries[:1], [name], 1, EVERYTHING)
+            except TenantMissingError:
+                self._known_apart.add(name)
+            else:
+                raise _not_apart(name)
+
     def _own(self, found: tuple[Passage, ...], scope: Scope) -> tuple[Passage, ...]:
         """Passages that stores gave, looked at once more: are they the tenant's?
 
@@ -167,11 +188,7 @@ class JoinedIndex:
         for passage in found:
             whose = self.tenanted.get(passage.source)
             if whose and passage.fields and str(passage.fields.get(whose)) != scope.tenant:
-                msg = (
-                    f"source {passage.source!r} was indexed before its tenants were kept apart; "
-                    f"run: agent-knowledge index {passage.source}"
-                )
-                raise SourceError(msg)
+                raise _not_apart(passage.source)
         return found
 
     def _index(self, source: str) -> PassageIndex:
@@ -207,6 +224,13 @@ def missing_tenant(name: str) -> TenantMissingError:
         " router.scoped(Scope(tenant=...)), on the command line --tenant"
     )
     return TenantMissingError(msg)
+
+
+def _not_apart(source: str) -> SourceError:
+    return SourceError(
+        f"source {source!r} was indexed before its tenants were kept apart; run: "
+        f"agent-knowledge index {source}"
+    )
 
 
 def _read(part: _Share, hits: Sequence[Hit], places: Sequence[int]) -> dict[int, Passage]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.build import packaged_embedder, packaged_screen
 from agent_knowledge.config import AgentProfile, SourceConfig
-from agent_knowledge.errors import StoreUnavailableError
+from agent_knowledge.errors import StoreUnavailableError, TenantMissingError
 from agent_knowledge.testing import HashEmbedder, MemoryIndex
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Fields, Scope
@@ -40,22 +40,29 @@ class ScopedIndex:
     Attributes:
         passages_held: All of them.
         down: Why it cannot be asked, if it cannot.
-        asked: The scope of each call.
+        apart: It keeps tenants apart, where its passages have some.
+        asked: The scope of each call that it answers.
     """
 
     passages_held: Sequence[Passage]
     down: str = ""
+    apart: bool = True
     asked: list[Scope] = field(default_factory=list[Scope])
 
     def within(self, scope: Scope) -> MemoryIndex:
         """What lies in a scope, as an index of its own."""
-        self.asked.append(scope)
         if self.down:
             raise StoreUnavailableError(self.down)
+        tenanted = self.apart and any(TENANT in one.fields for one in self.passages_held)
+        if tenanted and not scope.tenant:
+            msg = "keeps tenants apart"
+            raise TenantMissingError(msg)
+        self.asked.append(scope)
         inside = [
             one
             for one in self.passages_held
-            if scope.filter.matches(one.fields) and scope.tenant in (None, one.fields.get(TENANT))
+            if scope.filter.matches(one.fields)
+            and (not tenanted or scope.tenant == one.fields.get(TENANT))
         ]
         return MemoryIndex(inside, EMBEDDER)
 

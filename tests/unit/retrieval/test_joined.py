@@ -9,7 +9,6 @@ import pytest
 from agent_knowledge.errors import SourceError, StoreUnavailableError, TenantMissingError
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.joined import JoinedIndex
-from agent_knowledge.testing import MemoryIndex
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from tests.unit.scoped_index import ScopedIndex, held, query
 
@@ -120,15 +119,21 @@ def test_documents_are_read_within_the_scope():
     assert index.document_text(held("x", "web"), ACME) is None
 
 
-def test_a_store_that_does_not_keep_tenants_apart_shows_nothing_of_them():
-    class Careless(ScopedIndex):
-        def within(self, scope: Scope) -> MemoryIndex:
-            return super().within(replace(scope, tenant=None))
+def test_a_store_that_does_not_keep_tenants_apart_is_refused_before_it_measures_anything():
+    careless = ScopedIndex(REFUNDS, apart=False)
+    said = "'handbook' was indexed before its tenants were kept apart; run: agent-knowledge index"
+    with pytest.raises(SourceError, match=said):
+        made(careless).search([ASKED], ("handbook",), 50, ACME)
+    beside = made(careless).search([ASKED], SOURCES, 50, ACME)[0]
+    assert said in beside["handbook"].failure
+    assert not len(beside["handbook"].hits)
+    assert len(beside["tickets"].hits) == 2
 
-    for sources in (("handbook",), SOURCES):
-        index = made(Careless(REFUNDS))
-        hits = fuse(list(index.search([ASKED], sources, 50, ACME)[0].values()))
-        with pytest.raises(
-            SourceError, match="'handbook' was indexed before its tenants were kept"
-        ):
-            index.passages(hits, ACME)
+
+def test_a_store_that_ceases_to_keep_tenants_apart_shows_nothing_of_another():
+    store = ScopedIndex(REFUNDS)
+    index = made(store)
+    hits = fuse(list(index.search([ASKED], ("handbook",), 50, ACME)[0].values()))
+    store.apart = False
+    with pytest.raises(SourceError, match="'handbook' was indexed before its tenants were kept"):
+        index.passages([replace(hit, passage=1) for hit in hits], ACME)
