@@ -19,6 +19,7 @@ from agent_knowledge.errors import SourceError, StoreLockedError, StoreReadOnlyE
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.chroma_collection import CollectionRecords, fingerprint, size_of
+from agent_knowledge.retrieval.documents import FORMAT
 from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.screening import Screening
@@ -127,7 +128,7 @@ def keep_up(config: KnowledgeConfig, name: str, embedder: Embedder) -> None:
 def _told(config: KnowledgeConfig, records: CollectionRecords) -> str:
     """What tells that a source has to be taken over anew: its collection, or how it is read."""
     spec = config.sources[records.name]
-    how = (fingerprint(records.path, records.collection), spec.tenant, spec.screen)
+    how = (fingerprint(records.path, records.collection), spec.tenant, spec.screen, FORMAT)
     return hashlib.sha256(repr((how, records.embedder.name)).encode()).hexdigest()
 
 

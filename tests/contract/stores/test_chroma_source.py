@@ -14,6 +14,7 @@ from langchain_core.embeddings import Embeddings
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
 from agent_knowledge.build import taking_over
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError, TenantMissingError
+from agent_knowledge.retrieval import documents
 from agent_knowledge.retrieval.store_folder import writing
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Matrix
@@ -121,6 +122,21 @@ def test_what_changed_is_taken_over_when_it_is_opened_next(folder: Path):
     assert titles(opened(folder)) == {"Refunds", "Islands", "Returns"}
     changed(folder)
     assert titles(opened(folder)) == {"Refunds", "Islands", "Vouchers"}
+
+
+def test_a_release_that_reads_documents_otherwise_takes_it_over_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    opened(folder)
+    later = documents.FORMAT + 1
+    for module in (documents, taking_over):
+        monkeypatch.setattr(module, "FORMAT", later)
+    with caplog.at_level(logging.INFO, logger=taking_over.__name__):
+        opened(folder)
+        assert "0 added, 3 updated, 0 deleted" in caplog.text
+        caplog.clear()
+        opened(folder)
+    assert caplog.text == ""
 
 
 def test_an_index_run_takes_it_over_too(folder: Path):
