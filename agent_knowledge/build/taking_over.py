@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -123,6 +123,24 @@ def keep_up(config: KnowledgeConfig, name: str, embedder: Embedder) -> None:
         report.updated,
         report.deleted,
     )
+
+
+def remove_taken_over(
+    config: KnowledgeConfig, names: Sequence[str], embedder: Embedder
+) -> dict[str, int]:
+    """Drop sources that were taken over, from the embedded store; others are left alone.
+
+    Returns:
+        How many documents each held.
+
+    Raises:
+        StoreLockedError: Another process is writing the store.
+    """
+    taken = [name for name in names if _held(config, name)]
+    if not taken:
+        return {}
+    with Indexer(config.store_path, embedder) as indexer:
+        return {name: indexer.remove(name) for name in taken}
 
 
 def _told(config: KnowledgeConfig, records: CollectionRecords) -> str:

@@ -13,6 +13,7 @@ from langchain_core.embeddings import Embeddings
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
 from agent_knowledge.build import taking_over
+from agent_knowledge.build.indexing import remove_sources
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError, TenantMissingError
 from agent_knowledge.retrieval import documents
 from agent_knowledge.retrieval.store_folder import writing
@@ -187,6 +188,21 @@ def test_what_is_not_there_is_named(folder: Path, old: str, new: str, said: str)
     with pytest.raises(ConfigError) as refused:
         opened(folder)
     assert said in str(refused.value)
+
+
+def test_what_was_taken_over_is_removed_also_beside_a_store_on_a_server(folder: Path):
+    told = (CONFIG % ("", "")).replace("path: kept", "path: kept, kind: qdrant")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.md").write_text("Parcels take two days.")
+    told = told.replace("{tickets", "{notes: {path: notes}, tickets")
+    config = KnowledgeConfig.parse(told).at(folder)
+    embedder = HashEmbedder(64)
+    assert index_sources(config, embedding=embedder).complete
+    assert titles(load_router(config, embedding=embedder)) == {"Refunds", "Islands", "Returns"}
+    assert remove_sources(config, ["tickets", "notes"]) == {"tickets": 3, "notes": 1}
+    for name in ("tickets", "notes"):
+        with pytest.raises(SourceError, match="is not indexed"):
+            remove_sources(config, [name])
 
 
 def test_its_tenants_are_kept_apart_also_when_that_is_asked_for_later(folder: Path):
