@@ -30,7 +30,7 @@ def desk(shop: KnowledgeConfig, tmp_path_factory: pytest.TempPathFactory) -> Com
     notes += [{"text": "Bolts are counted on Mondays.", "customer": "bolt-works"}]
     shown = [
         {"input": f"{whose}: {thing} is broken", "output": f"{queue}-{whose}", "customer": tenant}
-        for tenant, whose, count in (("acme-shop", "acme", 200), ("bolt-works", "bolt", 20))
+        for tenant, whose, count in (("acme-shop", "acme", 40), ("bolt-works", "bolt", 20))
         for thing, queue in zip(THINGS[:count], ("repairs", "returns") * (count // 2), strict=True)
     ]
     files = {"notes": notes, "triage": shown}
@@ -103,8 +103,14 @@ def test_a_leaning_is_fitted_to_what_the_tenant_has(desk: CommandLine) -> None:
 
 @pytest.mark.slow
 def test_only_the_tenants_examples_are_exported_and_counted(desk: CommandLine) -> None:
+    more = [
+        {"input": f"acme: {thing} is worn", "output": "repairs-acme", "customer": "acme-shop"}
+        for thing in THINGS
+    ]
+    with (desk.folder / "triage.jsonl").open("a") as file:
+        file.write("\n" + "\n".join(map(json.dumps, more)))
     row = desk("export", *ACME, "--set", "triage", "--out", "data", "--json").json
-    assert row["rows"] == 200
+    assert row["rows"] == 240
     text = "".join((desk.folder / "data" / name).read_text() for name in row["files"])
     assert "repairs-acme" in text
     assert "bolt" not in text
@@ -115,8 +121,8 @@ def test_only_the_tenants_examples_are_exported_and_counted(desk: CommandLine) -
         who: {one["key"]: one for one in desk("advise", "--json", *who).json["answers"]}
         for who in ((), ACME)
     }
-    assert "220" in json.dumps(answers[()]["examples"])
-    assert "200" in json.dumps(answers[ACME]["examples"])
+    assert "260" in json.dumps(answers[()]["examples"])
+    assert "240" in json.dumps(answers[ACME]["examples"])
     nobody = desk("export", "--tenant", "nobody", "--set", "triage", "--out", "none")
     assert nobody.code == 2
     assert "no example is this tenant's" in nobody.err
