@@ -70,7 +70,7 @@ def _default(request: pytest.FixtureRequest, folder: Path) -> Kept:
 
 
 def _qdrant(request: pytest.FixtureRequest, folder: Path) -> Kept:
-    down = "{kind: qdrant, path: down, url: 'http://127.0.0.1:9', timeout_s: 1}"
+    down = "{kind: qdrant, path: down, url: 'http://app:hidden-word@127.0.0.1:9', timeout_s: 1}"
     return Kept("{kind: qdrant, path: kept}", down, "127.0.0.1:9")
 
 
