@@ -1,4 +1,4 @@
-"""MaxSim over code: what words inside a passage say counts, and what is read is kept in bounds."""
+"""MaxSim over code: what a signature says counts, and what is read is kept in bounds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from agent_knowledge.types import Passage
 from agent_knowledge.types.measured import TokenVectors
 
 DISCOUNT = "How is the discount on a price worked out?"
-FILLER = "    log.debug('step %d of %d', step, steps)\n" * 40
-BODIES = ["return socket.connect(host, port)", "return open(path).read()", "return x + y"]
-TELLING = "return price * (1 - discount)"
+NAMES = ["def connect(host, port)", "def read_file(path)", "def add(x, y)"]
+TELLING = "def reduced(price, discount)"
+BODY = "    return None"
 
 
 class Counting:
@@ -32,61 +32,55 @@ class Counting:
         return packaged_embedder().embed_tokens(texts)
 
 
-def found(text: str, score: float = 0.0, document: str = "shop.py") -> Passage:
-    title = f"{document} > def run()"
+def found(name: str, score: float = 0.0, document: str = "shop.py") -> Passage:
+    """A passage of what goes by a name."""
     return Passage(
         source="code",
         document=document,
-        title=title,
+        title=f"{document} > {name}",
         uri=document,
-        text=text,
+        text=BODY,
         start=0,
-        end=len(text),
+        end=len(BODY),
         score=score,
     )
 
 
-def best(passages: Sequence[Passage]) -> str:
-    scores = MaxSim(packaged_embedder()).scores(DISCOUNT, passages)
-    return passages[int(np.argmax(scores))].text
+def best(passages: Sequence[Passage], query: str = DISCOUNT) -> str:
+    scores = MaxSim(packaged_embedder()).scores(query, passages)
+    return passages[int(np.argmax(scores))].title.partition(" > ")[2]
 
 
-def test_what_only_the_words_inside_tell_puts_a_passage_first():
-    assert best([*map(found, BODIES), found(TELLING)]) == TELLING
+def test_what_a_signature_says_puts_a_title_first():
+    assert best([*map(found, NAMES), found(TELLING)]) == TELLING
 
 
-def test_the_search_counts_beside_it():
-    strong = found(BODIES[0], score=9.0)
-    passages = [strong, *(found(f"{BODIES[1]}  # {n}") for n in range(8)), found(TELLING)]
-    assert best(passages) == strong.text
+def test_names_are_read_in_words():
+    passages = [*map(found, NAMES), found("def getOpenPort(s)")]
+    assert best(passages, "the port that is open") == "def getOpenPort(s)"
 
 
-def test_the_end_of_a_long_passage_counts():
-    long = [f"{FILLER}    {body}" for body in (*BODIES, TELLING)]
-    assert len(long[0]) > 1600  # more than the model reads at once
+def test_the_end_of_a_long_signature_counts():
+    many = ", ".join(f"option_{n}" for n in range(20))
+    long = [f"def run({many}, {last})" for last in ("host", "path", "y", "discounted_price")]
     assert best([*map(found, long)]) == long[-1]
 
 
-def test_the_title_counts_more_than_the_same_words_elsewhere():
-    named = Passage(
-        source="code", document="a.py", title="a.py > def discount(price)", uri="a.py",
-        text="return PRICES[0]", start=0, end=16,
-    )  # fmt: skip
-    plain = found("return PRICES[0]  # of shop")
-    scores = MaxSim(packaged_embedder()).scores(DISCOUNT, [plain, named])
-    assert scores[1] > scores[0]
+def test_the_search_counts_beside_it():
+    others = [found(f"def add_{n}(x, y)") for n in range(8)]
+    assert best([found(NAMES[0], score=9.0), *others, found(TELLING)]) == NAMES[0]
 
 
 def test_prose_keeps_its_order_and_costs_nothing():
     embedder = Counting()
-    prose = [found(text, score, "guide.md") for score, text in enumerate([*BODIES, TELLING])]
+    prose = [found(text, score, "guide.md") for score, text in enumerate([*NAMES, TELLING])]
     scores = MaxSim(embedder).scores(DISCOUNT, prose)
     assert scores == sorted(scores)
     assert embedder.read == []
 
 
 def test_prose_among_code_stays_where_the_search_put_it():
-    mixed = [found(BODIES[0]), found("Terms of sale.", document="guide.md"), found(TELLING)]
+    mixed = [found(NAMES[0]), found("Terms of sale", document="guide.md"), found(TELLING)]
     ours = MaxSim(packaged_embedder()).scores(DISCOUNT, mixed)
     assert ours[0] < ours[1] == 0.0 < ours[2]
 
@@ -94,21 +88,21 @@ def test_prose_among_code_stays_where_the_search_put_it():
 def test_what_was_read_is_kept():
     embedder = Counting()
     reranker = MaxSim(embedder)
-    passages = [*map(found, BODIES)]
+    passages = [*map(found, NAMES)]
     first = reranker.scores(DISCOUNT, passages)
-    assert len(embedder.read) == 1 + len(BODIES)
+    assert len(embedder.read) == 1 + len(NAMES)
     assert reranker.scores(DISCOUNT, passages) == pytest.approx(first, abs=0.01)
-    assert embedder.read[1 + len(BODIES) :] == [DISCOUNT]
+    assert embedder.read[1 + len(NAMES) :] == [DISCOUNT]
 
 
 def test_what_is_kept_stays_within_its_bytes_and_the_oldest_goes():
     embedder = Counting()
-    a_passage = 40 * 384 * 2  # tokens, numbers, bytes: more than one of these takes
-    reranker = MaxSim(embedder, kept_bytes=2 * a_passage)
-    many = [found(f"{BODIES[0]}  # {n}") for n in range(40)]
+    a_title = 40 * 384 * 2  # tokens, numbers, bytes: more than one of these takes
+    reranker = MaxSim(embedder, kept_bytes=2 * a_title)
+    many = [found(f"{NAMES[0]}_{n}") for n in range(40)]
     scores = reranker.scores(DISCOUNT, many)
     assert len(scores) == len(many)
-    assert reranker.kept_bytes <= 2 * a_passage
+    assert reranker.kept_bytes <= 2 * a_title
     embedder.read.clear()
     reranker.scores(DISCOUNT, many[-2:])
     assert embedder.read == [DISCOUNT]
@@ -118,7 +112,7 @@ def test_what_is_kept_stays_within_its_bytes_and_the_oldest_goes():
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\u200b", "ｆｕｎｃ 🙂", "x" * 20_000])
-def test_any_text_and_any_question_give_numbers(text: str):
+def test_any_title_and_any_question_give_numbers(text: str):
     passages = [found(text), found(TELLING)]
     for query in (DISCOUNT, "", "\ud800", text):
         scores = MaxSim(packaged_embedder()).scores(query, passages)
@@ -129,7 +123,7 @@ def test_any_text_and_any_question_give_numbers(text: str):
 
 def test_threads_share_one():
     reranker = MaxSim(packaged_embedder(), kept_bytes=100_000)
-    passages = [found(f"{BODIES[n % 3]}  # {n}") for n in range(12)]
+    passages = [found(f"{NAMES[n % 3]}_{n}") for n in range(12)]
     alone = reranker.scores(DISCOUNT, passages)
     results: list[list[float]] = []
     threads = [

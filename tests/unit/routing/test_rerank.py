@@ -212,9 +212,9 @@ def test_nothing_is_imported_that_the_host_does_not_allow(folder: Path):
 
 
 def of_shop(folder: Path, rerank: str) -> KnowledgeConfig:
-    """An agent over a file of code, with what it names as its reranker."""
-    bodies = ["open(path).read()", "connect(host, port)", "price * (1 - discount)"]
-    functions = [f"def run_{n}(*given):\n    return {body}\n" for n, body in enumerate(bodies)]
+    """An agent over a file of code, and what it names as its reranker."""
+    names = ["read_file(path)", "connect(host, port)", "reduced(price, discount)"]
+    functions = [f"def {name}:\n    ...\n" for name in names]
     (folder / "shop.py").write_text("\n\n".join(functions))
     return KnowledgeConfig.model_validate(
         {
