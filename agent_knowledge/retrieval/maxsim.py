@@ -2,7 +2,7 @@
 
 MaxSim takes for every token of the question the most similar token of a text (Khattab and Zaharia,
 "ColBERT", 2020). The text here is the title of a passage of code, which says what it defines:
-read with the passage's whole text, fifteen times as slow, it gained 0.026 nDCG@10 on rich and
+read with the whole text, ten times as slow at first, it gained 0.026 nDCG@10 on rich and
 -0.001 on pypdf, where the title alone gains 0.040 and 0.008. Prose keeps the search's order: by
 its titles it would lose 0.035 on docs_rag and 0.042 on hotpot.
 """
