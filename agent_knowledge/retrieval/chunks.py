@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from langchain_core.documents import Document as Chunk
 from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -45,8 +44,8 @@ def split(document: Document) -> list[Span]:
     text = document.text
     if document.vector is not None or (document.row and len(text) <= PASSAGE):
         return list(_trimmed(text, 0, len(text), _name(document.title)))
-    suffix = PurePosixPath(document.origin).suffix.lower()
-    sections = _definitions(document, suffix) if suffix in code.SUFFIXES else _sections(document)
+    suffix = code.suffix_of(document.origin)
+    sections = _definitions(document, suffix) if suffix else _sections(document)
     return [span for section in sections for span in _passages(text, section)]
 
 

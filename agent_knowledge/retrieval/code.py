@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 SUFFIXES = frozenset(
     {
@@ -70,6 +71,12 @@ class Part:
     start: int
     end: int
     names: tuple[str, ...] = ()
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a file of code; nothing of other files, and of a web address, as `a.php`."""
+    suffix = "" if "://" in name else PurePosixPath(name).suffix.lower()
+    return suffix if suffix in SUFFIXES else ""
 
 
 def parts(text: str, suffix: str, most: int) -> list[Part]:

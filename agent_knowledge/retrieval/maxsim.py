@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,7 +87,7 @@ class MaxSim:
 
 
 def _is_code(passage: Passage) -> bool:
-    return PurePosixPath(passage.document).suffix.lower() in code.SUFFIXES
+    return bool(code.suffix_of(passage.document))
 
 
 def _read_as(passage: Passage) -> str:

@@ -265,3 +265,10 @@ def test_code_is_cut_in_linear_time(unit: str, suffix: str):
 
     cut("x = 1\n")
     assert growth(cut, repeated("", unit), 0.05) <= MOST_GROWTH
+
+
+def test_a_web_page_whose_address_ends_as_code_is_a_page():
+    page = "# Refunds\n\nTen days.\n\n# Shipping\n\nTwo days.\n"
+    at = "https://shop.example/help.php"
+    document = Document(id=at, origin=at, title="Help", uri=at, text=page)
+    assert [span.title for span in split(document)] == ["Help > Refunds", "Help > Shipping"]
