@@ -19,17 +19,12 @@ from langgraph.types import Command
 from agent_knowledge.build import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
-from agent_knowledge.langchain.allowed import allowed_tools, refusal
+from agent_knowledge.langchain.allowed import refusal
 from agent_knowledge.langchain.citing import cite_fields
 from agent_knowledge.langchain.combine import combine, leader
-from agent_knowledge.langchain.convert import (
-    extend_system,
-    replace_user_turn,
-    task_from_messages,
-    turn_of,
-    without_citations,
-)
+from agent_knowledge.langchain.convert import task_from_messages, turn_of
 from agent_knowledge.langchain.numbering import shown_by_tools
+from agent_knowledge.langchain.requests import request_of, without_ours
 from agent_knowledge.langchain.responses import (
     Verified,
     answering,
@@ -51,7 +46,7 @@ from agent_knowledge.langchain.state import (
     remembered,
 )
 from agent_knowledge.langchain.tenants import TenantReader, mark_of, router_of_run
-from agent_knowledge.models.chat import example_messages, explained, served_name
+from agent_knowledge.models.chat import explained, served_name
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Draft, Failed, Said, Turn, Verifying
@@ -165,7 +160,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """Hand over the knowledge, and verify the answer's citations."""
-        request = _without_citations(request)
+        request = without_ours(request)
         self.router.base_model = served_name(request.model)
         knowledge = self._prepared(request)
         if knowledge is None:
@@ -193,7 +188,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """`wrap_model_call`, awaited."""
-        request = _without_citations(request)
+        request = without_ours(request)
         self.router.base_model = served_name(request.model)
         knowledge = self._prepared(request)
         if knowledge is None:
@@ -279,24 +274,8 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return None
 
     def _request(self, request: ModelRequest[Any], step: CallModel) -> ModelRequest[Any]:
-        """The request with what a step hands over.
-
-        A fine-tuned model is offered no tools: it was trained to answer, not to call.
-        """
-        knowledge = step.knowledge
-        shown = knowledge.passages or shown_by_tools(request.messages)
-        sent = request.override(
-            system_message=extend_system(request.system_message, knowledge.system),
-            messages=[
-                *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
-                *replace_user_turn(request.messages, knowledge),
-                *step.repair,  # pyright: ignore[reportArgumentType]
-            ],
-            tools=allowed_tools(request.tools, self._allowed if shown else None),
-        )
-        if step.endpoint is None or self._endpoint is None:
-            return sent
-        return sent.override(model=self._endpoint, tools=[])
+        endpoint = self._endpoint if step.endpoint else None
+        return request_of(request, step, endpoint=endpoint, allowed=self._allowed)
 
     def _state(
         self, request: ModelRequest[Any], turn: Turn, knowledge: Knowledge
@@ -389,8 +368,3 @@ def _goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
         return False
     turn.feed(Failed(error=explained(error, step.endpoint)))
     return turn.asks is not None
-
-
-def _without_citations(request: ModelRequest[Any]) -> ModelRequest[Any]:
-    """The same request with earlier answers as the model gave them."""
-    return request.override(messages=without_citations(request.messages))
