@@ -1,13 +1,17 @@
-"""What a model is asked in an agent: the host's request, with what a step of the turn adds."""
+"""What a model is asked in an agent, and who answered.
+
+The host's request with what a step of the turn adds; and what came of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-from langchain.agents.middleware import ModelRequest
+from langchain.agents.middleware import ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
 
+from agent_knowledge.errors import EndpointError
 from agent_knowledge.langchain.allowed import allowed_tools
 from agent_knowledge.langchain.convert import (
     extend_system,
@@ -15,8 +19,10 @@ from agent_knowledge.langchain.convert import (
     without_citations,
 )
 from agent_knowledge.langchain.numbering import shown_by_tools
-from agent_knowledge.models.chat import example_messages
-from agent_knowledge.turn import CallModel
+from agent_knowledge.langchain.responses import answering
+from agent_knowledge.langchain.tracked import TrackedModel
+from agent_knowledge.models.chat import example_messages, explained
+from agent_knowledge.turn import CallModel, Failed, Said
 
 
 def without_ours(request: ModelRequest[Any]) -> ModelRequest[Any]:
@@ -51,4 +57,28 @@ def request_of(
         ],
         tools=allowed_tools(request.tools, allowed if shown else None),
     )
-    return sent.override(model=endpoint, tools=[]) if endpoint else sent
+    return sent if endpoint is None else sent.override(model=endpoint, tools=[])
+
+
+def said_by(
+    response: ModelResponse[Any], step: CallModel, asked: BaseChatModel
+) -> Said | Failed | None:
+    """What came of a step; None where it is a call of tools.
+
+    Args:
+        response: Whatever the middleware after this one passed on.
+        step: What was asked.
+        asked: The model that the request named.
+    """
+    if step.endpoint and isinstance(asked, TrackedModel) and not asked.gave(response.result):
+        cause = asked.failure
+        instead = f"another middleware answered in the place of endpoint {step.endpoint!r}"
+        return Failed(error=explained(cause, step.endpoint) if cause else EndpointError(instead))
+    place = answering(response)
+    if place is None:
+        return None
+    return Said(
+        text=response.result[place].text,
+        model=step.endpoint or "",
+        structured=response.structured_response is not None,
+    )
