@@ -128,6 +128,40 @@ def test_what_another_middleware_redacts_stays_redacted(
     assert ADDRESS not in caplog.text
 
 
+SAID = f"It is three months [1]. Write to {ADDRESS}, who knows."
+BLOCKS = [
+    {"type": "reasoning", "reasoning": "hm"},
+    {"type": "text", "text": "It is three months [1]. "},
+    {"type": "text", "text": f"Write to {ADDRESS}, who knows."},
+]
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("order", ["redacts first", "redacts last"])
+@pytest.mark.parametrize("said", [SAID, BLOCKS])
+def test_what_is_redacted_in_an_answer_comes_back_in_no_later_turn(
+    said: Any, order: str, mode: str
+) -> None:
+    redacts = PIIMiddleware("email", apply_to_output=True)
+    chain: list[Any] = [redacts, KnowledgeMiddleware(tenancy(Heard()))]
+    model = ScriptedModel(replies=[AIMessage(said), "Bye."])
+    agent: Any = create_agent(
+        model,
+        middleware=chain if order == "redacts first" else chain[::-1],
+        checkpointer=InMemorySaver(),
+    )
+    run(agent, ASKED, mode)
+    first = last(agent)
+    assert first.text == "It is three months [1]. Write to [REDACTED_EMAIL], who knows."
+    assert first.content_blocks[-1].get("annotations")
+    assert ADDRESS not in str(agent.get_state(THREAD).values)
+    run(agent, "Thanks!", mode)
+    (answer,) = (one for one in model.asked[1] if isinstance(one, AIMessage))
+    assert answer.text == first.text
+    assert "annotations" not in str(answer.content)
+    assert ADDRESS not in str(model.asked[1])
+
+
 class Rewords(AgentMiddleware[Any, Any, Any]):
     """Changes the user's words from the second model call on."""
 
