@@ -66,11 +66,16 @@ def text_of(message: BaseMessage) -> str:
     return "\n".join(text for text in blocks if isinstance(text, str) and text)
 
 
+def _is_summary(message: BaseMessage) -> bool:
+    """Whether `SummarizationMiddleware` wrote a message: it reads as the user's, and is not."""
+    return message.additional_kwargs.get("lc_source") == "summarization"
+
+
 def _history(messages: Iterable[BaseMessage]) -> tuple[Message, ...]:
     """The text of a message; tool calls and their results are no part of it."""
     turns: list[Message] = []
     for message in messages:
-        text = text_of(message)
+        text = "" if _is_summary(message) else text_of(message)
         if text and isinstance(message, HumanMessage):
             turns.append(Message("user", text))
         elif text and isinstance(message, AIMessage):
@@ -234,17 +239,20 @@ def _placed(blocks: Iterable[Any]) -> Iterator[Any]:
 def _filled(blocks: Sequence[Any], text: str) -> Iterator[Any]:
     """Blocks with the text at their places; all of it in the first where it has another length."""
     texts = [block for block in blocks if not _is_no_text(block)]
-    spans = [block if isinstance(block, list) else block["text"] for block in texts]
-    same = not spans or spans[-1][1] == len(text)
+    same = not texts or _span(texts[-1])[1] == len(text)
     for block in blocks:
         if _is_no_text(block):
             yield block
         elif same:
-            start, end = block if isinstance(block, list) else block["text"]
-            piece = text[start:end]
+            piece = text[slice(*_span(block))]
             yield piece if isinstance(block, list) else {**block, "text": piece}
         elif block is texts[0]:
             yield {"type": "text", "text": text}
+
+
+def _span(block: Any) -> tuple[int, int]:
+    span: Any = block if isinstance(block, list) else block["text"]
+    return span[0], span[1]
 
 
 def _content_of(sent: dict[str, Any], text: str) -> Any:

@@ -15,6 +15,7 @@ from langchain.agents.middleware import (
     ModelFallbackMiddleware,
     ModelRetryMiddleware,
     PIIMiddleware,
+    SummarizationMiddleware,
 )
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.callbacks import BaseCallbackHandler
@@ -28,6 +29,7 @@ from agent_knowledge.build import packaged_embedder
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import EndpointError
 from agent_knowledge.langchain import KnowledgeMiddleware
+from agent_knowledge.langchain.convert import task_from_messages
 from agent_knowledge.prompts import read_passages
 from agent_knowledge.testing import HashEmbedder, MemoryIndex
 from tests.scripted import ScriptedModel, filled
@@ -198,6 +200,29 @@ def test_a_turn_is_routed_once_and_anew_where_its_words_change(rewords: bool) ->
     assert (len(heard.texts) > embedded[0]) is rewords
     prepared = str(agent.get_state(THREAD).values["agent_knowledge_prepared"])
     assert (ADDRESS in prepared) is not rewords
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_a_summary_of_the_conversation_is_no_turn_of_the_users(
+    support: KnowledgeRouter, order: str
+) -> None:
+    sums_up: Any = SummarizationMiddleware(
+        ScriptedModel(replies=["Hm."]), trigger=("messages", 4), keep=("messages", 2)
+    )
+    chain: list[Any] = [sums_up, KnowledgeMiddleware(support)]
+    agent: Any = create_agent(
+        ScriptedModel(replies=["You have 30 days from delivery [1]."]),
+        middleware=chain if order == "before" else chain[::-1],
+        checkpointer=InMemorySaver(),
+    )
+    for _ in range(3):
+        run(agent, "How long is the return window?", "sync")
+        assert last(agent).content_blocks[-1].get("annotations")
+    first = agent.get_state(THREAD).values["messages"][0]
+    assert "summary of the conversation" in first.text
+    task = task_from_messages(agent.get_state(THREAD).values["messages"][:-1])
+    assert task
+    assert [turn.role for turn in task.history] == ["assistant"]
 
 
 class AsksAnother(AgentMiddleware[Any, Any, Any]):
