@@ -251,7 +251,8 @@ def _filled(blocks: Sequence[Any], text: str) -> Iterator[Any]:
 
 
 def _span(block: Any) -> tuple[int, int]:
-    span: Any = block if isinstance(block, list) else block["text"]
+    known = cast("dict[str, Any]", block)
+    span: list[int] = known["text"] if isinstance(block, dict) else block
     return span[0], span[1]
 
 

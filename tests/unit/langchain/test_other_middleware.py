@@ -130,6 +130,27 @@ def test_what_another_middleware_redacts_stays_redacted(
     assert ADDRESS not in caplog.text
 
 
+class RedactsInTheCall(AgentMiddleware[Any, Any, Any]):
+    """Leaves the state as it is, and takes the address out of what the model is asked."""
+
+    def wrap_model_call(self, request: Any, handler: Any) -> Any:
+        turn = request.messages[-1]
+        changed = turn.model_copy(update={"content": turn.text.replace(ADDRESS, "somebody")})
+        return handler(request.override(messages=[*request.messages[:-1], changed]))
+
+
+def test_what_is_redacted_on_the_way_to_the_model_stays_redacted() -> None:
+    heard, model = Heard(), ScriptedModel(replies=["It is three months [1]."])
+    chain: list[Any] = [RedactsInTheCall(), KnowledgeMiddleware(tenancy(heard), details=True)]
+    agent: Any = create_agent(model, middleware=chain, checkpointer=InMemorySaver())
+    run(agent, ASKED, "sync")
+    values = agent.get_state(THREAD).values
+    own = [values["messages"][-1], {k: v for k, v in values.items() if k != "messages"}]
+    assert NOTICE in model.asked[0][-1].text
+    for place in (model.asked, heard.texts, own):
+        assert ADDRESS not in str(place)
+
+
 SAID = f"It is three months [1]. Write to {ADDRESS}, who knows."
 BLOCKS = [
     {"type": "reasoning", "reasoning": "hm"},
