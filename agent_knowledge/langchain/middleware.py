@@ -34,7 +34,7 @@ from agent_knowledge.langchain.responses import (
     with_metadata,
     with_text,
 )
-from agent_knowledge.langchain.routers import Part, parts_of, with_parts
+from agent_knowledge.langchain.routers import RouterPart, parts_of, with_parts
 from agent_knowledge.langchain.state import (
     CITED,
     PREPARED,
@@ -191,7 +191,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self,
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
-        led: Part[KnowledgeMiddleware],
+        led: RouterPart[KnowledgeMiddleware],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """One turn, from what all routers prepared to what may be shown."""
         turn, response = Turn(led.knowledge, self.router.agent.policy), None
@@ -216,7 +216,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self,
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
-        led: Part[KnowledgeMiddleware],
+        led: RouterPart[KnowledgeMiddleware],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """`_lead`, awaited."""
         turn, response = Turn(led.knowledge, self.router.agent.policy), None
@@ -268,7 +268,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     def _begin(
         self, request: ModelRequest[Any]
-    ) -> tuple[ModelRequest[Any], Part[KnowledgeMiddleware] | None]:
+    ) -> tuple[ModelRequest[Any], RouterPart[KnowledgeMiddleware] | None]:
         """The request to go on with, and what the turn begins with.
 
         None where this router has no part in the turn, or another one comes after it.
@@ -285,16 +285,18 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         prepared = {name: part.knowledge for name, part in parts.items()}
         by: KnowledgeMiddleware = parts[leader(prepared)].by
         fresh = {name: row for part in parts.values() for name, row in part.fresh.items()}
-        return request, Part(by=by, knowledge=by._joined(request, task, prepared), fresh=fresh)
+        return request, RouterPart(
+            by=by, knowledge=by._joined(request, task, prepared), fresh=fresh
+        )
 
-    def _part(self, request: ModelRequest[Any], task: Task) -> Part[KnowledgeMiddleware]:
+    def _part(self, request: ModelRequest[Any], task: Task) -> RouterPart[KnowledgeMiddleware]:
         """What this router has for the turn: what it prepared before, unless the turn changed."""
         router = self._of(request.runtime)
         whose = mark_of(router)
         if known := remembered_of(self._name, request.state, request.messages, whose):
-            return Part(by=self, knowledge=known)
+            return RouterPart(by=self, knowledge=known)
         knowledge = router.prepare(task)
-        return Part(by=self, knowledge=knowledge, fresh=self._kept(request, knowledge))
+        return RouterPart(by=self, knowledge=knowledge, fresh=self._kept(request, knowledge))
 
     def _joined(
         self, request: ModelRequest[Any], task: Task, prepared: Mapping[str, Knowledge]
@@ -324,7 +326,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return request_of(request, step, endpoint=endpoint, allowed=self._allowed)
 
     def _state(
-        self, request: ModelRequest[Any], turn: Turn, led: Part[Any], knowledge: Knowledge
+        self, request: ModelRequest[Any], turn: Turn, led: RouterPart[Any], knowledge: Knowledge
     ) -> dict[str, Any]:
         """What the turn's further model calls are to know: a lower rung is kept."""
         kept = self._kept(request, knowledge) if turn.fallbacks else {}
@@ -335,7 +337,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request: ModelRequest[Any],
         response: ModelResponse[Any] | None,
         turn: Turn,
-        led: Part[Any],
+        led: RouterPart[Any],
     ) -> ExtendedModelResponse[Any]:
         """Verify the answer, and put its citations into the state too.
 

@@ -22,7 +22,7 @@ MiddlewareT = TypeVar("MiddlewareT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part(Generic[MiddlewareT]):
+class RouterPart(Generic[MiddlewareT]):
     """What one router has for a turn.
 
     Attributes:
@@ -36,13 +36,13 @@ class Part(Generic[MiddlewareT]):
     fresh: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def parts_of(request: ModelRequest[Any]) -> dict[str, Part[Any]]:
+def parts_of(request: ModelRequest[Any]) -> dict[str, RouterPart[Any]]:
     """What the routers before this one prepared, outermost first."""
     return {**request.state.get(_PARTS, {})}
 
 
 def with_parts(
-    request: ModelRequest[Any], parts: Mapping[str, Part[Any]]
+    request: ModelRequest[Any], parts: Mapping[str, RouterPart[Any]]
 ) -> tuple[ModelRequest[Any], bool]:
     """The request for whoever comes next, and whether that is another router of the turn."""
     state: dict[str, Any] = {k: v for k, v in request.state.items() if k != _PARTS}

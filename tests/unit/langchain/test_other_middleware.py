@@ -295,6 +295,38 @@ def test_a_routed_or_fallen_back_model_is_not_called_the_endpoint(
     assert len(examples) == 4
 
 
+@pytest.mark.filterwarnings("ignore:.* is in beta")
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_the_model_router_of_langchain_is_not_called_the_endpoint(
+    support: KnowledgeRouter, order: str
+) -> None:
+    routing: Any = pytest.importorskip("langchain.agents.middleware.model_router")
+    decisions: Any = pytest.importorskip("langchain_core.decisions")
+    chosen = {"choice": "a", "probabilities": {"a": 1.0}, "confidence": 1.0}
+    answer = decisions.ChoiceAnswer(type="choice", **chosen)
+
+    class Chooses(decisions.BaseDecisionModel):
+        model: str = "chooses"
+        _provider = "tests"
+
+        def _classify(self, state: Any, questions: Any) -> Any:
+            given = dict.fromkeys(questions, answer)
+            return decisions.ClassifierResponse(model=self.model, answers=given)
+
+    another = ScriptedModel(replies=["another"])
+    choices = {"a": routing.ModelChoice(model=another, criteria="All.")}
+    routes = routing.ModelRouterMiddleware(
+        choices=choices, instructions="Which?", classifier=Chooses()
+    )
+    ours = KnowledgeMiddleware(support, endpoint=ScriptedModel(replies=["endpoint"]))
+    chain = [routes, ours] if order == "before" else [ours, routes]
+    agent: Any = create_agent(ScriptedModel(replies=["own"]), middleware=chain)
+    final = agent.invoke({"messages": [HumanMessage(TRIAGE)]})["messages"][-1]
+    endpoint = final.response_metadata["agent_knowledge"]["plan"]["endpoint"]
+    known = {"before": ("endpoint", "triage-ft"), "after": ("another", None)}
+    assert (final.text, endpoint) == known[order]
+
+
 @pytest.mark.parametrize("other", OTHERS)
 def test_on_failure_raise_raises_behind_others_too(shop: KnowledgeConfig, other: str) -> None:
     agent = shop.agents["support"]
