@@ -60,7 +60,7 @@ from agent_knowledge.types import Knowledge, Task
 
 
 class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
-    """Routes each user turn and hands the model what the decision names.
+    """Routes each user turn, as its model is asked, and hands it what the decision names.
 
     The system message gains the agent's system prompt and the rules for using passages or
     examples; the user's turn gains the passages; a fine-tuned endpoint takes over the call when
