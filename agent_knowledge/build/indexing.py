@@ -17,9 +17,15 @@ from agent_knowledge.build import (
 )
 from agent_knowledge.build.imports import imported
 from agent_knowledge.build.servers import AnyIndexer, open_indexer
-from agent_knowledge.build.taking_over import records_of, screening_of, take_over
+from agent_knowledge.build.taking_over import records_of, remove_taken_over, screening_of, take_over
 from agent_knowledge.config import KnowledgeConfig
-from agent_knowledge.errors import AgentKnowledgeError, ConfigError, nearest
+from agent_knowledge.errors import (
+    AgentKnowledgeError,
+    ConfigError,
+    SourceError,
+    StoreError,
+    nearest,
+)
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.chroma_collection import CollectionRecords
@@ -247,7 +253,8 @@ def _note(history: History, report: IndexReport) -> None:
 def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
     """Drop the indexes of sources, also of those that the configuration no longer names.
 
-    Their files are not touched.
+    Their files are not touched. What was taken over lies in the embedded store, whatever the
+    configured one, and is dropped from there.
 
     Returns:
         How many documents each held.
@@ -257,8 +264,21 @@ def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
         StoreLockedError: Another process is writing the store.
     """
     config = read_config(config)
-    with open_indexer(config, load_embedder(config)) as indexer:
-        return {name: indexer.remove(name) for name in names}
+    embedder, names = load_embedder(config), tuple(dict.fromkeys(names))
+    on_server = config.store.kind != "chroma"
+    taken = remove_taken_over(config, names, embedder) if on_server else {}
+    removed: dict[str, int] = {}
+    with open_indexer(config, embedder) as indexer:
+        for name in names:
+            removed[name] = taken.get(name, 0)
+            try:
+                removed[name] += indexer.remove(name)
+            except StoreError:
+                raise
+            except SourceError:  # the configured store need not hold what was taken over
+                if name not in taken:
+                    raise
+    return removed
 
 
 def _of(name: str, progress: Progress | None) -> Callable[[int, int], None] | None:

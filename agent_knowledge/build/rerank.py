@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from agent_knowledge.build import packaged_embedder
 from agent_knowledge.build.imports import imported
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
 from agent_knowledge.errors import ConfigError, shown
 from agent_knowledge.ports import Reranker
+from agent_knowledge.retrieval.maxsim import MaxSim
 from agent_knowledge.types import Passage
 
 if TYPE_CHECKING:
@@ -61,8 +64,20 @@ def load_reranker(
         return as_reranker(given, "reranker")
     if spec is None:
         return None
-    found = imported(expand(spec, key), key, allowed=imports, folder=config.folder)
+    named = expand(spec, key)
+    if named == MaxSim.name:
+        return packaged_maxsim()
+    if ":" not in named:
+        msg = f"{key}: {shown(named)} is not accepted; write 'maxsim' or 'package.module:name'"
+        raise ConfigError(msg)
+    found = imported(named, key, allowed=imports, folder=config.folder)
     return as_reranker(_made(found, key), key, spec)
+
+
+@cache
+def packaged_maxsim() -> MaxSim:
+    """MaxSim by the packaged MiniLM; one a process, since it keeps what it has read."""
+    return MaxSim(packaged_embedder())
 
 
 def as_reranker(given: object, key: str, name: str = "") -> Reranker:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from agent_knowledge.errors import SourceError, StoreLockedError, StoreReadOnlyE
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.chroma_collection import CollectionRecords, fingerprint, size_of
+from agent_knowledge.retrieval.documents import FORMAT
 from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.reports import IndexReport
 from agent_knowledge.retrieval.screening import Screening
@@ -124,10 +125,28 @@ def keep_up(config: KnowledgeConfig, name: str, embedder: Embedder) -> None:
     )
 
 
+def remove_taken_over(
+    config: KnowledgeConfig, names: Sequence[str], embedder: Embedder
+) -> dict[str, int]:
+    """Drop sources that were taken over, from the embedded store; others are left alone.
+
+    Returns:
+        How many documents each held.
+
+    Raises:
+        StoreLockedError: Another process is writing the store.
+    """
+    taken = [name for name in names if _held(config, name)]
+    if not taken:
+        return {}
+    with Indexer(config.store_path, embedder) as indexer:
+        return {name: indexer.remove(name) for name in taken}
+
+
 def _told(config: KnowledgeConfig, records: CollectionRecords) -> str:
     """What tells that a source has to be taken over anew: its collection, or how it is read."""
     spec = config.sources[records.name]
-    how = (fingerprint(records.path, records.collection), spec.tenant, spec.screen)
+    how = (fingerprint(records.path, records.collection), spec.tenant, spec.screen, FORMAT)
     return hashlib.sha256(repr((how, records.embedder.name)).encode()).hexdigest()
 
 

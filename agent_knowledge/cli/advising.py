@@ -13,7 +13,8 @@ import typer
 from rich.text import Text
 
 from agent_knowledge.cli import show
-from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.filters import scope_of
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import InputError
 
@@ -70,6 +71,7 @@ def advise(
     *,
     config: Config = CONFIG,
     agent: Agent = None,
+    tenant: Tenant = None,
     example_set: ExampleSet = None,
     volume: Volume = None,
     runs_per_year: RunsPerYear = None,
@@ -115,7 +117,7 @@ def advise(
         hosting_usd_per_month=hosting_usd,
         volume_per_month=volume,
     )
-    ground = load_ground(loaded, agent, example_set, told)
+    ground = load_ground(loaded, agent, example_set, told, scope_of(None, tenant).tenant)
     advice = judge(ground, costs)
     if not as_json and sys.stdin.isatty() and sys.stdout.isatty():
         advice = judge(*asked(advice, ground, costs, _prompt))

@@ -22,9 +22,16 @@ from agent_knowledge.build import (
 )
 from agent_knowledge.build.stores import open_source
 from agent_knowledge.cli import show
-from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.filters import scope_of
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.config import KnowledgeConfig
-from agent_knowledge.errors import AgentKnowledgeError, ConfigError, as_written, shown
+from agent_knowledge.errors import (
+    AgentKnowledgeError,
+    ConfigError,
+    TenantMissingError,
+    as_written,
+    shown,
+)
 from agent_knowledge.ports import Closes, Embedder, Retriever
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Query
@@ -48,13 +55,16 @@ class DoctorCheck:
     detail: str
 
 
-def doctor(*, config: Config = CONFIG, agent: Agent = None, as_json: Json = False) -> None:
+def doctor(
+    *, config: Config = CONFIG, agent: Agent = None, tenant: Tenant = None, as_json: Json = False
+) -> None:
     """Check that everything the configuration names exists, loads and answers.
 
     Exit status 1 when a check failed.
     """
     loaded = KnowledgeConfig.from_yaml(config)
-    findings = list(examine(loaded if agent is None else loaded.only(agent)))
+    scope = scope_of(None, tenant)
+    findings = list(examine(loaded if agent is None else loaded.only(agent), scope=scope))
     text = Text("\n").join(_line(finding) for finding in findings)
     failed = sum(finding.state == "failed" for finding in findings)
     text.append(f"\n{len(findings)} checks, {failed} failed", style="bold")
@@ -65,13 +75,16 @@ def doctor(*, config: Config = CONFIG, agent: Agent = None, as_json: Json = Fals
 
 
 def examine(
-    config: KnowledgeConfig, retrievers: Mapping[str, BaseRetriever | Retriever] | None = None
+    config: KnowledgeConfig,
+    retrievers: Mapping[str, BaseRetriever | Retriever] | None = None,
+    scope: Scope = EVERYTHING,
 ) -> Iterator[DoctorCheck]:
     """Try each part that a configuration names, as the commands that use it would.
 
     Args:
         config: The configuration.
         retrievers: As for `load_router`; the command line has none to pass.
+        scope: Where to look; an agent that keeps tenants apart is tried only for one of them.
 
     Yields:
         One finding per part: the embedding, the store, each source, example set, endpoint and
@@ -83,7 +96,7 @@ def examine(
     yield _check("store", lambda: _store(config))
     for name, source in config.sources.items():
         if not source.external:
-            yield _check(f"source {name}", lambda name=name: _source(config, name))
+            yield _check(f"source {name}", lambda name=name: _source(config, name, scope))
         elif name not in given:
             detail = "external: an agent that has it needs its retriever"
             yield DoctorCheck(what=f"source {name}", state="skipped", detail=detail)
@@ -98,7 +111,7 @@ def examine(
         detail = "none is defined; add one under agents:, as in agents: {support: }"
         yield DoctorCheck(what="agents", state="failed", detail=detail)
     for name in config.agents:
-        yield _check(f"agent {name}", lambda name=name: _agent(config, name, given))
+        yield _check(f"agent {name}", lambda name=name: _agent(config, name, given, scope))
         yield from _prompts(config, name)
 
 
@@ -118,6 +131,9 @@ def _prompts(config: KnowledgeConfig, agent: str) -> Iterator[DoctorCheck]:
 def _check(what: str, attempt: Callable[[], str]) -> DoctorCheck:
     try:
         return DoctorCheck(what=what, state="ok", detail=as_written(attempt()))
+    except TenantMissingError:
+        detail = "keeps tenants apart: not probed; give --tenant"
+        return DoctorCheck(what=what, state="skipped", detail=detail)
     except AgentKnowledgeError as error:
         return DoctorCheck(what=what, state="failed", detail=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made
@@ -146,7 +162,7 @@ def _store(config: KnowledgeConfig) -> str:
     raise ConfigError(msg + "written); give another path")
 
 
-def _source(config: KnowledgeConfig, name: str) -> str:
+def _source(config: KnowledgeConfig, name: str, within: Scope) -> str:
     from agent_knowledge.retrieval.documents import Document
     from agent_knowledge.retrieval.loading import read_source
 
@@ -158,15 +174,17 @@ def _source(config: KnowledgeConfig, name: str) -> str:
     embedder = load_embedder(config)
     index = open_source(config, name, embedder)
     # Whoever asks for a tenant that there is not sees that the source is indexed, and nothing else.
-    scope = Scope(tenant=_NOBODY) if spec.tenant else EVERYTHING
+    scope = Scope(tenant=within.tenant or _NOBODY) if spec.tenant else EVERYTHING
     try:
         [found] = index.search([_query(embedder)], [name], 1, scope)
     finally:
         if isinstance(index, Closes):
             index.close()
-    if spec.tenant:
-        return f"indexed, and its tenants ({spec.tenant}) are kept apart"
-    return f"{found[name].statistics.passages} passages"
+    passages = f"{found[name].statistics.passages} passages"
+    if not spec.tenant:
+        return passages
+    shown_to = f", {passages} for this one" if within.tenant else ""
+    return f"indexed, and its tenants ({spec.tenant}) are kept apart{shown_to}"
 
 
 def _examples(config: KnowledgeConfig, name: str) -> str:
@@ -185,27 +203,31 @@ def _model(model: Chat) -> str:
 
 
 def _agent(
-    config: KnowledgeConfig, name: str, retrievers: Mapping[str, BaseRetriever | Retriever]
+    config: KnowledgeConfig,
+    name: str,
+    retrievers: Mapping[str, BaseRetriever | Retriever],
+    scope: Scope,
 ) -> str:
     """Route a task and search every source of the agent.
 
     Raises:
+        TenantMissingError: It keeps tenants apart, and the scope names none.
         ConfigError: An external source has no retriever; tasks that need it would fail.
     """
     sources = config.agent(name).sources
     external = [source for source, spec in sources.items() if spec.external]
     missing = [source for source in external if source not in retrievers]
     given = {source: retrievers[source] for source in external if source in retrievers}
-    router = load_router(config, name, retrievers=given)
-    decision = router.route(_PROBE)
+    router = load_router(config, name, retrievers=given).scoped(scope)
     if missing:
         listed = ", ".join(missing)
         msg = (
-            f"routes, but has no retriever for {listed}: a task that needs it fails, and the "
+            f"has no retriever for {listed}: a task that needs it fails, and the "
             "command line can pass none; in Python give retrievers={...} to load_router, and to "
             "agent_knowledge.cli.doctor.examine to check it"
         )
         raise ConfigError(msg)
+    decision = router.route(_PROBE)
     found = f", finds {len(router.retrieve(_PROBE))} passages" if sources else ""
     return f"routes, in {decision.elapsed_ms:.0f} ms{found}"
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.filters import scope_of
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.cli.terminal import Terminal, complain
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def evaluate(
     cases: Annotated[str, typer.Option("--cases", help="JSON lines; - for standard input.")],
     config: Config = CONFIG,
     agent: Agent = None,
+    tenant: Tenant = None,
     example_set: Annotated[
         str | None, typer.Option("--set", help="The example set that the cases are instances of.")
     ] = None,
@@ -91,6 +93,7 @@ def evaluate(
         concurrency=concurrency,
         per_minute=per_minute,
         fresh=fresh,
+        tenant=scope_of(None, tenant).tenant,
     )
     read = read_cases(cases)
     if dry_run:

@@ -9,7 +9,8 @@ import typer
 from rich.text import Text
 
 from agent_knowledge.cli import show
-from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.filters import scope_of
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 
 if TYPE_CHECKING:
     from agent_knowledge.trials.data_card import Card, Detector
@@ -21,6 +22,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write, empty or new.")],
     config: Config = CONFIG,
     agent: Agent = None,
+    tenant: Tenant = None,
     form: Annotated[str, typer.Option("--format", help="chat-jsonl.")] = "chat-jsonl",
     cases: Annotated[
         str | None,
@@ -50,7 +52,12 @@ def export(
     from agent_knowledge.trials.export import Options, make_export, to_row, write_export
 
     options = Options(
-        format=form, validation=validation, seed=seed, max_tokens=max_tokens, redact=redact
+        format=form,
+        validation=validation,
+        seed=seed,
+        max_tokens=max_tokens,
+        redact=redact,
+        tenant=scope_of(None, tenant).tenant,
     )
     made = make_export(
         config,

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Line, read_lines, task_of
-from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.filters import scope_of
+from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.errors import ConfigError, InputError, shown
 from agent_knowledge.types import STRATEGIES, Decision, Strategy, Task, to_dict
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from agent_knowledge.config import Leaning
     from agent_knowledge.routing.router import KnowledgeRouter
     from agent_knowledge.trials.leaning import Tuning
+    from agent_knowledge.types.filters import Scope
 
 
 _KEYS = {"id", "task", "history", "citations", "strategy", "expected", "sources", "set", "rules"}
@@ -102,6 +104,7 @@ def check(
     cases: Annotated[str, typer.Option("--cases", help="JSON lines; - for standard input.")],
     config: Config = CONFIG,
     agent: Agent = None,
+    tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
     """Check routes against what is expected of them; exit status 1 when one is missed.
@@ -112,7 +115,7 @@ def check(
     from agent_knowledge.build import load_router
 
     read = read_cases(cases)
-    router = load_router(config, agent)
+    router = load_router(config, agent).scoped(scope_of(None, tenant))
     decisions = router.route_many([case.task for case in read])
     misses = [
         _miss(case, decision, why, router)
@@ -205,6 +208,7 @@ def tune(
     ] = None,
     config: Config = CONFIG,
     agent: Agent = None,
+    tenant: Tenant = None,
     write: Annotated[
         bool, typer.Option("--write", help="Take what was fitted, where it helps.")
     ] = False,
@@ -218,15 +222,16 @@ def tune(
     With --source and --questions, lines of {"question", "covered"}, the coverage of one source is
     fitted to its own scores: 50 questions, 10 of them covered and 10 not.
     """
+    scope = scope_of(None, tenant)
     if source is not None and questions is not None and cases is None:
         from agent_knowledge.cli.source_tuning import tune_source
 
-        tune_source(source, questions, config, agent, write=write, as_json=as_json)
+        tune_source(source, questions, config, agent, scope, write=write, as_json=as_json)
         return
     if cases is None or source is not None or questions is not None:
         msg = "give either --cases, or --source and --questions"
         raise InputError(msg)
-    name, tuning = _fit(cases, config, agent)
+    name, tuning = _fit(cases, config, agent, scope)
     written, refusal = False, ""
     if write and tuning.changed:
         refusal = _write(config, name, tuning)
@@ -239,7 +244,7 @@ def tune(
         raise ConfigError(refusal)
 
 
-def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
+def _fit(source: str, config: Path, agent: str | None, scope: Scope) -> tuple[str, Tuning]:
     """The agent's name, and what fitting its leaning came to."""
     from agent_knowledge.build import load_router
     from agent_knowledge.trials.decision_scores import Labelled
@@ -248,7 +253,7 @@ def _fit(source: str, config: Path, agent: str | None) -> tuple[str, Tuning]:
 
     cases = read_cases(source)
     require_enough([case.expected for case in cases])
-    router = load_router(config, agent)
+    router = load_router(config, agent).scoped(scope)
     tasks = [case.task for case in cases]
     readings = [replace(reading, results={}) for reading in router.read(tasks)]
     labelled = [

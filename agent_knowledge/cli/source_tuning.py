@@ -15,6 +15,7 @@ from agent_knowledge.errors import ConfigError, InputError, nearest, shown
 if TYPE_CHECKING:
     from agent_knowledge.config import KnowledgeConfig
     from agent_knowledge.trials.source_fit import SourceTuning
+    from agent_knowledge.types.filters import Scope
 
 _KEYS = {"id", "question", "covered"}
 
@@ -59,7 +60,14 @@ def _question(line: Line) -> tuple[str, bool]:
 
 
 def tune_source(
-    name: str, questions: str, path: Path, agent: str | None, *, write: bool, as_json: bool
+    name: str,
+    questions: str,
+    path: Path,
+    agent: str | None,
+    scope: Scope,
+    *,
+    write: bool,
+    as_json: bool,
 ) -> None:
     """Fit a source's coverage, tell what that came to, and keep it where that is asked for."""
     from agent_knowledge.build import load_router, read_config
@@ -72,7 +80,8 @@ def tune_source(
         raise ConfigError(msg)
     rows = read_questions(questions)
     source_fit.require_questions([covered for _, covered in rows])
-    router = load_router(config, agent or _agent_with(name, config))
+    router = load_router(config, agent or _agent_with(name, config)).scoped(scope)
+    router.require_tenant()
     tuning = source_fit.tune_source(router, name, rows)
     file = config.store_path / FITS / f"{name}.json"
     written = write and tuning.better

@@ -200,6 +200,12 @@ class AgentProfile(Section):
     schemas: dict[str, str] = {}
     policy: Policy = Policy()
 
+    @property
+    def tenanted(self) -> str | None:
+        """A source or a set of it that keeps tenants apart; None where none does."""
+        held = {**self.sources, **self.examples}
+        return next((name for name, spec in held.items() if spec.tenant), None)
+
     def versions_for(self, example_set: str | None) -> dict[str, str]:
         """What tells one wording of a task's prompt from another.
 

@@ -274,8 +274,9 @@ class Policy(Section):
     Attributes:
         threshold: The probability of being supported from which a claim counts as such.
         judge_decides: A judge that is given decides on claims in the packaged check's place.
-        rerank: What puts the found passages into their last order: `package.module:name` of a
-            LangChain cross-encoder or of a function `(query, texts) -> scores`.
+        rerank: What puts the found passages into their last order: `maxsim`, which reads the
+            signatures of code word by word, or `package.module:name` of a LangChain cross-encoder
+            or of a function `(query, texts) -> scores`.
         rerank_top: How many of the best found it is given.
     """
 

@@ -147,7 +147,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         fresh: dict[str, Any] = {**cited_update(state, ()), SHOWN: 0}
         if task_from_messages(messages) is None:
             return fresh
-        self._of(runtime).read(())
+        self._of(runtime).require_tenant()
         return fresh | expect(self._name, messages)
 
     async def abefore_agent(

@@ -7,16 +7,18 @@ ever changed. A trial keeps hashes of all that it rests on, so that evidence fal
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Protocol
 
 from agent_knowledge.ledger.history import History
-from agent_knowledge.ledger.records import Records
+from agent_knowledge.ledger.records import Records, digest
 from agent_knowledge.types import Rung
 
 FILE = "ledger.jsonl"
+_DIGITS = 16
+"""Of a hash that stands for a tenant: a plain length."""
 MIN_CASES = 50
 """ladder-tried: fewer cases prove nothing (GUIDE.md)."""
 MARGIN = 0.02
@@ -151,6 +153,8 @@ class Trial:
             before this was recorded have none.
         excluded: Cases that were left out, by why: `repeated`, `examples`, `training`.
         documents: Per source, the hash of its documents.
+        tenant: Of an agent that keeps tenants apart, the hash of the one whose documents and
+            examples were used; see `tenant_hash`.
         rungs: The results, lowest rung first.
         comparisons: Each rung with each lower one.
         target: The score that was asked for, if one was.
@@ -176,6 +180,7 @@ class Trial:
     endpoint_model: str = ""
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     documents: Mapping[str, str] = field(default_factory=dict[str, str])
+    tenant: str = ""
     conditions: Mapping[str, str] = field(default_factory=dict[str, str])
     excluded: Mapping[str, int] = field(default_factory=dict[str, int])
     target: float | None = None
@@ -221,6 +226,19 @@ class TrackRecord:
     examples_changed: str | None = None
     model: str = ""
     base_model: str = ""
+
+    def within(self, tenant: str | None) -> TrackRecord:
+        """What of it counts for a tenant: not what another tenant's knowledge has shown."""
+        counting = {"", tenant_hash(tenant)}
+        return replace(self, trials=tuple(one for one in self.trials if one.tenant in counting))
+
+
+def tenant_hash(tenant: str | None) -> str:
+    """What stands for a tenant on record, so that no name does; empty for none.
+
+    Whoever can guess the name can tell whether it is this one.
+    """
+    return digest(tenant)[:_DIGITS] if tenant else ""
 
 
 def tries_of(trial: Trial, trials: Sequence[Trial]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_knowledge import limits
@@ -18,6 +18,7 @@ from agent_knowledge.config.files import UnreadableError, read_object, read_text
 from agent_knowledge.errors import InputError
 from agent_knowledge.ports import Embedder, TextEncoder
 from agent_knowledge.retrieval import arrays
+from agent_knowledge.retrieval.joined import missing_tenant
 from agent_knowledge.types import Example, Matrix, without_surrogates
 from agent_knowledge.types.measured import SetStates
 
@@ -86,14 +87,45 @@ class StoredExamples:
     digest: str
     tenants: tuple[str, ...] = ()
 
+    def of_tenant(self, tenant: str | None) -> StoredExamples:
+        """One tenant's part of it, with the digest of the whole; all of it where none are apart.
 
-def read_examples(name: str, file: Path) -> tuple[Example, ...]:
+        Raises:
+            TenantMissingError: It keeps tenants apart, and no tenant is given.
+            InputError: None of its examples is the tenant's.
+        """
+        if not self.tenants:
+            return self
+        if not tenant:
+            raise missing_tenant(self.name)
+        places = [place for place, whose in enumerate(self.tenants) if whose == tenant]
+        if not places:
+            msg = f"examples.{self.name}: no example is this tenant's; add some, or name another"
+            raise InputError(msg)
+        return replace(
+            self,
+            examples=tuple(self.examples[place] for place in places),
+            vectors=self.vectors[places],
+            tenants=(tenant,) * len(places),
+        )
+
+
+def read_examples(
+    name: str, file: Path, field: str | None = None, tenant: str | None = None
+) -> tuple[Example, ...]:
     """Read a set's file.
+
+    Args:
+        name: The set's name.
+        file: Its JSON lines file.
+        field: The field of a row that says whose it is, where the set keeps tenants apart.
+        tenant: Whose examples alone; None for all.
 
     Raises:
         InputError: The file cannot be read, is empty, or has bad lines (all listed, by number).
     """
-    return tuple(example for example, _ in _read_rows(name, file, None))
+    rows = _read_rows(name, file, field if tenant else None)
+    return tuple(example for example, whose in rows if not (field and tenant) or whose == tenant)
 
 
 def _read_rows(name: str, file: Path, tenant: str | None) -> list[tuple[Example, str]]:

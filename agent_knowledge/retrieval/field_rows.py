@@ -6,15 +6,15 @@ hundred thousand passages in three languages, three values are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from agent_knowledge.retrieval.fields import read
-from agent_knowledge.types.filters import Condition, Filter, Value
+from agent_knowledge.types.filters import Filter, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,40 +37,15 @@ class FieldRows:
         """
         self._rows = rows
         self._owners = owners
-        self.mask = lru_cache(_KEPT)(self._mask)
-        self._column = lru_cache(_KEPT)(self._read_column)
+        # Not of methods: what an object holds of itself is not released when it is dropped.
+        column = lru_cache(_KEPT)(partial(_column_of, rows))
+        self.mask = lru_cache(_KEPT)(partial(_mask_of, owners, column))
 
     @classmethod
     def of(cls, owners: Sequence[int], rows: Sequence[str]) -> FieldRows:
         """Take the rows as a store gives them; see `PassageStore.fields`."""
         text = "".join(f"{row}\n" for row in rows) or "\n"  # no file of nothing can be mapped
         return cls(np.frombuffer(text.encode(), dtype=np.uint8), np.array(owners, dtype=np.intp))
-
-    def _mask(self, wanted: Filter) -> NDArray[np.bool_]:
-        """Of each passage, whether its document's fields are as asked."""
-        mask = np.ones(len(self._owners), dtype=bool)
-        for condition in wanted.conditions:
-            mask &= self._holding(condition)
-        return mask
-
-    def _holding(self, condition: Condition) -> NDArray[np.bool_]:
-        codes, values = self._column(condition.field)
-        holds = np.array([condition.holds(value) for value in values], dtype=bool)
-        return holds[codes[self._owners]]
-
-    def _read_column(self, field: str) -> tuple[NDArray[np.int32], Sequence[Value | None]]:
-        """The distinct values of a field, and of each document, which of them it has."""
-        lines = self._rows.tobytes().decode().split("\n")
-        places: dict[str, int] = {}  # by how they are written: 1 is another value than true
-        values: list[Value | None] = []
-        codes: list[int] = []
-        for line in lines[:-1]:
-            value = read(line).get(field) if line else None
-            place = places.setdefault(repr(value), len(values))
-            if place == len(values):
-                values.append(value)
-            codes.append(place)
-        return np.array(codes, dtype=np.int32), values
 
     def save(self, folder: Path) -> None:
         """Write them into a folder as arrays."""
@@ -88,3 +63,33 @@ class FieldRows:
             return None
         rows = np.load(folder / _ROWS, mmap_mode="r", allow_pickle=False)
         return cls(rows, np.load(folder / _OWNERS, allow_pickle=False))
+
+
+_Column: TypeAlias = "tuple[NDArray[np.int32], Sequence[Value | None]]"
+
+
+def _mask_of(
+    owners: NDArray[np.intp], column: Callable[[str], _Column], wanted: Filter
+) -> NDArray[np.bool_]:
+    """Of each passage, whether its document's fields are as asked."""
+    mask = np.ones(len(owners), dtype=bool)
+    for condition in wanted.conditions:
+        codes, values = column(condition.field)
+        holds = np.array([condition.holds(value) for value in values], dtype=bool)
+        mask &= holds[codes[owners]]
+    return mask
+
+
+def _column_of(rows: NDArray[np.uint8], field: str) -> _Column:
+    """The distinct values of a field, and of each document, which of them it has."""
+    lines = rows.tobytes().decode().split("\n")
+    places: dict[str, int] = {}  # by how they are written: 1 is another value than true
+    values: list[Value | None] = []
+    codes: list[int] = []
+    for line in lines[:-1]:
+        value = read(line).get(field) if line else None
+        place = places.setdefault(repr(value), len(values))
+        if place == len(values):
+            values.append(value)
+        codes.append(place)
+    return np.array(codes, dtype=np.int32), values

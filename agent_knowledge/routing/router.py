@@ -190,11 +190,20 @@ class KnowledgeRouter:
         matchers = {name: ready.matcher for name, ready in sets.items()}
         self.reader = replace(self.reader, scope=scope, matchers=matchers)
 
+    def require_tenant(self) -> None:
+        """Refuse to go on where somebody has to be named.
+
+        Raises:
+            TenantMissingError: A source or a set keeps tenants apart, and the scope names none.
+        """
+        if self.agent.tenanted and not self.scope.tenant:
+            raise missing_tenant(self.agent.tenanted)
+
     @property
     def record(self) -> TrackRecord:
-        """What is on record about the agent's fine-tuned endpoint at this moment."""
+        """What is on record about the agent's endpoint at this moment, for the scope's tenant."""
         found = self._evidence.now() if self._evidence else NOTHING_ON_RECORD
-        return replace(found, base_model=self.base_model)
+        return replace(found.within(self.scope.tenant), base_model=self.base_model)
 
     def route(self, task: Task | str) -> Decision:
         """Decide what to give the model. Calls none, unless the policy says so.
@@ -358,10 +367,7 @@ class KnowledgeRouter:
             TenantMissingError: A source or a set keeps tenants apart, and the scope names none.
         """
         made = [as_task(task) for task in tasks]
-        held = {**self.agent.sources, **self.agent.examples}
-        whose = next((name for name, spec in held.items() if spec.tenant), None)
-        if whose and not self.scope.tenant:
-            raise missing_tenant(whose)
+        self.require_tenant()
         return self.reader.read(made, rewritings(self._writer, made) if self._writer else ())
 
     def decide(self, reading: MeasuredTask) -> Decision:

@@ -12,7 +12,15 @@ import numpy as np
 
 from agent_knowledge.build import ConfigLike
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.ledger import MIN_CASES, Ledger, RungComparison, RungResult, Trial, tries_of
+from agent_knowledge.ledger import (
+    MIN_CASES,
+    Ledger,
+    RungComparison,
+    RungResult,
+    Trial,
+    tenant_hash,
+    tries_of,
+)
 from agent_knowledge.ledger.history import History
 from agent_knowledge.models.chat import served_name
 from agent_knowledge.routing.proof import conditions_of
@@ -201,6 +209,7 @@ def _ground(setup: Setup) -> Trial:
         model=others[0].chat.name if others else "",
         versions=agent.versions_for(setup.example_set),
         documents={name: rows[-1].digest for name, rows in states.items() if rows},
+        tenant=tenant_hash(setup.settings.tenant) if agent.tenanted else "",
         conditions=conditions_of(agent, agent.endpoint if tuned else None) | below,
         excluded=setup.excluded,
         rungs=(),

@@ -71,6 +71,8 @@ class Options:
         seed: Of the chance that chooses them.
         max_tokens: Longer rows are named; TRL cuts at 1,024 unless told otherwise.
         redact: Replace personal data and secrets by their kinds.
+        tenant: Whose examples alone; needed where the set keeps tenants apart, so that no model
+            is trained on what it may not tell.
 
     Raises:
         InputError: A value is not accepted.
@@ -81,6 +83,7 @@ class Options:
     seed: int = 0
     max_tokens: int = 1024
     redact: bool = False
+    tenant: str | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -123,13 +126,14 @@ def make_export(
     Raises:
         ConfigError: The configuration is wrong, or the agent has no such set.
         InputError: The set cannot be read, or is too small (`enough-data`).
+        TenantMissingError: It keeps tenants apart, and the options name none.
     """
     config, options = read_config(config), options or Options()
     profile = config.agent(agent)
     if example_set not in profile.examples:
         msg = f"agent {profile.name!r} has no example set {example_set!r}; "
         raise ConfigError(msg + nearest(example_set, profile.examples))
-    stored = _load(config, example_set)
+    stored = _load(config, example_set).of_tenant(options.tenant)
     places, left_out = clean(stored.examples)
     if cases:
         places, left_out = _without_cases(stored, places, left_out, cases)
@@ -317,8 +321,9 @@ def _load(config: KnowledgeConfig, name: str) -> StoredExamples:
     embedder = packaged_embedder()
     if config.embedding == embedder.name:
         return load_example_sets(config, (name,), embedder)[name]
-    file = config.resolve(config.examples[name].file, f"examples.{name}.file")
-    return load_examples(name, file, embedder, config.store_path / "export")
+    spec = config.examples[name]
+    file = config.resolve(spec.file, f"examples.{name}.file")
+    return load_examples(name, file, embedder, config.store_path / "export", spec.tenant)
 
 
 def _without_cases(

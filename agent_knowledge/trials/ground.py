@@ -138,7 +138,11 @@ class Ground:
 
 
 def load_ground(
-    config: KnowledgeConfig, agent: str | None, example_set: str | None, told: Told
+    config: KnowledgeConfig,
+    agent: str | None,
+    example_set: str | None,
+    told: Told,
+    tenant: str | None = None,
 ) -> Ground:
     """Gather what advice on one agent rests on; nothing is embedded and no model is called.
 
@@ -147,6 +151,7 @@ def load_ground(
         agent: The agent; None for the only one.
         example_set: One of its sets; None for the one that its endpoint serves, or the only one.
         told: What a person said.
+        tenant: Whose examples and trials alone, where the agent keeps tenants apart.
 
     Raises:
         ConfigError: The agent or the set is unknown, or there are several sets to choose from.
@@ -155,18 +160,21 @@ def load_ground(
     profile = config.agent(agent)
     name = _chosen(profile, example_set)
     history, model = History(config.store_path), label(config.models.default, "models.default")
-    examples: tuple[Example, ...] = ()
+    examples, digest = tuple[Example, ...](), ""
     if name is not None:
-        file = config.resolve(config.examples[name].file, f"examples.{name}.file")
-        examples = read_examples(name, file)
+        spec = config.examples[name]
+        file = config.resolve(spec.file, f"examples.{name}.file")
+        examples = read_examples(name, file, spec.tenant, tenant)
+        digest = digest_of(read_examples(name, file))
+    record = TrackRecord(trials=Ledger(config.store_path).trials(profile.name))
     return Ground(
         agent=profile,
         example_set=name,
         examples=examples,
-        digest=digest_of(examples) if name else "",
+        digest=digest,
         set_changes=history.of("examples", name) if name else (),
         source_changes={source: history.of("source", source) for source in profile.sources},
-        trials=Ledger(config.store_path).trials(profile.name),
+        trials=(record.within(tenant) if tenant else record).trials,
         # The packaged model stands where an agent brings its own: then nobody knows here.
         model="" if model == PACKAGED else model,
         told=told,

@@ -38,6 +38,7 @@ from agent_knowledge.trials.overlap import SAME, overlapping, read_training
 from agent_knowledge.trials.pool import Pace
 from agent_knowledge.trials.scoring import Scorer, choose_metric, expect_labels, require_patterns
 from agent_knowledge.types import RUNGS, Rung
+from agent_knowledge.types.filters import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class TrialSettings:
         judge: An `init_chat_model` string or a LangChain chat model that judges the answers.
         embedding: See `load_router`.
         retrievers: See `load_router`.
+        tenant: Whose documents and examples are used, where the agent keeps tenants apart.
         concurrency: Calls at once.
         per_minute: Calls a minute at most; None for no limit.
         fresh: Ask again what was answered before.
@@ -70,6 +72,7 @@ class TrialSettings:
     judge: str | BaseChatModel | None = None
     embedding: Embeddings | Embedder | None = None
     retrievers: Mapping[str, RetrieverLike] = field(default_factory=dict[str, RetrieverLike])
+    tenant: str | None = None
     concurrency: int = 4
     per_minute: float | None = None
     fresh: bool = False
@@ -141,6 +144,7 @@ def set_up(
         ConfigError: The configuration, or what it names, is wrong.
         InputError: The settings ask for what the agent lacks; or no case is left to measure.
         SourceError: The store cannot be opened.
+        TenantMissingError: The agent keeps tenants apart, and the settings name none.
     """
     config, settings = read_config(config), settings or TrialSettings()
     router = load_router(
@@ -149,12 +153,13 @@ def set_up(
         embedding=settings.embedding,
         retrievers=settings.retrievers,
         model=settings.model if config.models.router is None else None,
-    )
+    ).scoped(Scope(tenant=settings.tenant))
+    router.require_tenant()
     profile = router.agent
     example_set, note = _example_set(profile, cases, settings.example_set)
     rungs = _rungs(profile, example_set, settings.rungs)
     judge = None if settings.judge is None else _load_judge(config, settings.judge)
-    examples = _examples(config, example_set, settings.embedding)
+    examples = _examples(config, example_set, settings)
     cases, excluded, told = _measurable(cases, config, profile, examples, rungs)
     labels = expect_labels(cases.cases, examples)
     known = Scorer(metric="exact", labels=labels, schema=profile.schemas.get(example_set or "", ""))
@@ -262,11 +267,12 @@ def _example_set(
 
 
 def _examples(
-    config: KnowledgeConfig, name: str | None, embedding: Embeddings | Embedder | None
+    config: KnowledgeConfig, name: str | None, settings: TrialSettings
 ) -> StoredExamples | None:
     if name is None:
         return None
-    return load_example_sets(config, (name,), load_embedder(config, embedding))[name]
+    sets = load_example_sets(config, (name,), load_embedder(config, settings.embedding))
+    return sets[name].of_tenant(settings.tenant)
 
 
 def _rungs(agent: AgentProfile, example_set: str | None, asked: Sequence[str]) -> tuple[Rung, ...]:

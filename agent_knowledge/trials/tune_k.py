@@ -23,6 +23,7 @@ from agent_knowledge.trials.evaluate import result_of
 from agent_knowledge.trials.pool import Watch
 from agent_knowledge.trials.setup import Setup
 from agent_knowledge.trials.statistics import Estimates, Interval
+from agent_knowledge.types.filters import Scope
 
 Order = Literal["best_last", "best_first"]
 COUNTS = (0, 1, 2, 4, 8, 16)
@@ -222,9 +223,10 @@ def _router(setup: Setup, name: str, way: Way) -> KnowledgeRouter:
         "agents": {**config.agents, agent: alone},
     }
     changed = config.model_copy(update=update).at(config.folder)
-    return load_router(
+    router = load_router(
         changed,
         agent,
         embedding=setup.settings.embedding,
         model=setup.settings.model if config.models.router is None else None,
     )
+    return router.scoped(Scope(tenant=setup.settings.tenant))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -107,6 +108,30 @@ def test_an_agent_whose_external_retriever_is_missing_fails(small: CommandLine) 
     row = checks(small, code=1)["agent support"]
     assert row["state"] == "failed"
     assert "has no retriever for web" in row["detail"]
+
+
+def test_an_agent_that_keeps_tenants_apart_is_tried_for_the_one_that_is_named(
+    here: CommandLine,
+) -> None:
+    rows = [
+        {"text": f"{who} pays in {n} days.", "customer": who}
+        for who in ("acme", "bolt")
+        for n in (5, 7)
+    ]
+    (here.folder / "notes.jsonl").write_text("\n".join(map(json.dumps, rows[:3])))
+    (here.folder / "agent-knowledge.yaml").write_text(
+        "sources: {notes: {path: notes.jsonl, tenant: customer}}\n"
+        "agents: {desk: {sources: [notes], tenant: customer}}\n"
+    )
+    assert here("index").code == 0
+    agent = checks(here, code=0)["agent desk"]
+    assert agent["state"] == "skipped"
+    assert agent["detail"] == "keeps tenants apart: not probed; give --tenant"
+    for tenant, passages in (("acme", 2), ("bolt", 1)):
+        found = checks(here, "--tenant", tenant, code=0)
+        assert found["agent desk"]["state"] == "ok"
+        assert f"finds {passages} passages" in found["agent desk"]["detail"]
+        assert f"{passages} passages for this one" in found["source notes"]["detail"]
 
 
 def test_a_retriever_that_is_given_is_really_asked(small: CommandLine) -> None:

@@ -23,49 +23,11 @@ RETURNS = {"id": "returns", "title": "Returns", "text": "Kettles come back withi
 PARCELS = {"id": "parcels", "title": "Parcels", "text": "Parcels travel by courier. Kettles too."}
 
 
-class Counting(HashEmbedder):
-    """Remembers what it embedded."""
-
-    def __init__(self) -> None:
-        super().__init__(64)
-        self.embedded: list[str] = []
-
-    def embed(self, texts: Sequence[str]) -> Matrix:
-        self.embedded += texts
-        return super().embed(texts)
-
-
 def documents(reader: PostgresIndex, text: str, scope: Scope | None = None) -> list[str]:
     """Ids of the documents that a text finds, best by words first."""
     within = scope or Scope()
     hits = sorted(search(reader, text, scope=within).hits, key=lambda h: (-h.lexical, -h.dense))
     return [one.document for one in reader.passages(hits, within)]
-
-
-def test_only_what_changed_is_embedded(url: str, tmp_path: Path):
-    embedder = Counting()
-    first = index(url, [RETURNS, PARCELS], tmp_path, embedder=embedder)
-    assert (first.added, first.embedded, first.passages) == (2, 2, 2)
-    changed = RETURNS | {"text": "Kettles come back within 60 days."}
-    embedder.embedded.clear()
-    second = index(url, [changed, PARCELS], tmp_path, embedder=embedder)
-    assert (second.updated, second.unchanged, second.embedded) == (1, 1, 1)
-    assert len(embedder.embedded) == 1
-    assert second.digest != first.digest
-    reader = opened(url)
-    texts = [one.text for one in reader.passages([*search(reader, "kettles").hits])]
-    assert sorted("60 days" in text for text in texts) == [False, True]
-    reader.close()
-
-
-def test_touching_metadata_embeds_nothing(url: str, tmp_path: Path):
-    index(url, [RETURNS | {"updated": "2019-05-01"}], tmp_path)
-    report = index(url, [RETURNS | {"updated": "2020-05-01"}], tmp_path)
-    assert (report.updated, report.embedded) == (1, 0)
-    reader = opened(url)
-    recent = Scope(filter=Filter.of({"updated": {"gte": "2020-01-01"}}))
-    assert documents(reader, "kettles", recent) == ["returns"]
-    reader.close()
 
 
 def test_what_is_gone_is_found_no_more(url: str, tmp_path: Path):
@@ -81,20 +43,6 @@ def test_what_is_gone_is_found_no_more(url: str, tmp_path: Path):
         assert opened_indexer.remove(SOURCE) == 1
     with pytest.raises(SourceError, match="run: agent-knowledge index docs"):
         search(reader, "kettles")
-    reader.close()
-
-
-def test_another_embedding_is_refused_by_name_and_a_rebuild_takes_it(url: str, tmp_path: Path):
-    index(url, [RETURNS], tmp_path)
-    other = HashEmbedder(32)
-    with pytest.raises(ConfigError, match=r"'hash-64'.*'hash-32'.*--rebuild"):
-        index(url, [RETURNS], tmp_path, embedder=other)
-    reader = opened(url, other)
-    with pytest.raises(ConfigError, match=r"'hash-64'.*'hash-32'"):
-        reader.search([query("kettles")], [SOURCE], 5)
-    report = index(url, [RETURNS], tmp_path, embedder=other, rebuild=True)
-    assert (report.added, report.embedded) == (1, 1)
-    assert len(reader.search([query("x")], [], 5)[0]) == 0
     reader.close()
 
 

@@ -1,9 +1,11 @@
 """How well functions are found in a folder of Python files, cut by their structure or as text.
 
     python -m tools.bench.code --library pypdf rich
+    python -m tools.bench.code --library pypdf rich --maxsim --questions 150
 
 The files are those of an installed library, without their docstrings. A question is the first line
 of a function's docstring, and what answers it are the passages that have the function's first line.
+With `--maxsim` they are also put into the order of the packaged reranker.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 from agent_knowledge.retrieval import code
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.maxsim import MaxSim
 from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.types import Passage
 from agent_knowledge.types.search import Query
@@ -64,26 +67,36 @@ def main() -> None:
     """Measure each library each way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", nargs="+", required=True)
+    parser.add_argument("--maxsim", action="store_true", help="only by structure, then reranked")
+    parser.add_argument("--questions", type=int, help="of each library, evenly drawn; default: all")
+    args = parser.parse_args()
     embedder = RememberingMiniLM()
-    for library in parser.parse_args().library:
+    ways = {"by structure": _WAYS["by structure"]} if args.maxsim else _WAYS
+    for library in args.library:
         with tempfile.TemporaryDirectory() as folder:
-            questions = list(_copied(_folder_of(library), Path(folder)))
+            asked = list(_copied(_folder_of(library), Path(folder)))
+            count = min(args.questions or len(asked), len(asked))
+            questions = [asked[n * len(asked) // count] for n in range(count)]
             print(f"{library}: {len(questions)} questions")
-            for way, settings in _WAYS.items():
+            for way, settings in ways.items():
                 before = {name: getattr(code, name) for name in settings}
                 for name, value in settings.items():
                     setattr(code, name, value)
-                score = _measured(Path(folder), questions, embedder)
+                rerankers = (None, MaxSim(embedder)) if args.maxsim else (None,)
+                scores = _measured(Path(folder), questions, embedder, rerankers)
                 for name, value in before.items():
                     setattr(code, name, value)
-                within = ", ".join(
-                    f"{share:.3f} in {most:,}" for most, share in score.within.items()
-                )
-                print(
-                    f"  {way:20} {score.passages:5} passages  nDCG@10 {score.ndcg_at_10:.3f}  "
-                    f"recall@5 {score.recall_at_5:.3f}  characters shown: {within}",
-                    flush=True,
-                )
+                for reranker, score in zip(rerankers, scores, strict=True):
+                    _print(reranker.name if reranker else way, score)
+
+
+def _print(way: str, score: CodeScore) -> None:
+    within = ", ".join(f"{share:.3f} in {most:,}" for most, share in score.within.items())
+    print(
+        f"  {way:20} {score.passages:5} passages  nDCG@10 {score.ndcg_at_10:.3f}  "
+        f"recall@5 {score.recall_at_5:.3f}  characters shown: {within}",
+        flush=True,
+    )
 
 
 def _folder_of(library: str) -> Path:
@@ -134,9 +147,14 @@ def _without_docstrings(source: str) -> tuple[str, list[tuple[str, int]]]:
     ]
 
 
-def _measured(folder: Path, questions: Sequence[Asked], embedder: RememberingMiniLM) -> CodeScore:
-    found: list[list[str]] = []
-    sizes: list[float] = []
+def _measured(
+    folder: Path,
+    questions: Sequence[Asked],
+    embedder: RememberingMiniLM,
+    rerankers: Sequence[MaxSim | None],
+) -> list[CodeScore]:
+    """A score for each way of putting what is found into its last order."""
+    found: list[tuple[Passage, ...]] = []
     with tempfile.TemporaryDirectory() as store:
         with Indexer(Path(store), embedder) as indexer:
             report = indexer.index("code", folder)
@@ -145,18 +163,31 @@ def _measured(folder: Path, questions: Sequence[Asked], embedder: RememberingMin
             for question, vector in zip(questions, vectors, strict=True):
                 query = Query(text=question.text, vector=vector)
                 ranked = fuse([index.search([query], ["code"], _RANKED)[0]["code"]])
-                passages = index.passages(ranked[:_RANKED])
-                held = [_holds(passage, question) for passage in passages]
-                names = (_GOLD if holds else str(n) for n, holds in enumerate(held))
-                found.append(list(names))
-                shown = accumulate(len(passage.text) for passage in passages)
-                sizes.append(next(compress(shown, held), float("inf")))
-    ndcg, recall = ranking_quality(found, [[_GOLD]] * len(found))
+                found.append(index.passages(ranked[:_RANKED]))
+    return [_scored(questions, found, reranker, report.passages) for reranker in rerankers]
+
+
+def _scored(
+    questions: Sequence[Asked],
+    found: Sequence[tuple[Passage, ...]],
+    reranker: MaxSim | None,
+    stored: int,
+) -> CodeScore:
+    orders: list[list[str]] = []
+    sizes: list[float] = []
+    for question, passages in zip(questions, found, strict=True):
+        scores = reranker.scores(question.text, passages) if reranker else range(0, -_RANKED, -1)
+        ranked = sorted(zip(scores, passages, strict=False), key=lambda scored: -scored[0])
+        held = [_holds(passage, question) for _, passage in ranked]
+        orders.append([_GOLD if holds else str(n) for n, holds in enumerate(held)])
+        shown = accumulate(len(passage.text) for _, passage in ranked)
+        sizes.append(next(compress(shown, held), float("inf")))
+    ndcg, recall = ranking_quality(orders, [[_GOLD]] * len(orders))
     return CodeScore(
         ndcg_at_10=ndcg,
         recall_at_5=recall,
         within={most: sum(size <= most for size in sizes) / len(sizes) for most in _SHOWN},
-        passages=report.passages,
+        passages=stored,
     )
 
 

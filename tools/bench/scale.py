@@ -1,7 +1,7 @@
 """What each store costs as it grows, beside what one would use instead.
 
     python -m tools.bench.scale --data ../shared/data --stores chroma --sizes 1000 10000 100000
-    python -m tools.bench.scale --stores pgvector --url postgresql://app@127.0.0.1/bench ...
+    python -m tools.bench.scale --data ../shared/data --stores pgvector qdrant --sizes 1000 10000
 
 Passages are sentences of the shared corpora, put together anew by chance; their vectors are chance
 too, since embedding 100,000 passages would take an hour, and no search looks at what a vector
@@ -9,6 +9,9 @@ means. Questions are real, and embedded by the packaged model while the clock ru
 LangChain's `EnsembleRetriever` of `BM25Retriever` and `Chroma`; `client` is the store's own client
 asked for the nearest vectors alone. Every figure of a store comes from a process that does nothing
 else; those of queries are taken in turns with the peers', so that a busy machine slows both.
+
+Without `--url` PostgreSQL is the tests' own server, which keeps no change past a power cut
+(`fsync=off`), and Qdrant is its client's local mode, in Python, made for up to some 20,000 points.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent_knowledge.text import sentences
@@ -50,11 +54,23 @@ def main() -> None:
     texts = [str(row["text"]) for one in sets for row in read_rows(one.corpus)]
     for size in args.sizes:
         for store in args.stores:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, served(store, args.url) as url:
                 written = Path(folder)
-                write(written, texts, size=size, store=store, url=args.url)
+                write(written, texts, size=size, store=store, url=url)
                 (written / "questions.json").write_text(json.dumps(questions[: WARM + _QUERIES]))
                 measure(written, store, size)
+
+
+@contextmanager
+def served(store: str, url: str) -> Generator[str]:
+    """The address of a store's server: the one given, or PostgreSQL started for this; else none."""
+    if url or store != "pgvector":
+        yield url
+        return
+    from tests.postgres_server import running  # noqa: PLC0415 - only where one is asked for
+
+    with running() as server:
+        yield server.url(server.make_database())
 
 
 def write(folder: Path, texts: Sequence[str], *, size: int, store: str, url: str) -> None:

@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 _LEAST_CONNECT_S = 2
 """Seconds: the server's own library takes no less for a time limit."""
+_ALIVE_S = 60
+"""Seconds of silence after which it is asked whether the server is there still: a limit."""
 _GRACE_S = 1.0
 """Seconds that a server has to say itself that a statement took too long, before it counts as one
 that hangs: a limit."""
@@ -165,6 +167,7 @@ class Database:
             autocommit=autocommit,
             connect_timeout=max(_LEAST_CONNECT_S, math.ceil(self._timeout_s)),
             application_name="agent-knowledge",
+            keepalives_idle=_ALIVE_S,  # an index run waits long; not for a server that is gone
         )
 
     def look(self) -> schema.FoundServer:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, LiteralString
 
-from agent_knowledge.retrieval.lexical import stems
+from agent_knowledge.retrieval.lexical import indexed_stems
 from agent_knowledge.retrieval.names import Named, names_of
 from agent_knowledge.retrieval.postgres.asking import bounded, key_of
 from agent_knowledge.retrieval.postgres.changes import NUMBERS
@@ -111,7 +111,7 @@ class RowCopier:
             line += one.text.count("\n", counted, span.start)
             counted = span.start
             last = line + one.text.count("\n", span.start, span.end - 1)
-            words = [bounded(stem) for stem in stems(searched.words)]
+            words = [bounded(stem) for stem in indexed_stems(searched.words)]
             length = min(len(words), _LONGEST)
             rows["passages"].append(
                 (passage, number, span.start, span.end, line, last, span.title, len(words))

@@ -57,6 +57,7 @@ class PostgresWriter:
         self._embedding = embedding
         self._tenanted = tenanted
         self._connection: Connection | None = None
+        self._untidy = False
 
     def __enter__(self) -> Self:
         """Connect, and make the tables where there are none.
@@ -81,8 +82,14 @@ class PostgresWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connection."""
-        if self._connection is not None:
+        """Let the planner know what is there after much has changed, and close the connection."""
+        if self._connection is None:
+            return
+        try:
+            if self._untidy and kind is None:
+                with self._database.explained(writes=True):
+                    self._connection.execute(changes.TIDY)
+        finally:
             self._connection.close()
 
     def _check_role(self, connection: Connection) -> None:
@@ -198,7 +205,8 @@ class PostgresWriter:
             moved = self._change(connection, change, values, before)
         if dropped is not None:
             self._drop_index(dropped)
-        self._tidy(source.tenant, found, moved)
+        self._untidy = self._untidy or moved >= _TIDIED
+        self._index_vectors(source.tenant, found)
 
     def remove(self, source: SourceKey) -> int:
         """See `StoreWriter`."""
@@ -270,8 +278,8 @@ class PostgresWriter:
         )
         return share
 
-    def _tidy(self, tenant: str, source: int, moved: float) -> None:
-        """Let the planner know what is there, and index the vectors of a large source."""
+    def _index_vectors(self, tenant: str, source: int) -> None:
+        """Index the vectors of a large source, if they are not yet."""
         with self._transaction(tenant) as connection:
             row = connection.execute(changes.INDEXED, {"source": source}).fetchone()
         windows, dimensions, there, valid = row or (0, 0, False, False)
@@ -285,8 +293,6 @@ class PostgresWriter:
                     source=sql.Literal(source),
                 )
                 connection.execute(made)
-            if moved >= _TIDIED:
-                connection.execute(changes.TIDY)
 
     def _drop_index(self, source: int) -> None:
         assert self._connection is not None, "use it in a with block"  # noqa: S101 - our own code

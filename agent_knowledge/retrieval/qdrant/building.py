@@ -14,7 +14,7 @@ from qdrant_client import QdrantClient, models
 from agent_knowledge.retrieval.chunks import Searched
 from agent_knowledge.retrieval.dense import DenseIndex
 from agent_knowledge.retrieval.fields import written
-from agent_knowledge.retrieval.lexical import stems
+from agent_knowledge.retrieval.lexical import indexed_stems
 from agent_knowledge.retrieval.prepared import IndexChange, PreparedDocument
 from agent_knowledge.retrieval.qdrant.conditions import stored
 from agent_knowledge.retrieval.qdrant.parts import (
@@ -75,7 +75,7 @@ class NextState:
             _noted(row, change) for row in before if row[0] not in names.union(change.gone)
         ]
         self._words = {
-            self._number(one, place): Counter(stems(searched.words))
+            self._number(one, place): Counter(indexed_stems(searched.words))
             for one in self._put
             for place, searched in enumerate(one.searched())
         }
@@ -185,7 +185,7 @@ class NextState:
             searched = Searched(
                 number=0, title=told["title"], keywords=left[int(record.id)], text=told["text"]
             )
-            gone.update(set(stems(searched.words)))
+            gone.update(set(indexed_stems(searched.words)))
         return gone
 
     def _new_points(

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from qdrant_client import QdrantClient
@@ -26,6 +27,8 @@ from agent_knowledge.errors import (
     StoreVersionError,
 )
 
+_PORT = 6333
+"""Where a server listens whose url names no port: what Qdrant and its client take for it."""
 _OLDEST = (1, 10)
 """The first release of the server that searches several ways in one request."""
 _FULL = ("no space left", "disk full", "not enough disk")
@@ -79,7 +82,7 @@ class QdrantStore:
         self._lock = threading.Lock()
         self._client: QdrantClient | None = None
         self._left: weakref.finalize[[Path], QdrantStore] | None = None
-        self.where = f"Qdrant in {str(self._folder)!r}" if self._folder else "Qdrant at its url"
+        self.where = f"Qdrant {f'in {str(self._folder)!r}' if self._folder else _at(url)}"
 
     @property
     def is_local(self) -> bool:
@@ -229,3 +232,12 @@ def _release(folder: Path) -> None:
             with suppress(OSError):
                 held.client.close()
             held.lock.release()
+
+
+def _at(url: str) -> str:
+    """A server's host and port, and nothing else that its url may hold."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.hostname:
+            return f"at {parts.hostname}:{parts.port or _PORT}"
+    return "at its url"

@@ -13,7 +13,9 @@ from langchain_core.embeddings import Embeddings
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, load_router
 from agent_knowledge.build import taking_over
+from agent_knowledge.build.indexing import remove_sources
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError, TenantMissingError
+from agent_knowledge.retrieval import documents
 from agent_knowledge.retrieval.store_folder import writing
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Matrix
@@ -123,6 +125,21 @@ def test_what_changed_is_taken_over_when_it_is_opened_next(folder: Path):
     assert titles(opened(folder)) == {"Refunds", "Islands", "Vouchers"}
 
 
+def test_a_release_that_reads_documents_otherwise_takes_it_over_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    opened(folder)
+    later = documents.FORMAT + 1
+    for module in (documents, taking_over):
+        monkeypatch.setattr(module, "FORMAT", later)
+    with caplog.at_level(logging.INFO, logger=taking_over.__name__):
+        opened(folder)
+        assert "0 added, 3 updated, 0 deleted" in caplog.text
+        caplog.clear()
+        opened(folder)
+    assert caplog.text == ""
+
+
 def test_an_index_run_takes_it_over_too(folder: Path):
     config = KnowledgeConfig.from_yaml(folder / "agent-knowledge.yaml")
     (first,) = index_sources(config, embedding=HashEmbedder(64)).reports
@@ -171,6 +188,21 @@ def test_what_is_not_there_is_named(folder: Path, old: str, new: str, said: str)
     with pytest.raises(ConfigError) as refused:
         opened(folder)
     assert said in str(refused.value)
+
+
+def test_what_was_taken_over_is_removed_also_beside_a_store_on_a_server(folder: Path):
+    told = (CONFIG % ("", "")).replace("path: kept", "path: kept, kind: qdrant")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.md").write_text("Parcels take two days.")
+    told = told.replace("{tickets", "{notes: {path: notes}, tickets")
+    config = KnowledgeConfig.parse(told).at(folder)
+    embedder = HashEmbedder(64)
+    assert index_sources(config, embedding=embedder).complete
+    assert titles(load_router(config, embedding=embedder)) == {"Refunds", "Islands", "Returns"}
+    assert remove_sources(config, ["tickets", "notes"]) == {"tickets": 3, "notes": 1}
+    for name in ("tickets", "notes"):
+        with pytest.raises(SourceError, match="is not indexed"):
+            remove_sources(config, [name])
 
 
 def test_its_tenants_are_kept_apart_also_when_that_is_asked_for_later(folder: Path):

@@ -211,6 +211,34 @@ def test_nothing_is_imported_that_the_host_does_not_allow(folder: Path):
     assert "rerankers_of_a_test" not in sys.modules
 
 
+def of_shop(folder: Path, rerank: str) -> KnowledgeConfig:
+    """An agent over a file of code, and what it names as its reranker."""
+    names = ["read_file(path)", "connect(host, port)", "reduced(price, discount)"]
+    functions = [f"def {name}:\n    ...\n" for name in names]
+    (folder / "shop.py").write_text("\n\n".join(functions))
+    return KnowledgeConfig.model_validate(
+        {
+            "sources": {"shop": {"path": "shop.py"}},
+            "agents": {"desk": {"sources": ["shop"], "policy": {"rerank": rerank}}},
+        }
+    ).at(folder)
+
+
+def test_maxsim_is_named_without_leave_to_import(tmp_path: Path):
+    wanted = of_shop(tmp_path, "maxsim")
+    index_sources(wanted)
+    with load_router(wanted) as router:
+        found = router.look_up("How are prices reduced for our customers?")
+    assert "discount" in found.passages[0].text
+    assert found.decision.plan.reranked_by == "maxsim"
+
+
+def test_another_bare_name_is_refused_with_what_is_accepted(tmp_path: Path):
+    said = "agents.desk.policy.rerank: 'maxsin' is not accepted; write 'maxsim' or 'package.module:"
+    with pytest.raises(ConfigError, match=said):
+        load_router(of_shop(tmp_path, "maxsin"), imports=("maxsin",))
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

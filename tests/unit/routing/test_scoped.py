@@ -11,6 +11,7 @@ import pytest
 from agent_knowledge import KnowledgeConfig, index_sources, load_router
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import ConfigError, InputError, SourceError, TenantMissingError
+from agent_knowledge.ledger import TrackRecord, tenant_hash
 from agent_knowledge.routing.need import LogisticFit
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import Filter, Scope
@@ -26,6 +27,7 @@ from tests.unit.scoped_index import (
     held,
     made,
 )
+from tests.unit.trial_values import trial
 
 
 def customers(passages: tuple[Passage, ...]) -> set[object]:
@@ -61,6 +63,20 @@ def test_without_a_tenant_nothing_is_measured_and_no_store_is_asked():
     with pytest.raises(TenantMissingError):
         router.document_text(NOTICES[0])
     assert handbook.asked == tickets.asked == []
+
+
+def test_what_a_trial_showed_of_one_tenant_counts_for_that_one():
+    ids = {"everybody": "", "acme": tenant_hash("acme"), "bolt": tenant_hash("bolt")}
+    trials = tuple(trial({}, id=name, tenant=whose) for name, whose in ids.items())
+
+    class OnRecord:
+        def now(self) -> TrackRecord:
+            return TrackRecord(trials=trials)
+
+    router = made(evidence=OnRecord())
+    for tenant, counting in (("acme", ["everybody", "acme"]), ("other", ["everybody"])):
+        record = router.scoped(Scope(tenant=tenant)).record
+        assert [one.id for one in record.trials] == counting
 
 
 def test_scopes_only_narrow():
