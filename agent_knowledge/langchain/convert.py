@@ -66,11 +66,16 @@ def text_of(message: BaseMessage) -> str:
     return "\n".join(text for text in blocks if isinstance(text, str) and text)
 
 
+def _is_summary(message: BaseMessage) -> bool:
+    """Whether `SummarizationMiddleware` wrote a message: it reads as the user's, and is not."""
+    return message.additional_kwargs.get("lc_source") == "summarization"
+
+
 def _history(messages: Iterable[BaseMessage]) -> tuple[Message, ...]:
     """The text of a message; tool calls and their results are no part of it."""
     turns: list[Message] = []
     for message in messages:
-        text = text_of(message)
+        text = "" if _is_summary(message) else text_of(message)
         if text and isinstance(message, HumanMessage):
             turns.append(Message("user", text))
         elif text and isinstance(message, AIMessage):
@@ -152,7 +157,7 @@ def _unmarked(message: Any) -> Any:
     sent: dict[str, Any] | None = metadata.pop(SENT, None)
     content = message.content
     if sent is not None:
-        content = sent["content"]
+        content = _content_of(sent, str(message.text))
         metadata = {**metadata, "output_version": sent["output_version"]}
         metadata = {k: v for k, v in metadata.items() if k != "output_version" or v is not None}
     elif is_cited(message):  # by an earlier version, which did not keep what there was before
@@ -202,16 +207,61 @@ def _annotations(blocks: Iterable[Any]) -> Iterator[Any]:
 
 
 def _sent(message: AIMessage, text: str) -> dict[str, Any]:
-    """What a provider is sent of an answer later: its own content, with the text as it is now."""
-    content: Any = message.content
+    """What a provider is sent of an answer later: its own content, with the text as it is then.
+
+    Of the text only places are kept: another middleware may yet take something out of the answer,
+    and no copy must hold it.
+    """
+    version = message.response_metadata.get("output_version")
     if not _has_blocks(message):
-        content = text
-    elif message.text != text:
-        blocks = cast("list[Any]", content)
+        return {"content": None, "output_version": version}
+    blocks = cast("list[Any]", message.content)
+    if message.text != text:
         place = next((i for i, b in enumerate(blocks) if not _is_no_text(b)), len(blocks))
         after = filter(_is_no_text, blocks[place:])
-        content = [*blocks[:place], {"type": "text", "text": text}, *after]
-    return {"content": content, "output_version": message.response_metadata.get("output_version")}
+        blocks = [*blocks[:place], {"type": "text", "text": text}, *after]
+    return {"content": list(_placed(blocks)), "output_version": version}
+
+
+def _placed(blocks: Iterable[Any]) -> Iterator[Any]:
+    """Blocks with the places of their text in all of the text, instead of the text."""
+    start = 0
+    for block in blocks:
+        if _is_no_text(block):
+            yield block
+            continue
+        text: str = block if isinstance(block, str) else block.get("text") or ""
+        span = [start, start + len(text)]
+        start += len(text)
+        yield span if isinstance(block, str) else {**block, "text": span}
+
+
+def _filled(blocks: Sequence[Any], text: str) -> Iterator[Any]:
+    """Blocks with the text at their places; all of it in the first where it has another length."""
+    texts = [block for block in blocks if not _is_no_text(block)]
+    same = not texts or _span(texts[-1])[1] == len(text)
+    for block in blocks:
+        if _is_no_text(block):
+            yield block
+        elif same:
+            piece = text[slice(*_span(block))]
+            yield piece if isinstance(block, list) else {**block, "text": piece}
+        elif block is texts[0]:
+            yield {"type": "text", "text": text}
+
+
+def _span(block: Any) -> tuple[int, int]:
+    known = cast("dict[str, Any]", block)
+    span: list[int] = known["text"] if isinstance(block, dict) else block
+    return span[0], span[1]
+
+
+def _content_of(sent: dict[str, Any], text: str) -> Any:
+    """The content that `_sent` tells of, with the text of today."""
+    content = sent["content"]
+    if content is None:
+        return text
+    return content if isinstance(content, str) else list(_filled(content, text))
 
 
 def _is_no_text(block: object) -> bool:

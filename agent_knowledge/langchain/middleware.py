@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -12,24 +12,19 @@ from langchain.agents.middleware.types import ExtendedModelResponse
 from langchain.tools import ToolRuntime
 from langchain.tools.tool_node import ToolCallRequest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agent_knowledge.build import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
-from agent_knowledge.langchain.allowed import allowed_tools, refusal
+from agent_knowledge.langchain.allowed import refusal
 from agent_knowledge.langchain.citing import cite_fields
 from agent_knowledge.langchain.combine import combine, leader
-from agent_knowledge.langchain.convert import (
-    extend_system,
-    replace_user_turn,
-    task_from_messages,
-    turn_of,
-    without_citations,
-)
+from agent_knowledge.langchain.convert import task_from_messages, turn_of
 from agent_knowledge.langchain.numbering import shown_by_tools
+from agent_knowledge.langchain.requests import request_of, said_by, without_ours
 from agent_knowledge.langchain.responses import (
     Verified,
     answering,
@@ -39,27 +34,33 @@ from agent_knowledge.langchain.responses import (
     with_metadata,
     with_text,
 )
+from agent_knowledge.langchain.routers import RouterPart, parts_of, with_parts
 from agent_knowledge.langchain.state import (
     CITED,
+    PREPARED,
     SHOWN,
     KnowledgeState,
     cited_before,
     cited_turn,
     cited_update,
     decision_metadata,
+    expect,
+    expected,
     remember,
     remembered,
+    remembered_of,
 )
 from agent_knowledge.langchain.tenants import TenantReader, mark_of, router_of_run
-from agent_knowledge.models.chat import example_messages, explained, served_name
+from agent_knowledge.langchain.tracked import TrackedModel
+from agent_knowledge.models.chat import explained, served_name
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.router import KnowledgeRouter
-from agent_knowledge.turn import CallModel, Draft, Failed, Said, Turn, Verifying
-from agent_knowledge.types import Knowledge
+from agent_knowledge.turn import CallModel, Draft, Failed, Turn, Verifying
+from agent_knowledge.types import Knowledge, Task
 
 
 class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
-    """Routes each user turn and hands the model what the decision names.
+    """Routes each user turn, as its model is asked, and hands it what the decision names.
 
     The system message gains the agent's system prompt and the rules for using passages or
     examples; the user's turn gains the passages; a fine-tuned endpoint takes over the call when
@@ -134,25 +135,34 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return self._name
 
     def before_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Route the user's turn; its knowledge serves every model call of the turn."""
+        """Begin the user's turn.
+
+        It is routed when the model is asked: until then other middleware may take something out of
+        it, and what was taken out is read by nothing here.
+
+        Raises:
+            TenantMissingError: The run names no tenant, and something keeps its tenants apart.
+        """
         messages = state["messages"]
-        task = task_from_messages(messages)
         fresh: dict[str, Any] = {**cited_update(state, ()), SHOWN: 0}
-        if task is None:
+        if task_from_messages(messages) is None:
             return fresh
-        router = self._of(runtime)
-        return fresh | self._remember(messages, router.prepare(task), mark_of(router))
+        self._of(runtime).require_tenant()
+        return fresh | expect(self._name, messages)
 
     async def abefore_agent(
         self, state: KnowledgeState, runtime: Runtime[Any]
     ) -> dict[str, Any] | None:
-        """`before_agent` in a thread."""
-        return await asyncio.to_thread(self.before_agent, state, runtime)
+        """`before_agent`: nothing waits in it."""
+        return self.before_agent(state, runtime)
 
     def after_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
         """Tell whoever streams the turn what its answer rests on."""
-        whose = mark_of(self._of(runtime))
-        if self._leads(remembered(state, state["messages"], whose)):
+        messages = state["messages"]
+        prepared = remembered(state, messages, mark_of(self._of(runtime)))
+        # Where no model was asked nobody prepared anything, and the first tells.
+        tells = leader(prepared) if prepared else next(iter(expected(state, messages)), None)
+        if tells == self._name:
             runtime.stream_writer(sources_event(state))
 
     async def aafter_agent(self, state: KnowledgeState, runtime: Runtime[Any]) -> None:
@@ -164,13 +174,27 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
-        """Hand over the knowledge, and verify the answer's citations."""
-        request = _without_citations(request)
-        self.router.base_model = served_name(request.model)
-        knowledge = self._prepared(request)
-        if knowledge is None:
-            return handler(request)
-        turn, response = Turn(knowledge, self.router.agent.policy), None
+        """Route the user's turn, hand over the knowledge, and verify the answer's citations."""
+        request, led = self._begin(request)
+        return led.by._lead(request, handler, led) if led else handler(request)
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
+        """`wrap_model_call`, awaited."""
+        request, led = await asyncio.to_thread(self._begin, request)
+        return await (led.by._alead(request, handler, led) if led else handler(request))
+
+    def _lead(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
+        led: RouterPart[KnowledgeMiddleware],
+    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
+        """One turn, from what all routers prepared to what may be shown."""
+        turn, response = Turn(led.knowledge, self.router.agent.policy), None
         while step := turn.asks:
             if unopened := self._open(step):
                 turn.feed(unopened)
@@ -182,23 +206,20 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
                 if not _goes_on(turn, step, error):
                     raise
                 continue
-            if (said := _said(response, step)) is None:
-                return self._passed(request, response, turn, step)
+            if (said := said_by(response, step, sent.model)) is None:
+                state = self._state(request, turn, led, step.knowledge)
+                return ExtendedModelResponse(response, Command(update=state))
             turn.feed(said)
-        return self._told(request, response, turn)
+        return self._told(request, response, turn, led)
 
-    async def awrap_model_call(
+    async def _alead(
         self,
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+        led: RouterPart[KnowledgeMiddleware],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
-        """`wrap_model_call`, awaited."""
-        request = _without_citations(request)
-        self.router.base_model = served_name(request.model)
-        knowledge = self._prepared(request)
-        if knowledge is None:
-            return await handler(request)
-        turn, response = Turn(knowledge, self.router.agent.policy), None
+        """`_lead`, awaited."""
+        turn, response = Turn(led.knowledge, self.router.agent.policy), None
         while step := turn.asks:
             if unopened := self._open(step):
                 turn.feed(unopened)
@@ -210,10 +231,11 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
                 if not _goes_on(turn, step, error):
                     raise
                 continue
-            if (said := _said(response, step)) is None:
-                return self._passed(request, response, turn, step)
+            if (said := said_by(response, step, sent.model)) is None:
+                state = self._state(request, turn, led, step.knowledge)
+                return ExtendedModelResponse(response, Command(update=state))
             turn.feed(said)
-        return await asyncio.to_thread(self._told, request, response, turn)
+        return await asyncio.to_thread(self._told, request, response, turn, led)
 
     def wrap_tool_call(
         self,
@@ -244,30 +266,51 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         """The router as a run may use it."""
         return router_of_run(self.router, runtime.context, self._tenant)
 
-    def _remember(
-        self, messages: Sequence[AnyMessage], knowledge: Knowledge, whose: str
-    ) -> dict[str, Any]:
-        return remember(self._name, messages, knowledge, details=self._details, whose=whose)
+    def _begin(
+        self, request: ModelRequest[Any]
+    ) -> tuple[ModelRequest[Any], RouterPart[KnowledgeMiddleware] | None]:
+        """The request to go on with, and what the turn begins with.
 
-    def _decision(self, knowledge: Knowledge) -> dict[str, Any]:
-        return decision_metadata(knowledge.decision, details=self._details)
-
-    def _leads(self, prepared: Mapping[str, Knowledge]) -> bool:
-        return bool(prepared) and leader(prepared) == self._name
-
-    def _prepared(self, request: ModelRequest[Any]) -> Knowledge | None:
-        """What to hand over; None where another router leads the turn, or none prepared for it.
-
-        With what earlier turns cited, where this one points back at it.
+        None where this router has no part in the turn, or another one comes after it.
         """
-        whose = mark_of(self._of(request.runtime))
-        prepared = remembered(request.state, request.messages, whose)
+        request = without_ours(request)
+        self.router.base_model = served_name(request.model)
         task = task_from_messages(request.messages)
-        if task is None or not self._leads(prepared):
-            return None
+        if task is None or self._name not in expected(request.state, request.messages):
+            return request, None
+        parts = parts_of(request) | {self._name: self._part(request, task)}
+        request, goes_on = with_parts(request, parts)
+        if goes_on:
+            return request, None
+        prepared = {name: part.knowledge for name, part in parts.items()}
+        by: KnowledgeMiddleware = parts[leader(prepared)].by
+        fresh = {name: row for part in parts.values() for name, row in part.fresh.items()}
+        return request, RouterPart(
+            by=by, knowledge=by._joined(request, task, prepared), fresh=fresh
+        )
+
+    def _part(self, request: ModelRequest[Any], task: Task) -> RouterPart[KnowledgeMiddleware]:
+        """What this router has for the turn: what it prepared before, unless the turn changed."""
+        router = self._of(request.runtime)
+        whose = mark_of(router)
+        if known := remembered_of(self._name, request.state, request.messages, whose):
+            return RouterPart(by=self, knowledge=known)
+        knowledge = router.prepare(task)
+        return RouterPart(by=self, knowledge=knowledge, fresh=self._kept(request, knowledge))
+
+    def _joined(
+        self, request: ModelRequest[Any], task: Task, prepared: Mapping[str, Knowledge]
+    ) -> Knowledge:
+        """What all prepared, with what earlier turns cited, where this one points back at it."""
+        whose = mark_of(self._of(request.runtime))
         task = replace(task, cited=cited_before(request.state, request.messages, whose))
         tokens = self.router.agent.policy.context_tokens
         return recall(combine(prepared, task.text), task, tokens)
+
+    def _kept(self, request: ModelRequest[Any], knowledge: Knowledge) -> dict[str, Any]:
+        whose = mark_of(self._of(request.runtime))
+        details = self._details
+        return remember(self._name, request.messages, knowledge, details=details, whose=whose)
 
     def _open(self, step: CallModel) -> Failed | None:
         """Open the fine-tuned endpoint, if it is to be called; what went wrong, if it cannot be."""
@@ -279,62 +322,38 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return None
 
     def _request(self, request: ModelRequest[Any], step: CallModel) -> ModelRequest[Any]:
-        """The request with what a step hands over.
-
-        A fine-tuned model is offered no tools: it was trained to answer, not to call.
-        """
-        knowledge = step.knowledge
-        shown = knowledge.passages or shown_by_tools(request.messages)
-        sent = request.override(
-            system_message=extend_system(request.system_message, knowledge.system),
-            messages=[
-                *example_messages(knowledge),  # pyright: ignore[reportArgumentType]
-                *replace_user_turn(request.messages, knowledge),
-                *step.repair,  # pyright: ignore[reportArgumentType]
-            ],
-            tools=allowed_tools(request.tools, self._allowed if shown else None),
-        )
-        if step.endpoint is None or self._endpoint is None:
-            return sent
-        return sent.override(model=self._endpoint, tools=[])
+        endpoint = TrackedModel(self._endpoint) if step.endpoint else None
+        return request_of(request, step, endpoint=endpoint, allowed=self._allowed)
 
     def _state(
-        self, request: ModelRequest[Any], turn: Turn, knowledge: Knowledge
+        self, request: ModelRequest[Any], turn: Turn, led: RouterPart[Any], knowledge: Knowledge
     ) -> dict[str, Any]:
         """What the turn's further model calls are to know: a lower rung is kept."""
-        whose = mark_of(self._of(request.runtime))
-        kept = self._remember(request.messages, knowledge, whose) if turn.fallbacks else {}
-        return {**kept, SHOWN: len(knowledge.passages)}
-
-    def _passed(
-        self,
-        request: ModelRequest[Any],
-        response: ModelResponse[Any],
-        turn: Turn,
-        step: CallModel,
-    ) -> ExtendedModelResponse[Any]:
-        """A call of tools, as it is: the turn goes on with the next model call."""
-        state = self._state(request, turn, step.knowledge)
-        return ExtendedModelResponse(response, Command(update=state))
+        kept = self._kept(request, knowledge) if turn.fallbacks else {}
+        return {PREPARED: {**led.fresh, **kept}, SHOWN: len(knowledge.passages)}
 
     def _told(
-        self, request: ModelRequest[Any], response: ModelResponse[Any] | None, turn: Turn
-    ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
+        self,
+        request: ModelRequest[Any],
+        response: ModelResponse[Any] | None,
+        turn: Turn,
+        led: RouterPart[Any],
+    ) -> ExtendedModelResponse[Any]:
         """Verify the answer, and put its citations into the state too.
 
         Raises:
             EndpointError: There is no answer that may be passed on.
         """
         draft = turn.draft()
-        metadata = self._decision(draft.knowledge)
+        metadata = decision_metadata(draft.knowledge.decision, details=self._details)
+        state = self._state(request, turn, led, draft.knowledge)
         if response is None:
             question = AIMessage(draft.text, response_metadata={"agent_knowledge": metadata})
-            return ModelResponse(result=[question])
+            return ExtendedModelResponse(ModelResponse(result=[question]), Command(update=state))
         found = self._verified(request, response, draft)
         metadata |= {**found.metadata}
         if faults := [*draft.faults, *found.metadata.get("faults", ())]:
             metadata["faults"] = faults
-        state = self._state(request, turn, draft.knowledge)
         state |= cited_update(request.state, found.citations)
         whose = mark_of(self._of(request.runtime))
         state[CITED] = cited_turn(turn_of(request.messages), found.passages, whose)
@@ -368,18 +387,6 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         )
 
 
-def _said(response: ModelResponse[Any], step: CallModel) -> Said | None:
-    """What ends the turn, if it is no call of tools."""
-    place = answering(response)
-    if place is None:
-        return None
-    return Said(
-        text=response.result[place].text,
-        model=step.endpoint or "",
-        structured=response.structured_response is not None,
-    )
-
-
 def _goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
     """Tell the turn of a failure; whether anybody is asked after it.
 
@@ -389,8 +396,3 @@ def _goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
         return False
     turn.feed(Failed(error=explained(error, step.endpoint)))
     return turn.asks is not None
-
-
-def _without_citations(request: ModelRequest[Any]) -> ModelRequest[Any]:
-    """The same request with earlier answers as the model gave them."""
-    return request.override(messages=without_citations(request.messages))

@@ -6,6 +6,7 @@ public; where the host's schema has a `citations` of its own, that is left alone
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, NotRequired
@@ -16,7 +17,7 @@ from langchain_core.messages import BaseMessage
 from langgraph.channels import BinaryOperatorAggregate
 from pydantic import TypeAdapter, ValidationError
 
-from agent_knowledge.langchain.convert import turn_of, turns_before
+from agent_knowledge.langchain.convert import last_user_turn, text_of, turn_of, turns_before
 from agent_knowledge.langchain.numbering import from_json, to_json
 from agent_knowledge.routing.recall import NEAR_TURNS
 from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage, Signals, to_dict
@@ -102,7 +103,7 @@ class KnowledgeState(AgentState[Any]):
         citations: Of the turn's answer, as LangChain `Citation` blocks; empty while it runs. A
             host's schema may have a key of this name instead.
         agent_knowledge_citations: The citations where the host's schema has that key.
-        agent_knowledge_prepared: What each router prepared for the turn.
+        agent_knowledge_prepared: Which routers have a part in the turn, and what each prepared.
         agent_knowledge_cited: What the last answers cited, oldest first.
         agent_knowledge_shown: How many passages the turn's own prompt has.
     """
@@ -135,6 +136,22 @@ def _citations_key(state: Mapping[str, Any]) -> str:
     return "citations" if isinstance(state.get("citations"), Citations) else FOUND
 
 
+def expect(name: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
+    """The state update that says that a router has a part in the turn.
+
+    What it prepares comes later: when the model is asked, and every middleware has had its say
+    about what the user's turn may hold.
+    """
+    return {PREPARED: {name: {"turn": turn_of(messages)}}}
+
+
+def expected(state: Mapping[str, Any], messages: Sequence[BaseMessage]) -> list[str]:
+    """The routers that have a part in the turn."""
+    held: dict[str, Any] = state.get(PREPARED) or {}
+    turn = turn_of(messages)
+    return [name for name, one in held.items() if one["turn"] == turn]
+
+
 def remember(
     name: str,
     messages: Sequence[BaseMessage],
@@ -143,17 +160,18 @@ def remember(
     details: bool,
     whose: str = "",
 ) -> dict[str, Any]:
-    """The state update that keeps a router's knowledge for the turn it was prepared for.
+    """What to keep of a router's knowledge in the state, under `PREPARED`.
 
     Args:
         name: Of the router's middleware.
-        messages: The conversation.
+        messages: The conversation that it was prepared for.
         knowledge: What was prepared.
         details: Keep all of the decision. What is kept stands in every stream of updates.
         whose: The mark of the tenant that it was prepared for; see `tenants.mark_of`.
     """
     kept = to_dict(knowledge if details else _brief(knowledge))
-    return {PREPARED: {name: {"turn": turn_of(messages), "tenant": whose, "knowledge": kept}}}
+    turn, said = turn_of(messages), _mark_of_turn(messages)
+    return {name: {"turn": turn, "said": said, "tenant": whose, "knowledge": kept}}
 
 
 def remembered(
@@ -165,14 +183,21 @@ def remembered(
     in another form.
     """
     held: dict[str, Any] = state.get(PREPARED) or {}
-    turn = turn_of(messages)
-    found: dict[str, Knowledge] = {}
-    for name, one in held.items():
-        if one["turn"] != turn or one.get("tenant", "") not in {"", whose}:
-            continue
-        if knowledge := _read(one["knowledge"]):
-            found[name] = knowledge
-    return found
+    read = {name: _read(held[name], whose) for name in expected(state, messages)}
+    return {name: knowledge for name, knowledge in read.items() if knowledge}
+
+
+def remembered_of(
+    name: str, state: Mapping[str, Any], messages: Sequence[BaseMessage], whose: str = ""
+) -> Knowledge | None:
+    """What one router prepared for the turn as it reads now; see `remembered`.
+
+    Another middleware may have changed the user's words since, such as one that takes personal
+    data out: what was prepared from the words before holds them, and is not handed over.
+    """
+    held: dict[str, dict[str, Any]] = state.get(PREPARED) or {}
+    row = held.get(name, {})
+    return _read(row, whose) if row.get("said") == _mark_of_turn(messages) else None
 
 
 def decision_metadata(decision: Decision, *, details: bool) -> dict[str, Any]:
@@ -195,8 +220,17 @@ def _brief(knowledge: Knowledge) -> Knowledge:
     )
 
 
-def _read(row: object) -> Knowledge | None:
+def _mark_of_turn(messages: Sequence[BaseMessage]) -> str:
+    """What tells the words of the user's turn from others, without holding them."""
+    place = last_user_turn(messages)
+    text = "" if place is None else text_of(messages[place])
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _read(row: Mapping[str, Any], whose: str) -> Knowledge | None:
+    if "knowledge" not in row or row.get("tenant", "") not in {"", whose}:
+        return None
     try:
-        return _KNOWLEDGE.validate_python(row)
+        return _KNOWLEDGE.validate_python(row["knowledge"])
     except ValidationError:
         return None

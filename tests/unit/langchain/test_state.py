@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NotRequired
@@ -166,12 +167,13 @@ def test_a_thread_of_the_first_version_goes_on(support: KnowledgeRouter) -> None
     assert result["citations"]
 
 
-def test_what_another_version_prepared_in_another_form_is_no_knowledge(
-    support: KnowledgeRouter,
+@pytest.mark.parametrize("said", ["", hashlib.sha256(RETURNS.encode()).hexdigest()])
+def test_what_another_version_prepared_in_another_form_is_prepared_anew(
+    support: KnowledgeRouter, said: str
 ) -> None:
-    agent = agent_of(support, ["Hello."], interrupt_before=["model"])
+    agent = agent_of(support, [SAID], interrupt_before=["model"])
     agent.invoke({"messages": [HumanMessage(RETURNS, id="q")]}, THREAD)
-    strange = {"KnowledgeMiddleware": {"turn": "q", "knowledge": {"decision": {"way": 1}}}}
-    agent.update_state(THREAD, {"agent_knowledge_prepared": strange})
+    strange = {"turn": "q", "said": said, "knowledge": {"decision": {"way": 1}}}
+    agent.update_state(THREAD, {"agent_knowledge_prepared": {"KnowledgeMiddleware": strange}})
     final = agent.invoke(None, THREAD)["messages"][-1]
-    assert final.content == "Hello."
+    assert final.content_blocks[-1]["annotations"]
