@@ -35,7 +35,7 @@ DISTRIBUTION = "langchain-agent-knowledge"
 _SECRET_CHARACTERS = 8
 """A shorter value is no secret (what NIST SP 800-63B asks of a password at least), and would be
 found in words by chance."""
-_CREDENTIALS = re.compile(r"//[^/@\s]*@")
+_WORD = re.compile(r"\S+")
 _expanded: dict[str, str] = {}
 
 
@@ -60,7 +60,14 @@ def as_written(text: str) -> str:
 
 def without_password(text: str) -> str:
     """What another's error says, with no address in it that tells a user and a password."""
-    return _CREDENTIALS.sub("//***@", text)
+    return _WORD.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    """A word; of an address, all to the last @: a password that was not escaped may hold one."""
+    before, at, after = found[0].rpartition("@")
+    place = before.find("//")
+    return f"{before[:place]}//***@{after}" if at and place >= 0 else found[0]
 
 
 class AgentKnowledgeError(Exception):

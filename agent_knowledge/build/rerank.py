@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from agent_knowledge.build import packaged_embedder
 from agent_knowledge.build.imports import imported
 from agent_knowledge.config import AgentProfile, KnowledgeConfig, expand
-from agent_knowledge.errors import ConfigError, shown
+from agent_knowledge.errors import ConfigError, shown, without_password
 from agent_knowledge.ports import Reranker
 from agent_knowledge.retrieval.maxsim import MaxSim
 from agent_knowledge.types import Passage
@@ -118,7 +118,8 @@ def _made(found: object, key: str) -> object:
     try:
         return cast("Callable[[], Any]", found)()
     except Exception as error:  # a host's own code may raise anything
-        msg = f"{key}: making the reranker failed ({type(error).__name__}: {error})"
+        why = f"{type(error).__name__}: {without_password(str(error))}"
+        msg = f"{key}: making the reranker failed ({why})"
         raise ConfigError(msg) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 from langchain_core.documents import Document
 
 from agent_knowledge import limits
-from agent_knowledge.errors import SourceError
+from agent_knowledge.errors import SourceError, without_password
 from agent_knowledge.retrieval.documents import is_date_field
 from agent_knowledge.retrieval.fields import fields_of
 from agent_knowledge.types import Passage, without_surrogates
@@ -53,7 +53,8 @@ class ExternalSource:
         try:
             documents = list(self._retriever.invoke(query))
         except Exception as error:  # a host's retriever may raise anything
-            msg = f"source {self.name!r}: its retriever failed ({type(error).__name__}: {error})"
+            why = f"{type(error).__name__}: {without_password(str(error))}"
+            msg = f"source {self.name!r}: its retriever failed ({why})"
             raise SourceError(msg) from error
         found = [self._passage(n, d) for n, d in enumerate(documents, start=1)]
         return tuple(passage for passage in found if passage.text.strip())[:k]

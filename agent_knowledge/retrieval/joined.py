@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError, TenantMissingError
 from agent_knowledge.ports import Closes, PassageIndex, StoredDocuments
+from agent_knowledge.retrieval.fields import tenant_of
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
@@ -37,7 +38,6 @@ class JoinedIndex:
     indexes: Mapping[str, PassageIndex]
     filters: Mapping[str, Filter] = field(default_factory=dict[str, Filter])
     tenanted: Mapping[str, str] = field(default_factory=dict[str, str])
-    _known_apart: set[str] = field(default_factory=set[str], init=False)
 
     @classmethod
     def of(
@@ -89,7 +89,7 @@ class JoinedIndex:
         failures: dict[str, SourceError] = {}
         for part in self._parts(sources, scope):
             try:
-                self._require_apart(part, queries)
+                self._require_apart(part.sources)
                 found = part.index.search(queries, part.sources, k, part.scope)
             except SourceError as error:
                 failures |= dict.fromkeys(part.sources, error)
@@ -158,25 +158,26 @@ class JoinedIndex:
         index = self.indexes.get(passage.source)
         if not isinstance(index, StoredDocuments):
             return None
-        return index.document_text(passage, self.scope_of(passage.source, scope))
+        own = self.scope_of(passage.source, scope)
+        self._require_apart([passage.source])
+        return index.document_text(passage, own)
 
-    def _require_apart(self, part: _Share, queries: Sequence[Query]) -> None:
-        """Ask, once, whether a store keeps the tenants of its sources apart as it is configured.
+    def _require_apart(self, names: Iterable[str]) -> None:
+        """Ask whether stores keep the tenants of sources apart as it is configured.
 
-        One that was indexed before would measure, and show, everybody's: it answers a search that
-        names no tenant, which a store of tenants refuses.
+        One that was indexed without would measure, and show, everybody's: it says what is usual in
+        it to somebody who names no tenant, which a store of tenants refuses. Asked each time, since
+        an index run of another configuration may end at any moment.
 
         Raises:
             SourceError: It does not.
         """
-        for name in part.sources if queries else ():
-            if name not in self.tenanted or name in self._known_apart:
-                continue
-            try:
-                part.index.search(queries[:1], [name], 1, EVERYTHING)
-            except TenantMissingError:
-                self._known_apart.add(name)
-            else:
+        for name in names:
+            if name in self.tenanted:
+                try:
+                    self._index(name).statistics(name, EVERYTHING)
+                except TenantMissingError:
+                    continue
                 raise _not_apart(name)
 
     def _own(self, found: tuple[Passage, ...], scope: Scope) -> tuple[Passage, ...]:
@@ -187,7 +188,7 @@ class JoinedIndex:
         """
         for passage in found:
             whose = self.tenanted.get(passage.source)
-            if whose and passage.fields and str(passage.fields.get(whose)) != scope.tenant:
+            if whose and tenant_of(passage.fields, whose) != scope.tenant:
                 raise _not_apart(passage.source)
         return found
 

@@ -11,7 +11,7 @@ from langchain_core.documents import Document as Loaded
 
 from agent_knowledge import limits
 from agent_knowledge.config import expand
-from agent_knowledge.errors import ConfigError, as_written
+from agent_knowledge.errors import ConfigError, as_written, without_password
 from agent_knowledge.retrieval.documents import Document, Failure, date_of
 from agent_knowledge.retrieval.fields import fields_of
 from agent_knowledge.types.addresses import address_of_place, public_address
@@ -92,7 +92,8 @@ def read_loader(name: str, loader: Loads) -> Iterator[Document | Failure]:
 
 
 def _said(error: Exception) -> str:
-    return as_written(f"{type(error).__name__}: {str(error)[:_ERROR_CHARACTERS]}")
+    what = without_password(str(error))[:_ERROR_CHARACTERS]
+    return as_written(f"{type(error).__name__}: {what}")
 
 
 def _document(name: str, loaded: object, of_place: Counter[str]) -> Document | Failure:

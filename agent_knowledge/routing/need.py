@@ -257,7 +257,8 @@ def measure(signals: Signals) -> dict[str, float]:
     if signals.turn_need:
         measured["turn_retrieval"] = _against_direct(signals.turn_need, "retrieval")
         measured["turn_few_shot"] = _against_direct(signals.turn_need, "few_shot")
-    covered = [p for p in signals.coverage.values() if p is not None]
+    # A source that failed, or has nothing within the scope, tells nothing of what a task needs.
+    covered = [p for p in signals.coverage.values() if p]
     if covered:
         measured["coverage"] = _log_odds(max(covered))
         measured["turn_coverage"] = turn * measured["coverage"]

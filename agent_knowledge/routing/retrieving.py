@@ -8,8 +8,9 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from agent_knowledge.config import SourceConfig
-from agent_knowledge.errors import SourceError
+from agent_knowledge.errors import SourceError, without_password
 from agent_knowledge.ports import PassageIndex
+from agent_knowledge.retrieval.fields import tenant_of
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.joined import missing_tenant
 from agent_knowledge.routing.admission import LOOKED_AT, admit
@@ -147,7 +148,8 @@ def _ask(name: str, plan: Plan, shelf: Shelf) -> Sequence[Passage]:
     except SourceError:
         raise
     except Exception as error:
-        msg = f"source {name!r} failed ({type(error).__name__}: {error})"
+        why = without_password(str(error))
+        msg = f"source {name!r} failed ({type(error).__name__}: {why})"
         raise SourceError(msg) from error
     if not bounded:
         return found
@@ -160,7 +162,7 @@ _UNBOUND = SourceConfig(external=True)
 def _lies_within(passage: Passage, within: Filter, field: str | None, tenant: str | None) -> bool:
     own = {"document": passage.document, "title": passage.title, "uri": passage.uri}
     fields: Fields = {**own, **({"date": passage.date} if passage.date else {}), **passage.fields}
-    return within.matches(fields) and (field is None or str(fields.get(field)) == tenant)
+    return within.matches(fields) and (field is None or tenant_of(fields, field) == tenant)
 
 
 def _take_turns(lists: Sequence[Sequence[Passage]]) -> tuple[Passage, ...]:

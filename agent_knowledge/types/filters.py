@@ -26,6 +26,8 @@ _MOST_CONDITIONS = 32
 _MOST_VALUES = 1_000
 _MOST_NAME = 200
 """Limits of what a caller may send: of conditions, of values in one, of a name's characters."""
+_LARGEST = 2**63
+"""Whole numbers below it are what every store can compare: a limit."""
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d"
     r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
@@ -260,7 +262,7 @@ def _operators(name: str, given: Mapping[object, object]) -> Iterable[Condition]
             yield OneOf(name, _scalars(name, cast("Iterable[object]", value)))
         elif key == "exists" and isinstance(value, bool):
             yield Exists(name, value)
-        elif key in ("eq", "in", "exists") or not (is_number(value) or instant(value)):
+        elif key in ("eq", "in", "exists") or not (_is_end(value)):
             raise _refused(name, value)
     ends = {key: cast("Bound", end) for key, end in given.items() if key in _OPERATORS[2:6]}
     if len({isinstance(end, str) for end in ends.values()}) > 1:
@@ -275,10 +277,14 @@ def _operators(name: str, given: Mapping[object, object]) -> Iterable[Condition]
         )
 
 
+def _is_end(value: object) -> TypeGuard[Bound]:
+    return (is_number(value) and _is_scalar(value)) or instant(value) is not None
+
+
 def _is_scalar(value: object) -> TypeGuard[Scalar]:
     if isinstance(value, float):
         return value - value == 0  # neither NaN nor infinite
-    return isinstance(value, str | int)
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < _LARGEST)
 
 
 def _scalars(name: str, given: Iterable[object]) -> tuple[Scalar, ...]:

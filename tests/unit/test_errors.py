@@ -17,6 +17,7 @@ from agent_knowledge.errors import (
     StoreLockedError,
     UserError,
     nearest,
+    without_password,
 )
 
 
@@ -44,3 +45,14 @@ def test_the_tree_in_the_docstring_names_every_error():
 )
 def test_an_unknown_name_is_answered_with_what_is_known(name: str, known: list[str], says: str):
     assert nearest(name, known) == says
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql://u:secret@host/db", "http://u:sec@ret@host:1", "postgresql://u:sec/ret@host/db"],
+)
+def test_what_others_say_of_an_address_has_no_password_in_it(address: str):
+    said = without_password(f"cannot reach {address} today")
+    assert "sec" not in said
+    assert "ret@" not in said
+    assert "host" in said

@@ -59,18 +59,21 @@ def test_what_is_no_filter_is_refused_with_what_is_accepted(written: dict[str, o
         Filter.of(written)
 
 
+whole = st.integers(1 - 2**63, 2**63 - 1)
 scalars = (
-    st.text(max_size=5)
-    | st.integers()
-    | st.booleans()
-    | st.floats(allow_nan=False, allow_infinity=False)
+    st.text(max_size=5) | whole | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
 )
 names = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=8)
 conditions = (
     st.builds(Equals, names, scalars)
     | st.builds(OneOf, names, st.lists(scalars, min_size=1, max_size=3).map(tuple))
     | st.builds(Exists, names, st.booleans())
-    | st.builds(Between, field=names, at_least=st.integers() | st.none(), below=st.integers())
+    | st.builds(
+        Between,
+        field=names,
+        at_least=whole | st.none(),
+        below=whole,
+    )
 )
 
 
@@ -94,3 +97,14 @@ def test_a_filter_for_one_is_another_than_one_for_true():
     assert len({one, true, Filter.of({"a": [1]}), Filter.of({"a": [True]})}) == 4
     assert not one.joined(true).matches({"a": 1})
     assert one == Filter.of({"a": {"eq": 1}})
+
+
+@pytest.mark.parametrize(
+    "number",
+    [2**63, -(10**400), float("nan"), float("inf")],
+    ids=["2**63", "-(10**400)", "nan", "inf"],
+)
+@pytest.mark.parametrize("operator", ["eq", "gte", "lt"])
+def test_a_number_that_no_store_can_compare_is_refused(number: float, operator: str):
+    with pytest.raises(InputError, match="'year' has"):
+        Filter.of({"year": {operator: number}})

@@ -131,6 +131,12 @@ class Database:
         self._password = str(told.get("password") or "")
         host, port = told.get("host") or "the local socket", told.get("port") or 5432
         database = told.get("dbname") or told.get("user") or ""
+        ports = str(port).replace(",", "")
+        if "@" in f"{host}{database}" or not ports.isdecimal():  # a part of the password, it seems
+            msg = (
+                "store.url: a password with '@', ':' or '/' in it is to be percent-encoded, as %40"
+            )
+            raise ConfigError(msg)
         self.where = f"PostgreSQL at {host}:{port}, database {database!r}"
 
     def close(self) -> None:

@@ -75,6 +75,9 @@ class QdrantStore:
         if not url and folder is None:
             msg = "store: a store of kind 'qdrant' needs a url, or a path for a local one"
             raise ConfigError(msg)
+        if url and not _is_address(url):
+            msg = "store.url: is no address of a Qdrant server; give http(s)://host:port, best as"
+            raise ConfigError(f"{msg} ${{NAME}}, and a key as store.api_key")
         self._url = url
         self._api_key = api_key
         self._folder = folder.resolve() if folder and not url else None
@@ -232,6 +235,14 @@ def _release(folder: Path) -> None:
             with suppress(OSError):
                 held.client.close()
             held.lock.release()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that close nothing, a port beyond 65,535
+        return False
 
 
 def _at(url: str) -> str:
