@@ -47,6 +47,8 @@ _SITEMAPS = 1000
 _PARSE_ERROR = cast("type[Exception]", _etree.XMLSyntaxError)
 _HOST = re.compile(r"[^/?#]*")
 """Of an address behind its scheme, with the user that it may name."""
+_ERROR_CHARACTERS = 200
+"""Of an error of others that is told."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -101,6 +103,12 @@ def _read(page: _Address, fetcher: Fetcher, held: Known | None) -> Iterator[Item
             yield replace(_failure(page, reason), id="")
     except UnreadableError as error:
         yield _failure(page, str(error))
+    except Exception as error:  # noqa: BLE001 - what a hostile page provokes ends with that page
+        yield _failure(page, f"cannot be read ({_told_of(error)})")
+
+
+def _told_of(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:_ERROR_CHARACTERS]}"
 
 
 def _failure(page: _Address, reason: str) -> Failure:
@@ -142,8 +150,10 @@ def _content(found: Fetched) -> Page:
         msg = f"is {shown(found.kind)}; expected HTML, Markdown, text, PDF or an office file"
         raise UnreadableError(msg)
     body = found.body
-    if suffix in _TEXTS and found.charset not in {"", "utf-8"}:
-        with suppress(LookupError):  # of a charset that is none the page itself may tell one
+    if suffix in _TEXTS and found.charset not in {"", "utf-8", "punycode"}:
+        # Of a charset that is none the page itself may tell one; ValueError is of what Python
+        # has among its charsets for other uses, such as "idna".
+        with suppress(LookupError, ValueError):
             body = body.decode(found.charset, errors="replace").encode(errors="replace")
     return parsed(body, suffix, _READERS)
 

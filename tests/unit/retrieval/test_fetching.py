@@ -117,6 +117,12 @@ def test_https_is_never_left_for_http():
     assert moved_to(address_of("http://example.org"), "https://example.org/").startswith("https")
 
 
+@pytest.mark.parametrize("location", ["http://[", "//[", "http://[v1.x", "http://a]b/"])
+def test_a_redirect_to_no_address_is_told(location: str):
+    with pytest.raises(UnreadableError, match="leads to no address"):
+        moved_to(address_of("https://example.org/"), location)
+
+
 def test_redirects_are_followed_and_end(site: Site):
     site.pages["/old"] = Reply(status=301, headers={"Location": "new"})
     site.pages["/new"] = html("here")

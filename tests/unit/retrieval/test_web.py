@@ -12,6 +12,7 @@ import pytest
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError
 from agent_knowledge.retrieval.documents import Document, Failure, Kept, Known
+from agent_knowledge.retrieval.fetching import Fetched, Fetcher
 from agent_knowledge.retrieval.web import read_web
 from tests.unit.retrieval.site import Reply, Site, html, serving
 from tests.unit.retrieval.test_reading import pdf
@@ -128,6 +129,60 @@ def test_a_password_in_an_address_is_shown_nowhere(site: Site):
     assert "hunter2" not in failure.where + failure.reason + failure.origin
     _, [failure], _ = read(site, SourceConfig(url="https://me:hunter2@example.org?q=a@b"))
     assert failure.where == "https://example.org?q=a@b"
+
+
+@pytest.mark.parametrize(
+    "charset",
+    [
+        *("charset=idna", "charset=undefined", "charset=punycode", "charset=zlib", "charset=none"),
+        *("charset*=a'b'%00", "charset*=idna'b'x", 'charset="a b"'),
+    ],
+)
+def test_a_charset_that_is_none_is_passed_over(site: Site, charset: str):
+    page = html("fine <b>text</b>")
+    site.pages["/"] = Reply(page.body, headers={"Content-Type": f"text/html; {charset}"})
+    [document], failures, _ = read(site, pages(site, "/"))
+    assert (document.text, failures) == ("fine text", [])
+
+
+@pytest.mark.parametrize("path", ["/page", "/robots.txt"])
+def test_a_redirect_to_no_address_fails_that_page_alone(site: Site, path: str):
+    site.pages |= {path: Reply(status=302, headers={"Location": "http://["}), "/good": html("x")}
+    documents, failures, _ = read(site, pages(site, "/page", "/good"))
+    assert "leads to no address" in failures[0].reason
+    assert len(documents) == (path == "/page"), "nothing is read of a host without its robots.txt"
+
+
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
+def test_a_validator_of_any_bytes_is_sent_as_it_came(site: Site, validator: str):
+    asks = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}[validator]
+    told = {validator: '"\xe9"'}
+    site.pages["/"] = lambda sent: (
+        Reply(status=304) if sent.get(asks) == '"\xe9"' else html("x", **told)
+    )
+    [first], _, _ = read(site, pages(site, "/"))
+    assert read(site, pages(site, "/"), {first.id: first.known}) == ([], [], [Kept(id=first.id)])
+    odd = {first.id: Known(etag="\u20ac", modified="\u20ac")}
+    assert read(site, pages(site, "/"), odd)[0] == [first]
+
+
+def test_whatever_a_page_provokes_ends_with_that_page(site: Site, monkeypatch: pytest.MonkeyPatch):
+    site.pages |= {"/bad": html("bad"), "/good": html("good")}
+    get = Fetcher.get
+
+    def provoked(self: Fetcher, url: str, known: Known | None = None) -> Fetched:
+        if url.endswith("/bad"):
+            msg = "unheard of"
+            raise RuntimeError(msg)
+        return get(self, url, known)
+
+    monkeypatch.setattr(Fetcher, "get", provoked)
+    [document], [failure], _ = read(site, pages(site, "/bad", "/good"))
+    assert document.text == "good"
+    assert (failure.id, failure.reason) == (
+        f"{site.url}/bad",
+        "cannot be read (RuntimeError: unheard of)",
+    )
 
 
 # Sitemaps
