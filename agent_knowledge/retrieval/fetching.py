@@ -105,14 +105,20 @@ class Fetcher:
         """Close all connections."""
         self._pool.close()
 
-    def get(self, url: str, known: Known | None = None) -> Fetched:
+    def get(self, url: str, known: Known | None = None, most: int | None = None) -> Fetched:
         """Fetch a page, its redirects followed.
+
+        Args:
+            url: Its address.
+            known: What its server said of it before.
+            most: Bytes of its body, unpacked, where fewer are accepted than of any page.
 
         Raises:
             UnreadableError: The address is refused, by us or by a robots.txt, or did not answer
                 within the bounds.
         """
-        return self._followed(url, known or Known(), self._most, heeds_robots=True)
+        bound = self._most if most is None else min(most, self._most)
+        return self._followed(url, known or Known(), bound, heeds_robots=True)
 
     def _followed(self, url: str, known: Known, most: int, *, heeds_robots: bool) -> Fetched:
         place = self._checked(url)

@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,19 +171,23 @@ def test_whatever_a_page_provokes_ends_with_that_page(site: Site, monkeypatch: p
     site.pages |= {"/bad": html("bad"), "/good": html("good")}
     get = Fetcher.get
 
-    def provoked(self: Fetcher, url: str, known: Known | None = None) -> Fetched:
+    def provoked(self: Fetcher, url: str, *how: Any, **more: Any) -> Fetched:
         if url.endswith("/bad"):
             msg = "unheard of"
             raise RuntimeError(msg)
-        return get(self, url, known)
+        return get(self, url, *how, **more)
 
     monkeypatch.setattr(Fetcher, "get", provoked)
     [document], [failure], _ = read(site, pages(site, "/bad", "/good"))
     assert document.text == "good"
-    assert (failure.id, failure.reason) == (
-        f"{site.url}/bad",
-        "cannot be read (RuntimeError: unheard of)",
-    )
+    assert failure.id == f"{site.url}/bad"
+    assert failure.reason == "cannot be read (RuntimeError: unheard of)"
+    below = [f"{site.url}/1/bad", f"{site.url}/2.xml"]
+    site.pages["/sitemap.xml"] = sitemap(*below, kind="sitemapindex")
+    site.pages["/2.xml"] = sitemap(f"{site.url}/good")
+    [document], [failure], _ = read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+    assert (document.text, failure.origin) == ("good", below[0])
+    assert failure.reason == "cannot be read (RuntimeError: unheard of)"
 
 
 # Sitemaps
@@ -246,6 +251,50 @@ def test_a_sitemap_that_is_none_leaves_the_index_as_it_is(site: Site, reply: Rep
     site.pages["/sitemap.xml"] = reply
     with pytest.raises(SourceError, match=f"{says}.*left as it is"):
         read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+
+
+def test_a_sitemap_below_another_is_fetched_in_its_turn(site: Site):
+    below = [f"{site.url}/{n}.xml" for n in (1, 2)]
+    site.pages["/sitemap.xml"] = sitemap(*below, kind="sitemapindex")
+    for n in (1, 2):
+        site.pages |= {f"/{n}.xml": sitemap(f"{site.url}/{n}"), f"/{n}": html(str(n))}
+    read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+    assert site.paths == ["/sitemap.xml", "/1.xml", "/1", "/2.xml", "/2"]
+
+
+@pytest.mark.parametrize(
+    ("count", "padding", "is_packed", "says"),
+    [
+        (50_000, 0, False, None),
+        (50_001, 0, False, "names more than 50,000 addresses"),
+        (1, 50 * 2**20, False, "has more than 52,428,800 bytes"),
+        (1, 5_000_000, True, "times its size"),
+    ],
+)
+def test_a_sitemap_is_as_large_as_the_protocol_lets(
+    site: Site, count: int, padding: int, is_packed: bool, says: str | None
+):
+    body = sitemap(*(f"{site.url}/{n}" for n in range(count))).body + b" " * padding
+    site.pages["/1.xml"] = Reply(gzip.compress(body) if is_packed else body)
+    site.pages["/sitemap.xml"] = sitemap(f"{site.url}/1.xml", kind="sitemapindex")
+    site.pages["/0"] = html("first")
+    spec = SourceConfig(sitemap=f"{site.url}/sitemap.xml", limit=1)
+    documents, failures, _ = read(site, spec)
+    if says:
+        assert says in failures[0].reason
+        assert failures[0].origin == f"{site.url}/1.xml", "pages that it named before are kept"
+    assert [d.text for d in documents] == ([] if says else ["first"])
+
+
+def test_a_sitemap_names_pages_where_the_protocol_has_them(site: Site):
+    inner = f"<image><loc>{site.url}/image</loc></image>"
+    entries = f"<!-- x --><loc>{site.url}/top</loc><url>{inner}<loc> {site.url}/a\n</loc></url>"
+    site.pages["/sitemap.xml"] = Reply(
+        f"<urlset>{entries}text<url><loc/></url>{entries}</urlset>".encode()
+    )
+    site.pages["/a"] = html("a")
+    documents, failures, _ = read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+    assert ([d.text for d in documents], failures) == (["a"], [])
 
 
 def test_a_sitemap_reads_no_file(site: Site, tmp_path: Path):
