@@ -20,6 +20,18 @@ import httpcore
 from agent_knowledge.config.files import UnreadableError
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # IETF protocol assignments (RFC 6890); Oracle's metadata: 192.0.0.192
+            "168.63.129.16/32",  # Azure's host, which answers every virtual machine
+            "fec0::/10",  # site-local addresses of old (RFC 3879)
+            "3fff::/20",  # documentation (RFC 9637)
+        ),
+    )
+)
+"""What is of no open internet, though Python's `is_global` says so, in some of its versions."""
 
 
 class PrivateAddressError(UnreadableError):
@@ -29,7 +41,7 @@ class PrivateAddressError(UnreadableError):
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address is one of the open internet, and so is whatever it wraps.
 
-    `is_global` alone lets multicast, NAT64 and 6to4 through.
+    `is_global` alone lets multicast, NAT64, 6to4 and `_NOT_PUBLIC` through.
     """
     if isinstance(address, IPv6Address):
         wrapped: list[IPv4Address] = [a for a in (address.ipv4_mapped, address.sixtofour) if a]
@@ -38,6 +50,8 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
             wrapped.append(IPv4Address(int(address) & 0xFFFFFFFF))
         if wrapped:
             return all(map(is_public, wrapped))
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -105,14 +105,20 @@ class Fetcher:
         """Close all connections."""
         self._pool.close()
 
-    def get(self, url: str, known: Known | None = None) -> Fetched:
+    def get(self, url: str, known: Known | None = None, most: int | None = None) -> Fetched:
         """Fetch a page, its redirects followed.
+
+        Args:
+            url: Its address.
+            known: What its server said of it before.
+            most: Bytes of its body, unpacked, where fewer are accepted than of any page.
 
         Raises:
             UnreadableError: The address is refused, by us or by a robots.txt, or did not answer
                 within the bounds.
         """
-        return self._followed(url, known or Known(), self._most, heeds_robots=True)
+        bound = self._most if most is None else min(most, self._most)
+        return self._followed(url, known or Known(), bound, heeds_robots=True)
 
     def _followed(self, url: str, known: Known, most: int, *, heeds_robots: bool) -> Fetched:
         place = self._checked(url)
@@ -188,7 +194,7 @@ class Fetcher:
             with self._pool.stream(
                 "GET",
                 place.geturl(),
-                headers={name: value for name, value in headers.items() if value},
+                headers={name: _sent(value) for name, value in headers.items() if value},
                 extensions={"timeout": self._timeout},
             ) as response:
                 return self._answer(place, response, most)
@@ -255,13 +261,24 @@ def moved_to(place: SplitResult, location: str) -> str:
     """Where a redirect leads.
 
     Raises:
-        UnreadableError: From https down to http, where anybody on the way could say what is read.
+        UnreadableError: To no address, or from https down to http, where anybody on the way could
+            say what is read.
     """
-    url = urljoin(place.geturl(), location)
-    if place.scheme == "https" and urlsplit(url).scheme == "http":
+    try:
+        url = urljoin(place.geturl(), location)
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        msg = f"leads to no address, {shown(location)}"
+        raise UnreadableError(msg) from error
+    if place.scheme == "https" and scheme == "http":
         msg = f"leads from https down to {shown(url)}, and is not followed"
         raise UnreadableError(msg)
     return url
+
+
+def _sent(value: str) -> bytes:
+    """The value of a header as it came: servers may put any byte into what they are told again."""
+    return value.encode("latin-1", errors="replace")
 
 
 def _port(url: str) -> int | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -44,9 +45,15 @@ _DEPTH = 2
 """Sitemaps that name sitemaps, within each other: a limit."""
 _SITEMAPS = 1000
 """Sitemaps read for one source: a limit."""
+_SITEMAP_BYTES = 50 * 2**20
+"""Of a sitemap, unpacked: a limit, the one of the protocol (sitemaps.org)."""
+_SITEMAP_ADDRESSES = 50_000
+"""Addresses in one sitemap: a limit, the one of the protocol."""
 _PARSE_ERROR = cast("type[Exception]", _etree.XMLSyntaxError)
 _HOST = re.compile(r"[^/?#]*")
 """Of an address behind its scheme, with the user that it may name."""
+_ERROR_CHARACTERS = 200
+"""Of an error of others that is told."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -101,6 +108,12 @@ def _read(page: _Address, fetcher: Fetcher, held: Known | None) -> Iterator[Item
             yield replace(_failure(page, reason), id="")
     except UnreadableError as error:
         yield _failure(page, str(error))
+    except Exception as error:  # noqa: BLE001 - what a hostile page provokes ends with that page
+        yield _failure(page, f"cannot be read ({_told_of(error)})")
+
+
+def _told_of(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:_ERROR_CHARACTERS]}"
 
 
 def _failure(page: _Address, reason: str) -> Failure:
@@ -142,8 +155,10 @@ def _content(found: Fetched) -> Page:
         msg = f"is {shown(found.kind)}; expected HTML, Markdown, text, PDF or an office file"
         raise UnreadableError(msg)
     body = found.body
-    if suffix in _TEXTS and found.charset not in {"", "utf-8"}:
-        with suppress(LookupError):  # of a charset that is none the page itself may tell one
+    if suffix in _TEXTS and found.charset not in {"", "utf-8", "punycode"}:
+        # Of a charset that is none the page itself may tell one; ValueError is of what Python
+        # has among its charsets for other uses, such as "idna".
+        with suppress(LookupError, ValueError):
             body = body.decode(found.charset, errors="replace").encode(errors="replace")
     return parsed(body, suffix, _READERS)
 
@@ -164,6 +179,9 @@ class _Sitemap:
     spec: SourceConfig
     fetcher: Fetcher
     host: str = ""
+    _pending: deque[tuple[str, int]] = field(default_factory=deque)
+    """Sitemaps to read, each with how deep it is."""
+    _seen: set[str] = field(default_factory=set)
 
     def pages(self) -> Iterator[_Address | Failure]:
         """The pages that it names and the source includes, and what cannot be followed.
@@ -203,83 +221,126 @@ class _Sitemap:
 
     def _addresses(self, first: str) -> Iterator[_Address | Failure]:
         try:
-            found, root = self._fetched(first)
+            kind, locations = self._fetched(first, is_first=True)
         except UnreadableError as error:
             msg = (
                 f"source {self.name!r}: the sitemap {shown(_shown(first))} {error}. Its index, if "
                 "there is one, was left as it is"
             )
             raise SourceError(msg) from error
-        self.host = _host(found.url)
-        pending = [(first, root, 0)]
-        seen = {first}
-        while pending:
-            url, root, depth = pending.pop(0)
-            locations = _locations(root)
-            if _local(root) == "urlset":
-                yield from (_Address(url=location, origin=url) for location in locations)
+        yield from self._named(first, kind, locations, depth=0)
+        while self._pending:  # each is fetched in its turn, so that one at a time is in memory
+            url, depth = self._pending.popleft()
+            try:
+                kind, locations = self._fetched(url)
+            except UnreadableError as error:
+                yield Failure(where=_shown(url), reason=str(error), origin=url)
+            except Exception as error:  # noqa: BLE001 - what a hostile one provokes ends with it
+                reason = f"cannot be read ({_told_of(error)})"
+                yield Failure(where=_shown(url), reason=reason, origin=url)
+            else:
+                yield from self._named(url, kind, locations, depth)
+
+    def _named(
+        self, url: str, kind: str, locations: list[str], depth: int
+    ) -> Iterator[_Address | Failure]:
+        """The pages that a sitemap names; the sitemaps that it names are put in line."""
+        if kind == "urlset":
+            yield from (_Address(url=location, origin=url) for location in locations)
+            return
+        for location in locations:
+            if location in self._seen:
                 continue
-            for location in locations:
-                if location in seen:
-                    continue
-                seen.add(location)
-                try:
-                    pending.append((location, self._below(location, depth, len(seen)), depth + 1))
-                except UnreadableError as error:
-                    yield Failure(where=_shown(location), reason=str(error), origin=location)
+            if refused := self._refused(location, depth):
+                yield Failure(where=_shown(location), reason=refused, origin=location)
+            else:
+                self._seen.add(location)
+                self._pending.append((location, depth + 1))
 
-    def _below(self, url: str, depth: int, seen: int) -> Any:
-        """A sitemap that another names."""
-        if depth == _DEPTH or seen > _SITEMAPS:
-            msg = f"is one of more than {_SITEMAPS:,} sitemaps, or more than {_DEPTH} deep"
-            raise UnreadableError(msg)
+    def _refused(self, url: str, depth: int) -> str:
+        """Why a sitemap that another names is not read; empty when it is."""
+        if depth == _DEPTH or len(self._seen) >= _SITEMAPS:
+            return f"is one of more than {_SITEMAPS:,} sitemaps, or more than {_DEPTH} deep"
         if _host(url) != self.host:
-            msg = f"is a sitemap at another host than {self.host}, and is not read"
-            raise UnreadableError(msg)
-        return self._fetched(url)[1]
+            return f"is a sitemap at another host than {self.host}, and is not read"
+        return ""
 
-    def _fetched(self, url: str) -> tuple[Fetched, Any]:
-        found = self.fetcher.get(url)
+    def _fetched(self, url: str, *, is_first: bool = False) -> tuple[str, list[str]]:
+        """What a sitemap is, and the addresses that it names.
+
+        Raises:
+            UnreadableError: It cannot be read.
+        """
+        found = self.fetcher.get(url, most=_SITEMAP_BYTES)
         if found.status != 200:
             msg = f"answered {found.status}, expected 200 with a sitemap"
             raise UnreadableError(msg)
+        if is_first:
+            self.host = _host(found.url)
+            self._seen.add(url)
         data = found.body
         if data.startswith(_GZIP):
-            data = gathered([data], limits.DOCUMENT_BYTES, gzipped=True)
-        return found, _sitemap_root(data)
+            data = gathered([data], _SITEMAP_BYTES, gzipped=True)
+        return _parsed_sitemap(data)
 
 
-def _sitemap_root(data: bytes) -> Any:
-    """Parse a sitemap; no entity is resolved, and nothing is loaded for it.
+def _parsed_sitemap(data: bytes) -> tuple[str, list[str]]:
+    """What a sitemap is, `urlset` or `sitemapindex`, and the addresses that it names, once each.
+
+    No entity is resolved, and nothing is loaded for it. Of its tree only the way to the element
+    at hand is kept.
+
+    Raises:
+        UnreadableError: It is none, or names too many.
+    """
+    root: Any = None
+    found: dict[str, None] = {}
+    for element in _elements(data):
+        parent = element.getparent()
+        if root is None:
+            root = element.getroottree().getroot()
+            _check_root(root)
+        if _local(element) == "loc" and parent is not None and parent.getparent() is root:
+            location = " ".join((element.text or "").split())
+            found |= {location: None} if location else {}
+        if len(found) > _SITEMAP_ADDRESSES:
+            msg = f"names more than {_SITEMAP_ADDRESSES:,} addresses, which no sitemap may"
+            raise UnreadableError(msg)
+        element.clear(keep_tail=True)
+        while parent is not None and parent[0] is not element:
+            del parent[0]
+    return _local(root), list(found)
+
+
+def _elements(data: bytes) -> Iterator[Any]:
+    """The elements of an XML text, each as it ends.
 
     Raises:
         UnreadableError: It is none.
     """
-    parser = cast("Any", _etree.XMLParser)(resolve_entities=False, no_network=True, huge_tree=False)
+    events = cast("Any", _etree.iterparse)(
+        BytesIO(data),
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     try:
-        root = cast("Any", _etree.fromstring(data, parser))
+        yield from (element for _, element in events)
     except (_PARSE_ERROR, ValueError) as error:
-        msg = f"is no XML ({str(error)[:200]})"
+        msg = f"is no XML ({str(error)[:_ERROR_CHARACTERS]})"
         raise UnreadableError(msg) from error
+
+
+def _check_root(root: Any) -> None:
     if _local(root) not in {"urlset", "sitemapindex"}:
         msg = f"is no sitemap: its root is {shown(_local(root))}, expected urlset or sitemapindex"
         raise UnreadableError(msg)
-    return root
 
 
 def _local(element: Any) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
-def _locations(root: Any) -> list[str]:
-    """The addresses that a sitemap names, once each."""
-    found = (
-        " ".join((child.text or "").split())
-        for entry in root
-        for child in entry
-        if _local(child) == "loc"
-    )
-    return list(dict.fromkeys(filter(None, found)))
 
 
 def _host(url: str) -> str:

@@ -35,7 +35,8 @@ def site() -> Iterator[Site]:
         *("0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.0.170", "240.0.0.1", "::1", "::"),
         *("fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
         *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::"),
-        *("2001:db8::1", "2001:0:7f00:1::"),
+        *("2001:db8::1", "2001:0:7f00:1::", "192.0.0.192", "192.0.0.9", "168.63.129.16"),
+        *("::ffff:168.63.129.16", "64:ff9b::a83f:8110", "fec0::1", "feff::1", "3fff::1"),
     ],
 )
 def test_private_and_metadata_addresses_are_refused(address: str):
@@ -43,7 +44,11 @@ def test_private_and_metadata_addresses_are_refused(address: str):
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "93.184.215.14", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+    "address",
+    [
+        *("8.8.8.8", "93.184.215.14", "192.0.1.1", "168.63.129.15", "2606:4700::1111"),
+        *("::ffff:8.8.8.8", "64:ff9b::808:808"),
+    ],
 )
 def test_public_addresses_are_not(address: str):
     assert is_public(ipaddress.ip_address(address))
@@ -115,6 +120,12 @@ def test_https_is_never_left_for_http():
         with pytest.raises(UnreadableError, match="from https down to"):
             moved_to(page, lower)
     assert moved_to(address_of("http://example.org"), "https://example.org/").startswith("https")
+
+
+@pytest.mark.parametrize("location", ["http://[", "//[", "http://[v1.x", "http://a]b/"])
+def test_a_redirect_to_no_address_is_told(location: str):
+    with pytest.raises(UnreadableError, match="leads to no address"):
+        moved_to(address_of("https://example.org/"), location)
 
 
 def test_redirects_are_followed_and_end(site: Site):

@@ -6,12 +6,14 @@ import gzip
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError
 from agent_knowledge.retrieval.documents import Document, Failure, Kept, Known
+from agent_knowledge.retrieval.fetching import Fetched, Fetcher
 from agent_knowledge.retrieval.web import read_web
 from tests.unit.retrieval.site import Reply, Site, html, serving
 from tests.unit.retrieval.test_reading import pdf
@@ -130,6 +132,64 @@ def test_a_password_in_an_address_is_shown_nowhere(site: Site):
     assert failure.where == "https://example.org?q=a@b"
 
 
+@pytest.mark.parametrize(
+    "charset",
+    [
+        *("charset=idna", "charset=undefined", "charset=punycode", "charset=zlib", "charset=none"),
+        *("charset*=a'b'%00", "charset*=idna'b'x", 'charset="a b"'),
+    ],
+)
+def test_a_charset_that_is_none_is_passed_over(site: Site, charset: str):
+    page = html("fine <b>text</b>")
+    site.pages["/"] = Reply(page.body, headers={"Content-Type": f"text/html; {charset}"})
+    [document], failures, _ = read(site, pages(site, "/"))
+    assert (document.text, failures) == ("fine text", [])
+
+
+@pytest.mark.parametrize("path", ["/page", "/robots.txt"])
+def test_a_redirect_to_no_address_fails_that_page_alone(site: Site, path: str):
+    site.pages |= {path: Reply(status=302, headers={"Location": "http://["}), "/good": html("x")}
+    documents, failures, _ = read(site, pages(site, "/page", "/good"))
+    assert "leads to no address" in failures[0].reason
+    assert len(documents) == (path == "/page"), "nothing is read of a host without its robots.txt"
+
+
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
+def test_a_validator_of_any_bytes_is_sent_as_it_came(site: Site, validator: str):
+    asks = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}[validator]
+    told = {validator: '"\xe9"'}
+    site.pages["/"] = lambda sent: (
+        Reply(status=304) if sent.get(asks) == '"\xe9"' else html("x", **told)
+    )
+    [first], _, _ = read(site, pages(site, "/"))
+    assert read(site, pages(site, "/"), {first.id: first.known}) == ([], [], [Kept(id=first.id)])
+    odd = {first.id: Known(etag="\u20ac", modified="\u20ac")}
+    assert read(site, pages(site, "/"), odd)[0] == [first]
+
+
+def test_whatever_a_page_provokes_ends_with_that_page(site: Site, monkeypatch: pytest.MonkeyPatch):
+    site.pages |= {"/bad": html("bad"), "/good": html("good")}
+    get = Fetcher.get
+
+    def provoked(self: Fetcher, url: str, *how: Any, **more: Any) -> Fetched:
+        if url.endswith("/bad"):
+            msg = "unheard of"
+            raise RuntimeError(msg)
+        return get(self, url, *how, **more)
+
+    monkeypatch.setattr(Fetcher, "get", provoked)
+    [document], [failure], _ = read(site, pages(site, "/bad", "/good"))
+    assert document.text == "good"
+    assert failure.id == f"{site.url}/bad"
+    assert failure.reason == "cannot be read (RuntimeError: unheard of)"
+    below = [f"{site.url}/1/bad", f"{site.url}/2.xml"]
+    site.pages["/sitemap.xml"] = sitemap(*below, kind="sitemapindex")
+    site.pages["/2.xml"] = sitemap(f"{site.url}/good")
+    [document], [failure], _ = read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+    assert (document.text, failure.origin) == ("good", below[0])
+    assert failure.reason == "cannot be read (RuntimeError: unheard of)"
+
+
 # Sitemaps
 
 
@@ -191,6 +251,50 @@ def test_a_sitemap_that_is_none_leaves_the_index_as_it_is(site: Site, reply: Rep
     site.pages["/sitemap.xml"] = reply
     with pytest.raises(SourceError, match=f"{says}.*left as it is"):
         read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+
+
+def test_a_sitemap_below_another_is_fetched_in_its_turn(site: Site):
+    below = [f"{site.url}/{n}.xml" for n in (1, 2)]
+    site.pages["/sitemap.xml"] = sitemap(*below, kind="sitemapindex")
+    for n in (1, 2):
+        site.pages |= {f"/{n}.xml": sitemap(f"{site.url}/{n}"), f"/{n}": html(str(n))}
+    read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+    assert site.paths == ["/sitemap.xml", "/1.xml", "/1", "/2.xml", "/2"]
+
+
+@pytest.mark.parametrize(
+    ("count", "padding", "is_packed", "says"),
+    [
+        (50_000, 0, False, None),
+        (50_001, 0, False, "names more than 50,000 addresses"),
+        (1, 50 * 2**20, False, "has more than 52,428,800 bytes"),
+        (1, 5_000_000, True, "times its size"),
+    ],
+)
+def test_a_sitemap_is_as_large_as_the_protocol_lets(
+    site: Site, count: int, padding: int, is_packed: bool, says: str | None
+):
+    body = sitemap(*(f"{site.url}/{n}" for n in range(count))).body + b" " * padding
+    site.pages["/1.xml"] = Reply(gzip.compress(body) if is_packed else body)
+    site.pages["/sitemap.xml"] = sitemap(f"{site.url}/1.xml", kind="sitemapindex")
+    site.pages["/0"] = html("first")
+    spec = SourceConfig(sitemap=f"{site.url}/sitemap.xml", limit=1)
+    documents, failures, _ = read(site, spec)
+    if says:
+        assert says in failures[0].reason
+        assert failures[0].origin == f"{site.url}/1.xml", "pages that it named before are kept"
+    assert [d.text for d in documents] == ([] if says else ["first"])
+
+
+def test_a_sitemap_names_pages_where_the_protocol_has_them(site: Site):
+    inner = f"<image><loc>{site.url}/image</loc></image>"
+    entries = f"<!-- x --><loc>{site.url}/top</loc><url>{inner}<loc> {site.url}/a\n</loc></url>"
+    site.pages["/sitemap.xml"] = Reply(
+        f"<urlset>{entries}text<url><loc/></url>{entries}</urlset>".encode()
+    )
+    site.pages["/a"] = html("a")
+    documents, failures, _ = read(site, SourceConfig(sitemap=f"{site.url}/sitemap.xml"))
+    assert ([d.text for d in documents], failures) == (["a"], [])
 
 
 def test_a_sitemap_reads_no_file(site: Site, tmp_path: Path):
