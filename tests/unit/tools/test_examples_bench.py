@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from chromadb.api.shared_system_client import SharedSystemClient
 
 from agent_knowledge.types import Example
 from tests.unit.tools.conftest import Serve
@@ -25,6 +26,13 @@ TRAIN = tuple(
     for verb, label in (("cancel", "cancel"), ("find", "locate"), ("pay for", "pay"))
     for thing in ("order", "card", "parcel", "ticket", "invoice", "booking")
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_database_of_another_test() -> None:
+    """Chroma has one database in memory a process, and refuses it to who brings other settings."""
+    for held in ("_identifier_to_system", "_identifier_to_refcount"):
+        getattr(SharedSystemClient, held, {}).pop("ephemeral", None)
 
 
 @pytest.fixture(scope="module")
