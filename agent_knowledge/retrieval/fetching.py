@@ -80,8 +80,10 @@ class Fetcher:
         """Prepare; nothing is connected to yet.
 
         Args:
-            allow_private: Hosts that may be at private addresses.
-            given: Addresses of the configuration: beside the usual ports theirs may be used.
+            allow_private: Hosts that may be at private addresses; no other host's redirect to
+                them is followed.
+            given: Addresses of the configuration: beside the usual ports theirs may be used, each
+                at its own host.
             timeout_s: For each step of a request.
             total_s: For a request as a whole, without the pause before it.
             pause_s: Between two requests to one host, where its robots.txt asks for no other.
@@ -89,7 +91,8 @@ class Fetcher:
         """
         self._backend = PublicOnly(allow_private)
         self._pool = httpcore.ConnectionPool(network_backend=self._backend, max_connections=10)
-        self._ports = {*_PORTS.values(), *filter(None, map(_port, given))}
+        self._private = frozenset(name.lower() for name in allow_private)
+        self._given = frozenset(map(_host_and_port, given))
         self._timeout = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
         self._total_s = total_s
         self._pause_s = pause_s
@@ -128,7 +131,7 @@ class Fetcher:
             found, location = self._request(place, known, most)
             if location is None:
                 return found
-            place = self._checked(moved_to(place, location))
+            place = self._led(place, self._checked(moved_to(place, location)))
         msg = f"is redirected more than {_REDIRECTS} times"
         raise UnreadableError(msg)
 
@@ -139,11 +142,30 @@ class Fetcher:
             UnreadableError: It may not.
         """
         place = address_of(url)
-        if _port(url) not in self._ports:
-            ports = ", ".join(map(str, sorted(self._ports)))
-            msg = f"{shown(place.netloc)} is at another port than {ports}, and is not asked"
+        host, port = _host_and_port(url)
+        if port not in _PORTS.values() and (host, port) not in self._given:
+            usual = ", ".join(map(str, sorted(_PORTS.values())))
+            msg = (
+                f"{shown(place.netloc)} is at another port than {usual}, which the configuration "
+                "gives for no page of that host, and is not asked"
+            )
             raise UnreadableError(msg)
         return place
+
+    def _led(self, place: SplitResult, to: SplitResult) -> SplitResult:
+        """Where a redirect leads.
+
+        Raises:
+            UnreadableError: To a host that may be private, from another: whoever writes that
+                other's pages would say what is asked of this one.
+        """
+        if to.hostname != place.hostname and to.hostname in self._private:
+            msg = (
+                f"leads from {shown(place.netloc)} to {shown(to.netloc)}, which may be private, "
+                "and is not followed"
+            )
+            raise UnreadableError(msg)
+        return to
 
     def _heed_robots(self, place: SplitResult) -> None:
         """Raise when the host's robots.txt does not let us read a page."""
@@ -281,13 +303,13 @@ def _sent(value: str) -> bytes:
     return value.encode("latin-1", errors="replace")
 
 
-def _port(url: str) -> int | None:
-    """The port of an address; None of what is none."""
+def _host_and_port(url: str) -> tuple[str, int]:
+    """The host and the port of an address; no host and port 0 of what is none."""
     try:
-        parts = urlsplit(url.strip())
-        return parts.port or _PORTS.get(parts.scheme)
-    except ValueError:
-        return None
+        parts = address_of(url)
+    except UnreadableError:
+        return "", 0
+    return parts.hostname or "", parts.port or _PORTS[parts.scheme]
 
 
 def gathered(chunks: Iterable[bytes], most: int, *, gzipped: bool) -> bytes:

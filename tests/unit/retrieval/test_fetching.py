@@ -67,13 +67,64 @@ def test_a_name_of_this_machine_is_refused_where_it_is_connected_to(site: Site, 
 
 
 def test_a_redirect_is_checked_again(site: Site):
-    site.pages["/out"] = Reply(
-        status=302, headers={"Location": site.url.replace("localhost", "127.0.0.1") + "/secret"}
-    )
+    elsewhere = site.url.replace("localhost", "127.0.0.1")
+    site.pages["/out"] = Reply(status=302, headers={"Location": f"{elsewhere}/secret"})
     site.pages["/secret"] = html("secret")
-    with site.fetcher() as fetcher, pytest.raises(PrivateAddressError, match=r"127\.0\.0\.1 is at"):
+    with (
+        Fetcher(allow_private=["localhost"], given=[site.url, elsewhere], pause_s=0) as fetcher,
+        pytest.raises(PrivateAddressError, match=r"127\.0\.0\.1 is at"),
+    ):
         fetcher.get(f"{site.url}/out")
     assert site.paths == ["/out"]
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "says"),
+    [
+        ("localhost", "localhost", None),
+        ("localhost", "LOCALHOST", None),
+        ("127.0.0.1", "127.0.0.1", None),
+        ("localhost", "127.0.0.1", r"leads from 'localhost:\d+' to '127\.0\.0\.1:\d+'"),
+        ("127.0.0.1", "LocalHost", "which may be private, and is not followed"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/out", "/robots.txt"])
+def test_no_other_host_leads_to_one_that_may_be_private(
+    site: Site, start: str, to: str, says: str | None, path: str
+):
+    first, second = (site.url.replace("localhost", host) for host in (start, to))
+    site.pages[path] = Reply(status=302, headers={"Location": f"{second}/secret"})
+    site.pages |= {"/secret": Reply(b"secret"), "/out": site.pages.get("/out", html("out"))}
+    allowed = ["localhost", "127.0.0.1"]
+    with Fetcher(allow_private=allowed, given=[first, second], pause_s=0) as fetcher:
+        if says:
+            with pytest.raises(UnreadableError, match=says):
+                fetcher.get(f"{first}/out")
+        else:
+            assert fetcher.get(f"{first}/out").body
+    assert ("/secret" in site.paths) == (says is None)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_asked"),
+    [
+        ("http://localhost:{}/docs", True),
+        ("https://LOCALHOST:{}", True),
+        ("http://example.org:{}", False),
+        ("http://localhost", False),
+        ("http://[:{}", False),
+    ],
+)
+def test_a_port_that_is_given_counts_for_its_own_host(site: Site, given: str, *, is_asked: bool):
+    site.pages["/"] = html("x")
+    url = given.format(site.url.rpartition(":")[2])
+    with Fetcher(allow_private=["localhost"], given=[url], pause_s=0) as fetcher:
+        if is_asked:
+            assert fetcher.get(site.url).status == 200
+        else:
+            with pytest.raises(UnreadableError, match="another port than 80, 443"):
+                fetcher.get(site.url)
+    assert bool(site.asked) == is_asked
 
 
 def test_a_name_that_resolves_to_two_addresses(site: Site, monkeypatch: pytest.MonkeyPatch):
