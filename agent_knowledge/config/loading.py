@@ -149,8 +149,9 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         unknown = f"unknown key; {nearest(key, _known_keys(model, detail['loc'][:-1]))}"
         return _GONE.get(tuple(map(str, detail["loc"][-3:])), unknown)
-    if kind == "missing":
-        return "is required and missing"
+    if kind in ("missing", "value_error"):  # the other is what a reader of ours says, value and all
+        own = detail["msg"].removeprefix("Value error, ")
+        return "is required and missing" if kind == "missing" else own
     given = "(hidden)" if key in _SECRET_KEYS else _short(value)
     if kind in _SHAPES:
         what = given if kind == "tuple_type" else f"a {type(value).__name__}"

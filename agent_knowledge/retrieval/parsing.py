@@ -10,11 +10,24 @@ from agent_knowledge.retrieval.documents import Page
 from agent_knowledge.retrieval.files import read_html, read_markdown, read_pdf, read_text
 
 Reader = Callable[[bytes], Page]
+
+
+def _older_than(suffix: str) -> Reader:
+    """Stands for the reader of a format before Office Open XML."""
+
+    def refuse(_: bytes) -> Page:
+        msg = f"is of an older format, which is not read; save it as {suffix}"
+        raise UnreadableError(msg)
+
+    return refuse
+
+
 READERS: Mapping[str, Reader] = {
     **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     ".pdf": read_pdf,
     **office.READERS,
+    **{old: _older_than(f"{old}x") for old in (".doc", ".ppt", ".xls")},
 }
 _ERROR_CHARACTERS = 200
 """Of the words of another's parser, which may quote the file."""

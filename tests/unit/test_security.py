@@ -25,6 +25,10 @@ TESTS = Path(__file__).parents[1]
 PACKAGE = Path(agent_knowledge.__file__).parent
 
 HELD_BY = {
+    "What another middleware takes out stays out.": (
+        "test_what_another_middleware_redacts_stays_redacted",
+        "test_what_is_redacted_in_an_answer_comes_back_in_no_later_turn",
+    ),
     "Passages are data.": (
         "test_a_forged_fence_inside_a_passage_is_plain_text",
         "test_a_fence_that_a_passage_holds_is_refused_and_never_drawn",

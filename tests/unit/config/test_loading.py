@@ -283,3 +283,8 @@ def test_whatever_is_given_loads_or_is_refused_as_a_fault(value: object):
 
     with contextlib.suppress(ConfigError):
         KnowledgeConfig.parse(json.dumps(value))
+
+
+def test_a_filter_says_itself_what_it_accepts():
+    (fault,) = faults_of("sources: {rows: {path: a.csv, filter: {year: {above: 3}}}}")
+    assert fault.startswith("sources.rows.filter (line 1): the filter's field 'year' has 'above';")

@@ -268,3 +268,11 @@ def test_a_file_that_unpacks_to_too_much_is_refused(
     monkeypatch.setattr(office, "_UNPACKED_BYTES", 10_000)
     with pytest.raises(SourceError, match=r"unpacks to .* at most 10,000 are read"):
         list(read_source("s", tmp_path))
+
+
+@pytest.mark.parametrize(("old", "now"), [(".doc", ".docx"), (".XLS", ".xlsx"), (".ppt", ".pptx")])
+def test_an_older_format_says_what_to_save_it_as(old: str, now: str, tmp_path: Path):
+    (tmp_path / f"prices{old}").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    (tmp_path / "beside.md").write_text("Read all the same.")
+    (failure,) = [found for found in read_source("s", tmp_path) if isinstance(found, Failure)]
+    assert failure.reason == f"is of an older format, which is not read; save it as {now}"
