@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
+from agent_knowledge.errors import SourceError, TenantMissingError
 from agent_knowledge.retrieval.manifest import UnsoundError
 from agent_knowledge.retrieval.names import spoken
 from agent_knowledge.retrieval.recent import Recent
 from agent_knowledge.retrieval.snapshot import EMPTY, Asked, Snapshot, nothing
 from agent_knowledge.retrieval.store import FILE, PassageStore
-from agent_knowledge.retrieval.store_folder import check_embedding
+from agent_knowledge.retrieval.store_folder import check_dimensions, check_embedding
 from agent_knowledge.retrieval.stored import StoredSource
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope
@@ -80,7 +80,9 @@ class SourceIndex:
             ConfigError: A source was indexed with another embedding.
         """
         snapshots = self._fresh(sources, scope)
-        self._check_dimensions(queries, snapshots)
+        for name, snapshot in snapshots.items():
+            if snapshot:
+                check_dimensions(name, self._embedding, snapshot.dense.dimensions, queries)
         asked = [Asked.of(query) for query in queries]
         columns = [
             snapshot.search(asked, k, scope) if snapshot else [nothing(name, one) for one in asked]
@@ -205,21 +207,3 @@ class SourceIndex:
             )
             raise TenantMissingError(msg)
         return store.find(SourceKey(name, scope.tenant))
-
-    def _check_dimensions(
-        self, queries: Sequence[Query], snapshots: Mapping[str, Snapshot | None]
-    ) -> None:
-        """Refuse vectors of another length: an embedding may change under the same name.
-
-        Raises:
-            ConfigError: Says how to rebuild.
-        """
-        for name, snapshot in snapshots.items():
-            size = snapshot.dense.dimensions if snapshot else None
-            if size and any(len(query.vector) != size for query in queries):
-                msg = (
-                    f"source {name!r} was indexed with vectors of {size} numbers, embedding "
-                    f"{self._embedding!r} now gives others; rebuild it: "
-                    f"agent-knowledge index {name} --rebuild"
-                )
-                raise ConfigError(msg)

@@ -66,13 +66,13 @@ _WAYS: dict[str, dict[str, object]] = {
 def main() -> None:
     """Measure each library each way."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--library", nargs="+", required=True)
+    parser.add_argument("--library", dest="libraries", nargs="+", required=True)
     parser.add_argument("--maxsim", action="store_true", help="only by structure, then reranked")
     parser.add_argument("--questions", type=int, help="of each library, evenly drawn; default: all")
     args = parser.parse_args()
     embedder = RememberingMiniLM()
     ways = {"by structure": _WAYS["by structure"]} if args.maxsim else _WAYS
-    for library in args.library:
+    for library in args.libraries:
         with tempfile.TemporaryDirectory() as folder:
             asked = list(_copied(_folder_of(library), Path(folder)))
             count = min(args.questions or len(asked), len(asked))

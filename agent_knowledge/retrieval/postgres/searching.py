@@ -29,6 +29,7 @@ from agent_knowledge.retrieval.postgres.asking import (
 from agent_knowledge.retrieval.postgres.connection import Connection, Database
 from agent_knowledge.retrieval.recent import Recent
 from agent_knowledge.retrieval.snapshot import EMPTY, Asked
+from agent_knowledge.retrieval.store_folder import check_dimensions
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
@@ -103,7 +104,9 @@ class PostgresIndex:
 
         def ask(connection: Connection) -> list[dict[str, SearchResult]]:
             found = self._looked(connection, sources, asked, scope)
-            _check_dimensions(queries, found.values())
+            for name, looked in found.items():
+                held = looked.held
+                check_dimensions(name, held.embedding, held.dimensions, queries)
             begun = [
                 {name: _begun(connection, one, looked, k, scope) for name, looked in found.items()}
                 for one in asked
@@ -382,15 +385,3 @@ def _check_embedding(held: HeldSource, embedding: str) -> None:
             f"rebuild it: agent-knowledge index {held.name} --rebuild"
         )
         raise ConfigError(msg)
-
-
-def _check_dimensions(queries: Sequence[Query], found: Iterable[Looked]) -> None:
-    for looked in found:
-        size, name = looked.held.dimensions, looked.held.name
-        if any(len(query.vector) != size for query in queries):
-            msg = (
-                f"source {name!r} was indexed with vectors of {size} numbers, embedding "
-                f"{looked.held.embedding!r} now gives others; rebuild it: "
-                f"agent-knowledge index {name} --rebuild"
-            )
-            raise ConfigError(msg)

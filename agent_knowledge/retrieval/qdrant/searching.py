@@ -24,6 +24,7 @@ from agent_knowledge.retrieval.qdrant.parts import (
 )
 from agent_knowledge.retrieval.recent import Recent
 from agent_knowledge.retrieval.snapshot import EMPTY, Asked, nothing
+from agent_knowledge.retrieval.store_folder import check_dimensions
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceKey, SourceStatistics
@@ -69,8 +70,10 @@ class QdrantIndex:
 
         def ask(client: QdrantClient) -> list[dict[str, SearchResult]]:
             found = self._found(client, sources, scope)
-            for scoped in found.values():
-                _check_dimensions(queries, scoped)
+            for name, scoped in found.items():
+                if scoped is not None:
+                    facts = scoped.part.facts
+                    check_dimensions(name, facts.embedding, facts.dimensions, queries)
             return [
                 {
                     name: nothing(name, one) if scoped is None else search(client, scoped, one, k)
@@ -226,16 +229,3 @@ def _passage(hit: Hit, row: Mapping[str, Any]) -> Passage:
         lines=(row["line"], row["last_line"]),
         fields=fields_of(row["fields"]),
     )
-
-
-def _check_dimensions(queries: Sequence[Query], scoped: ScopedPart | None) -> None:
-    if scoped is None:
-        return
-    facts = scoped.part.facts
-    if any(len(query.vector) != facts.dimensions for query in queries):
-        msg = (
-            f"source {facts.name!r} was indexed with vectors of {facts.dimensions} numbers, "
-            f"embedding {facts.embedding!r} now gives others; rebuild it: "
-            f"agent-knowledge index {facts.name} --rebuild"
-        )
-        raise ConfigError(msg)
