@@ -7,7 +7,7 @@ import sqlite3
 import zlib
 from pathlib import Path
 
-from agent_knowledge.retrieval.manifest import checksum_of
+from agent_knowledge.retrieval.embedded.manifest import checksum_of
 
 AS_BEFORE = """
 PRAGMA foreign_keys = OFF;

@@ -28,11 +28,11 @@ from agent_knowledge.errors import (
 )
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.chroma_collection import CollectionRecords
-from agent_knowledge.retrieval.documents import Item, Known
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.loaders import made_loader
-from agent_knowledge.retrieval.loading import read_any
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.others.chroma_collection import CollectionRecords
+from agent_knowledge.retrieval.reading.documents import Item, Known
+from agent_knowledge.retrieval.reading.loaders import made_loader
+from agent_knowledge.retrieval.reading.loading import read_any
 from agent_knowledge.retrieval.reports import IndexReport
 
 if TYPE_CHECKING:

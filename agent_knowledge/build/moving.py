@@ -14,9 +14,9 @@ from agent_knowledge.build import ConfigLike, read_config
 from agent_knowledge.build.servers import open_writer
 from agent_knowledge.config import KnowledgeConfig, StoreConfig, expand
 from agent_knowledge.errors import ConfigError, SourceError, nearest
+from agent_knowledge.retrieval.embedded.snapshot import Snapshot
+from agent_knowledge.retrieval.embedded.store import PassageStore
 from agent_knowledge.retrieval.prepared import IndexChange, PreparedDocument, StoreWriter
-from agent_knowledge.retrieval.snapshot import Snapshot
-from agent_knowledge.retrieval.store import PassageStore
 
 if TYPE_CHECKING:
     from agent_knowledge.retrieval.stored import StoredSource

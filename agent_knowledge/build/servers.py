@@ -11,7 +11,7 @@ from agent_knowledge.errors import DISTRIBUTION, ConfigError, MissingExtraError
 from agent_knowledge.ports import Embedder
 
 if TYPE_CHECKING:
-    from agent_knowledge.retrieval.indexing import Indexer
+    from agent_knowledge.retrieval.embedded.indexing import Indexer
     from agent_knowledge.retrieval.postgres.connection import Database
     from agent_knowledge.retrieval.postgres.searching import PostgresIndex
     from agent_knowledge.retrieval.prepared import StoreWriter
@@ -27,7 +27,7 @@ AnyIndexer: TypeAlias = "Indexer | ServerIndexer"
 def open_indexer(config: KnowledgeConfig, embedder: Embedder) -> AnyIndexer:
     """What indexes into the configured store; a `with` block opens and closes it."""
     if config.store.kind == "chroma":
-        from agent_knowledge.retrieval.indexing import Indexer
+        from agent_knowledge.retrieval.embedded.indexing import Indexer
 
         return Indexer(config.store_path, embedder)
     from agent_knowledge.retrieval.server_indexing import ServerIndexer

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.vectorstores import VectorStore
 
-    from agent_knowledge.retrieval.search import SourceIndex
+    from agent_knowledge.retrieval.embedded.search import SourceIndex
     from agent_knowledge.types import Passage
 
 SearchFunction: TypeAlias = (
@@ -167,8 +167,8 @@ def _foreign(
     """A store or retriever of others as an index."""
     if all(hasattr(given, method) for method in ("search", "related", "statistics", "passages")):
         return cast("PassageIndex", given)
-    from agent_knowledge.retrieval.finders import finder_of
-    from agent_knowledge.retrieval.foreign import ForeignIndex, ForeignSource
+    from agent_knowledge.retrieval.others.finders import finder_of
+    from agent_knowledge.retrieval.others.index import ForeignIndex, ForeignSource
 
     kind = f"{type(given).__module__}.{type(given).__qualname__}"
     source = ForeignSource(
@@ -194,7 +194,7 @@ def open_store(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
 
 
 def _embedded(config: KnowledgeConfig, embedder: Embedder) -> SourceIndex:
-    from agent_knowledge.retrieval.search import SourceIndex
+    from agent_knowledge.retrieval.embedded.search import SourceIndex
 
     return SourceIndex(config.store_path, embedder.name)
 

@@ -18,12 +18,16 @@ from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import SourceError, StoreLockedError, StoreReadOnlyError
 from agent_knowledge.ledger.history import History
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.chroma_collection import CollectionRecords, fingerprint, size_of
-from agent_knowledge.retrieval.documents import FORMAT
-from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.store import PassageStore
+from agent_knowledge.retrieval.others.chroma_collection import (
+    CollectionRecords,
+    fingerprint,
+    size_of,
+)
+from agent_knowledge.retrieval.reading.documents import FORMAT
+from agent_knowledge.retrieval.reading.screening import Screening
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.screening import Screening
-from agent_knowledge.retrieval.store import PassageStore
 
 _MOST_BYTES = 50_000_000
 """Of a database that is taken over unasked: some 15,000 records, which take half a minute."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent_knowledge.build import ConfigLike, read_config
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.retrieval.walking import Place, place_of
+from agent_knowledge.retrieval.reading.walking import Place, place_of
 
 _TICK_MS = 500
 """How long is waited for a change before it is looked whether the web is due again: a limit."""

@@ -163,8 +163,8 @@ def _store(config: KnowledgeConfig) -> str:
 
 
 def _source(config: KnowledgeConfig, name: str, within: Scope) -> str:
-    from agent_knowledge.retrieval.documents import Document
-    from agent_knowledge.retrieval.loading import read_source
+    from agent_knowledge.retrieval.reading.documents import Document
+    from agent_knowledge.retrieval.reading.loading import read_source
 
     spec = config.sources[name]
     if spec.path is not None and spec.kind == "files":

@@ -17,7 +17,7 @@ from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError, read_object, read_text, reason_of
 from agent_knowledge.errors import InputError
 from agent_knowledge.ports import Embedder, TextEncoder
-from agent_knowledge.retrieval import arrays
+from agent_knowledge.retrieval.embedded import arrays
 from agent_knowledge.retrieval.joined import missing_tenant
 from agent_knowledge.types import Example, Matrix, without_surrogates
 from agent_knowledge.types.measured import SetStates

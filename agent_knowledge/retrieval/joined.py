@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError, TenantMissingError
 from agent_knowledge.ports import Closes, PassageIndex, StoredDocuments
-from agent_knowledge.retrieval.fields import tenant_of
+from agent_knowledge.retrieval.reading.fields import tenant_of
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent_knowledge.ports import TokenEmbedder
-from agent_knowledge.retrieval import code
+from agent_knowledge.retrieval.reading import code
 from agent_knowledge.types import Passage
 from agent_knowledge.types.measured import TokenVectors
 

@@ -9,9 +9,9 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from agent_knowledge.retrieval.chunks import Searched, Span
-from agent_knowledge.retrieval.documents import Document, Known
-from agent_knowledge.retrieval.fields import fields_of
+from agent_knowledge.retrieval.reading.chunks import Searched, Span
+from agent_knowledge.retrieval.reading.documents import Document, Known
+from agent_knowledge.retrieval.reading.fields import fields_of
 from agent_knowledge.types.search import SourceKey
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent_knowledge.retrieval.documents import Failure
+from agent_knowledge.retrieval.reading.documents import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,18 +24,7 @@ import numpy as np
 from agent_knowledge.errors import ConfigError, SourceError, nearest, shown
 from agent_knowledge.ledger.records import digest
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import (
-    Document,
-    Failure,
-    Item,
-    Kept,
-    Known,
-    fault_of,
-)
-from agent_knowledge.retrieval.fields import tenant_of
-from agent_knowledge.retrieval.loading import read_source
-from agent_knowledge.retrieval.partitions import Reading, lost, nothing_read
+from agent_knowledge.retrieval.embedded.partitions import Reading, lost, nothing_read
 from agent_knowledge.retrieval.prepared import (
     HeldDocument,
     IndexChange,
@@ -44,8 +33,19 @@ from agent_knowledge.retrieval.prepared import (
     StoreWriter,
     VectorsGoneError,
 )
+from agent_knowledge.retrieval.reading.chunks import split
+from agent_knowledge.retrieval.reading.documents import (
+    Document,
+    Failure,
+    Item,
+    Kept,
+    Known,
+    fault_of,
+)
+from agent_knowledge.retrieval.reading.fields import tenant_of
+from agent_knowledge.retrieval.reading.loading import read_source
+from agent_knowledge.retrieval.reading.screening import Screening
 from agent_knowledge.retrieval.reports import IndexReport, Tally
-from agent_knowledge.retrieval.screening import Screening
 from agent_knowledge.types import Vector
 from agent_knowledge.types.search import SourceKey
 

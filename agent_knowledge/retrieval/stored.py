@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent_knowledge.retrieval.documents import Known
+from agent_knowledge.retrieval.reading.documents import Known
 from agent_knowledge.types.search import SourceKey
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError, without_password
 from agent_knowledge.ports import PassageIndex
-from agent_knowledge.retrieval.fields import tenant_of
 from agent_knowledge.retrieval.fusion import fuse
 from agent_knowledge.retrieval.joined import missing_tenant
+from agent_knowledge.retrieval.reading.fields import tenant_of
 from agent_knowledge.routing.admission import LOOKED_AT, admit
 from agent_knowledge.routing.reranking import Ordered
 from agent_knowledge.routing.resources import Shelf

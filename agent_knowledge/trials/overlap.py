@@ -22,7 +22,7 @@ from agent_knowledge.build import packaged_embedder
 from agent_knowledge.config.files import UnreadableError, lines_of, read_object, reason_of
 from agent_knowledge.errors import InputError
 from agent_knowledge.ledger.records import digest
-from agent_knowledge.retrieval import arrays
+from agent_knowledge.retrieval.embedded import arrays
 from agent_knowledge.types import Matrix
 from agent_knowledge.types.forms import Form
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 from agent_knowledge.retrieval.postgres.connection import Database
 from agent_knowledge.retrieval.postgres.searching import PostgresIndex
 from agent_knowledge.retrieval.postgres.writing import PostgresWriter
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.retrieval.server_indexing import ServerIndexer
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types.filters import EVERYTHING, Scope

@@ -9,8 +9,8 @@ from langchain_core.embeddings import Embeddings
 from langchain_postgres import Column, PGEngine, PGVectorStore
 
 from agent_knowledge.errors import StoreUnavailableError
-from agent_knowledge.retrieval.finders import finder_of
-from agent_knowledge.retrieval.foreign import ForeignIndex, ForeignSource
+from agent_knowledge.retrieval.others.finders import finder_of
+from agent_knowledge.retrieval.others.index import ForeignIndex, ForeignSource
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from agent_knowledge.types.search import COSINE, Query

@@ -12,8 +12,8 @@ from langchain_core.runnables import RunnableLambda
 
 from agent_knowledge import KnowledgeConfig, index_sources, load_router
 from agent_knowledge.citations.evidence import as_passages
-from agent_knowledge.retrieval.external import ExternalSource
-from agent_knowledge.retrieval.store import FILE
+from agent_knowledge.retrieval.embedded.store import FILE
+from agent_knowledge.retrieval.others.external import ExternalSource
 from agent_knowledge.types import Passage
 from agent_knowledge.types.addresses import public_address, relative_address
 from tests.older_stores import make_format

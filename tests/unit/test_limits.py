@@ -15,10 +15,10 @@ from agent_knowledge import KnowledgeConfig, Message, Task, limits
 from agent_knowledge.cli.answering import verify
 from agent_knowledge.config import AgentConfig
 from agent_knowledge.errors import AgentKnowledgeError, ConfigError, InputError
-from agent_knowledge.retrieval.documents import Document, Failure
 from agent_knowledge.retrieval.examples import read_examples
-from agent_knowledge.retrieval.external import ExternalSource
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.others.external import ExternalSource
+from agent_knowledge.retrieval.reading.documents import Document, Failure
+from agent_knowledge.retrieval.reading.loading import read_source
 
 Attempt = Callable[[Path, int], object]
 """Tries something of a size in a folder; raises what is wrong with it."""

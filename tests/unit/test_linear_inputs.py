@@ -18,9 +18,9 @@ from agent_knowledge.citations.verification import verify
 from agent_knowledge.config.json_schema import check_answer
 from agent_knowledge.models.extract import answer_spans
 from agent_knowledge.prompts import WrittenPassage
-from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading.chunks import split
+from agent_knowledge.retrieval.reading.documents import Document
+from agent_knowledge.retrieval.reading.loading import read_source
 from agent_knowledge.types import Passage, Plan
 from agent_knowledge.types.answers import Answer
 from tests.hostile import LONG, MOST_GROWTH, fuse, growth, repeated

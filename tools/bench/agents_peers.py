@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import cast
 
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.headings import headings
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading.documents import Document
+from agent_knowledge.retrieval.reading.headings import headings
+from agent_knowledge.retrieval.reading.loading import read_source
 from agent_knowledge.types import NEEDS, Strategy
 from tools.bench.agents_table import Judged
 from tools.bench.peers.classifiers import Fit, nearest, vectors_svm

@@ -36,7 +36,7 @@ from agent_knowledge import KnowledgeRouter, load_router
 from agent_knowledge.build.stores import RetrieverLike
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.store import PassageStore
+from agent_knowledge.retrieval.embedded.store import PassageStore
 from agent_knowledge.types import Passage
 from agent_knowledge.types.search import SourceKey
 from tools.bench.agents import PASSAGES, choose_weights

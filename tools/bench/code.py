@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from itertools import accumulate, compress
 from pathlib import Path
 
-from agent_knowledge.retrieval import code
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 from agent_knowledge.retrieval.fusion import fuse
-from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.maxsim import MaxSim
-from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.retrieval.reading import code
 from agent_knowledge.types import Passage
 from agent_knowledge.types.search import Query
 from tools.data.embedding import RememberingMiniLM
@@ -60,7 +60,7 @@ _WAYS: dict[str, dict[str, object]] = {
     "names not in words": {"spoken": lambda _: ""},
     "as text": {"SUFFIXES": frozenset[str]()},
 }
-"""What is set otherwise in `retrieval.code`."""
+"""What is set otherwise in `retrieval.reading.code`."""
 
 
 def main() -> None:

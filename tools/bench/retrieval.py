@@ -24,10 +24,10 @@ import numpy as np
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.config import AgentProfile, SourceConfig
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
+from agent_knowledge.retrieval.embedded.store import PassageStore
 from agent_knowledge.retrieval.fusion import fuse
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
-from agent_knowledge.retrieval.store import PassageStore
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceKey
 from tools.data.embedding import RememberingMiniLM
 from tools.data.measures import ranking_quality

@@ -28,7 +28,7 @@ import numpy as np
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Message, Task, load_router
 from agent_knowledge.models.minilm import DIMENSIONS, MiniLM
-from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.embedded.indexing import Indexer
 from agent_knowledge.routing.text_heads import context_of
 from agent_knowledge.text import sentences
 from agent_knowledge.types import Matrix

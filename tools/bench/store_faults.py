@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import cast
 
 from agent_knowledge.errors import SourceError, StoreLockedError
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.testing import HashEmbedder

@@ -12,8 +12,8 @@ from typing import Any
 
 from agent_knowledge import KnowledgeRouter
 from agent_knowledge.config import AgentProfile, Policy, SourceConfig
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 from tools.data.embedding import RememberingMiniLM
 from tools.data.rows import read_rows
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from agent_knowledge.retrieval.counted import CountedWords
-from agent_knowledge.retrieval.fields import fields_of
+from agent_knowledge.retrieval.embedded.snapshot import NAMED, Asked
 from agent_knowledge.retrieval.names import LINK, NameIndex, Spoken, TalkedOf
 from agent_knowledge.retrieval.postgres.schema import LONGEST_WORD
-from agent_knowledge.retrieval.snapshot import NAMED, Asked
+from agent_knowledge.retrieval.reading.fields import fields_of
 from agent_knowledge.types import Passage, Vector
 from agent_knowledge.types.search import SourceStatistics
 

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import psycopg
 
 from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
+from agent_knowledge.retrieval.embedded.snapshot import EMPTY, Asked
+from agent_knowledge.retrieval.embedded.store_folder import check_dimensions
 from agent_knowledge.retrieval.names import Named, NameIndex, Spoken, spoken
 from agent_knowledge.retrieval.postgres import jsonpath, schema, statements
 from agent_knowledge.retrieval.postgres.asking import (
@@ -28,8 +30,6 @@ from agent_knowledge.retrieval.postgres.asking import (
 )
 from agent_knowledge.retrieval.postgres.connection import Connection, Database
 from agent_knowledge.retrieval.recent import Recent
-from agent_knowledge.retrieval.snapshot import EMPTY, Asked
-from agent_knowledge.retrieval.store_folder import check_dimensions
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics

@@ -17,8 +17,7 @@ import numpy as np
 from psycopg import errors, sql
 
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.retrieval.dense import DenseIndex
-from agent_knowledge.retrieval.documents import Known
+from agent_knowledge.retrieval.embedded.dense import DenseIndex
 from agent_knowledge.retrieval.names import SMALL_WORD
 from agent_knowledge.retrieval.postgres import changes, schema
 from agent_knowledge.retrieval.postgres.asking import as_text, key_of
@@ -26,6 +25,7 @@ from agent_knowledge.retrieval.postgres.connection import Connection, Database
 from agent_knowledge.retrieval.postgres.copying import Numbers, RowCopier
 from agent_knowledge.retrieval.postgres.statements import EXACT_BELOW, INDEXED_DIMENSIONS
 from agent_knowledge.retrieval.prepared import HeldDocument, IndexChange, VectorsGoneError
+from agent_knowledge.retrieval.reading.documents import Known
 from agent_knowledge.retrieval.statistics import measure
 from agent_knowledge.types import Matrix
 from agent_knowledge.types.search import SourceKey

@@ -11,10 +11,8 @@ from typing import Any, cast
 import numpy as np
 from qdrant_client import QdrantClient, models
 
-from agent_knowledge.retrieval.chunks import Searched
-from agent_knowledge.retrieval.dense import DenseIndex
-from agent_knowledge.retrieval.fields import written
-from agent_knowledge.retrieval.lexical import indexed_stems
+from agent_knowledge.retrieval.embedded.dense import DenseIndex
+from agent_knowledge.retrieval.embedded.lexical import indexed_stems
 from agent_knowledge.retrieval.prepared import IndexChange, PreparedDocument
 from agent_knowledge.retrieval.qdrant.conditions import stored
 from agent_knowledge.retrieval.qdrant.parts import (
@@ -30,6 +28,8 @@ from agent_knowledge.retrieval.qdrant.parts import (
     saturation,
     window_of,
 )
+from agent_knowledge.retrieval.reading.chunks import Searched
+from agent_knowledge.retrieval.reading.fields import written
 from agent_knowledge.retrieval.statistics import measure
 from agent_knowledge.types import Vector
 from agent_knowledge.types.search import SourceKey

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from qdrant_client import QdrantClient
 
 from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
-from agent_knowledge.retrieval.fields import fields_of
+from agent_knowledge.retrieval.embedded.snapshot import EMPTY, Asked, nothing
+from agent_knowledge.retrieval.embedded.store_folder import check_dimensions
 from agent_knowledge.retrieval.names import spoken
 from agent_knowledge.retrieval.qdrant.client import CollectionGoneError, QdrantStore
 from agent_knowledge.retrieval.qdrant.measuring import ScopedPart, related, search
@@ -22,9 +23,8 @@ from agent_knowledge.retrieval.qdrant.parts import (
     place_of,
     prefix_of,
 )
+from agent_knowledge.retrieval.reading.fields import fields_of
 from agent_knowledge.retrieval.recent import Recent
-from agent_knowledge.retrieval.snapshot import EMPTY, Asked, nothing
-from agent_knowledge.retrieval.store_folder import check_dimensions
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceKey, SourceStatistics

@@ -18,7 +18,6 @@ from typing import Any, Self, TypeVar, cast
 import numpy as np
 from qdrant_client import QdrantClient, models
 
-from agent_knowledge.retrieval.documents import Known
 from agent_knowledge.retrieval.prepared import HeldDocument, IndexChange, VectorsGoneError
 from agent_knowledge.retrieval.qdrant.building import NextState
 from agent_knowledge.retrieval.qdrant.client import CollectionGoneError, QdrantStore, hasten
@@ -31,6 +30,7 @@ from agent_knowledge.retrieval.qdrant.parts import (
     alias_of,
     place_of,
 )
+from agent_knowledge.retrieval.reading.documents import Known
 from agent_knowledge.types import Matrix, Vector
 from agent_knowledge.types.search import SourceKey
 

@@ -10,10 +10,10 @@ import chromadb
 from chromadb.config import Settings
 from under_test import SOURCE, Counting, Finalizers, Row, read
 
-from agent_knowledge.retrieval.chroma_collection import CollectionRecords
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
+from agent_knowledge.retrieval.others.chroma_collection import CollectionRecords
+from agent_knowledge.retrieval.reading.documents import Document
 
 
 class CollectionStore:

@@ -15,8 +15,8 @@ from agent_knowledge import KnowledgeConfig, KnowledgeRouter, index_sources, loa
 from agent_knowledge.build import taking_over
 from agent_knowledge.build.indexing import remove_sources
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError, TenantMissingError
-from agent_knowledge.retrieval import documents
-from agent_knowledge.retrieval.store_folder import writing
+from agent_knowledge.retrieval.embedded.store_folder import writing
+from agent_knowledge.retrieval.reading import documents
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Matrix
 from agent_knowledge.types.filters import Filter, Scope

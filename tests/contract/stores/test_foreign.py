@@ -30,8 +30,8 @@ from agent_knowledge.errors import (
     StoreUnavailableError,
     TenantMissingError,
 )
-from agent_knowledge.retrieval.finders import finder_of
-from agent_knowledge.retrieval.foreign import ForeignIndex, ForeignSource
+from agent_knowledge.retrieval.others.finders import finder_of
+from agent_knowledge.retrieval.others.index import ForeignIndex, ForeignSource
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Filter, Scope

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import pytest
 
 from agent_knowledge.ports import PassageIndex
-from agent_knowledge.retrieval.documents import Document, Failure
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
+from agent_knowledge.retrieval.reading.documents import Document, Failure
+from agent_knowledge.retrieval.reading.loading import read_source
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types import Matrix
 from agent_knowledge.types.filters import EVERYTHING, Scope

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.embedded.indexing import Indexer
 from agent_knowledge.types import Matrix
 from agent_knowledge.types.search import Query
 

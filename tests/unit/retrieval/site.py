@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from agent_knowledge.retrieval.fetching import Fetcher
+from agent_knowledge.retrieval.reading.fetching import Fetcher
 
 
 @dataclass

@@ -14,9 +14,9 @@ from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import Document, Failure
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading.chunks import split
+from agent_knowledge.retrieval.reading.documents import Document, Failure
+from agent_knowledge.retrieval.reading.loading import read_source
 from tests.unit.retrieval.test_reading import pdf
 
 

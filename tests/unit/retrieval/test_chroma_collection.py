@@ -12,11 +12,11 @@ import pytest
 from chromadb.config import Settings
 
 from agent_knowledge.errors import ConfigError, SourceError, StoreUnavailableError
-from agent_knowledge.retrieval import chroma_collection
-from agent_knowledge.retrieval.chroma_collection import CollectionRecords, fingerprint
-from agent_knowledge.retrieval.documents import Document, Failure
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
+from agent_knowledge.retrieval.others import chroma_collection
+from agent_knowledge.retrieval.others.chroma_collection import CollectionRecords, fingerprint
+from agent_knowledge.retrieval.reading.documents import Document, Failure
 from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types.search import Query
 

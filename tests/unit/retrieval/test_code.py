@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.retrieval import code
-from agent_knowledge.retrieval.chunks import PASSAGE, split
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading import code
+from agent_knowledge.retrieval.reading.chunks import PASSAGE, split
+from agent_knowledge.retrieval.reading.documents import Document
+from agent_knowledge.retrieval.reading.loading import read_source
 from tests.hostile import MOST_GROWTH, growth, repeated
 
 PYTHON = '''"""Money."""

@@ -13,11 +13,11 @@ import pytest
 from hashed_words import HashedWords
 
 from agent_knowledge.errors import SourceError, StoreLockedError
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
+from agent_knowledge.retrieval.embedded.vectors import VectorStore
 from agent_knowledge.retrieval.fusion import fuse
-from agent_knowledge.retrieval.indexing import Indexer
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.search import SourceIndex
-from agent_knowledge.retrieval.vectors import VectorStore
 from agent_knowledge.types.filters import Filter, Scope
 from agent_knowledge.types.search import SourceKey
 from tests.older_stores import make_format

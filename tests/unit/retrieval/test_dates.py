@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.retrieval.documents import date_of, day_of, is_date_field
+from agent_knowledge.retrieval.reading.documents import date_of, day_of, is_date_field
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.external import ExternalSource
+from agent_knowledge.retrieval.others.external import ExternalSource
 
 
 class Web(BaseRetriever):

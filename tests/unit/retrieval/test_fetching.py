@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from agent_knowledge.config.files import UnreadableError
-from agent_knowledge.retrieval.connecting import PrivateAddressError, is_public
-from agent_knowledge.retrieval.documents import Known
-from agent_knowledge.retrieval.fetching import (
+from agent_knowledge.retrieval.reading.connecting import PrivateAddressError, is_public
+from agent_knowledge.retrieval.reading.documents import Known
+from agent_knowledge.retrieval.reading.fetching import (
     Fetcher,
     address_of,
     gathered,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.fields import read, tenant_of, written
-from agent_knowledge.retrieval.files import read_front_matter
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading.documents import Document
+from agent_knowledge.retrieval.reading.fields import read, tenant_of, written
+from agent_knowledge.retrieval.reading.files import read_front_matter
+from agent_knowledge.retrieval.reading.loading import read_source
 from agent_knowledge.types.filters import Filter, Value
 
 

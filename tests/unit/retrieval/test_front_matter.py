@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.files import read_front_matter
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading.chunks import split
+from agent_knowledge.retrieval.reading.documents import Document
+from agent_knowledge.retrieval.reading.files import read_front_matter
+from agent_knowledge.retrieval.reading.loading import read_source
 
 PAGE = """---
 title: Refunds

@@ -14,9 +14,9 @@ from hashed_words import HashedWords
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.models.minilm import MiniLM
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 from agent_knowledge.retrieval.fusion import fuse
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.types import Passage
 from agent_knowledge.types.search import Hit, Query, SearchResult
 

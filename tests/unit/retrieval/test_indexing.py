@@ -15,11 +15,11 @@ import pytest
 from hashed_words import HashedWords
 
 from agent_knowledge.errors import ConfigError, SourceError, StoreLockedError
-from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 from agent_knowledge.retrieval.fusion import fuse
-from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.reading.documents import Document
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.types import Passage
 from agent_knowledge.types.search import Query
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from agent_knowledge.retrieval.chunks import Searched
-from agent_knowledge.retrieval.lexical import LexicalIndex, indexed_stems, stems
+from agent_knowledge.retrieval.embedded.lexical import LexicalIndex, indexed_stems, stems
+from agent_knowledge.retrieval.reading.chunks import Searched
 
 
 @pytest.mark.parametrize(

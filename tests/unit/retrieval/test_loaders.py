@@ -12,9 +12,9 @@ from langchain_core.documents import Document as Loaded
 from agent_knowledge.build.imports import imported
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import ConfigError, SourceError
-from agent_knowledge.retrieval.documents import Document, Failure, Item
-from agent_knowledge.retrieval.loaders import made_loader
-from agent_knowledge.retrieval.loading import read_any
+from agent_knowledge.retrieval.reading.documents import Document, Failure, Item
+from agent_knowledge.retrieval.reading.loaders import made_loader
+from agent_knowledge.retrieval.reading.loading import read_any
 
 
 class Listed(BaseLoader):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.retrieval.chunks import Searched
-from agent_knowledge.retrieval.lexical import LexicalIndex
+from agent_knowledge.retrieval.embedded.lexical import LexicalIndex
 from agent_knowledge.retrieval.names import NameIndex, TalkedOf, names_of, proper_stems, spoken
+from agent_knowledge.retrieval.reading.chunks import Searched
 
 HOTELS = ["Laurel Inn, a Joie de Vivre Hotel", "Harbor Court Hotel", "Pier Market Seafood Grill"]
 ASKED = ["Is there parking?", "Are dogs allowed?", "When is breakfast?"]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval import office
-from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import Document, Failure
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading import office
+from agent_knowledge.retrieval.reading.chunks import split
+from agent_knowledge.retrieval.reading.documents import Document, Failure
+from agent_knowledge.retrieval.reading.loading import read_source
 
 _TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"

@@ -12,11 +12,11 @@ import pytest
 from hashed_words import HashedWords
 
 from agent_knowledge.errors import ConfigError, SourceError
-from agent_knowledge.retrieval.documents import Document, Failure, Item, Kept, Known
-from agent_knowledge.retrieval.indexing import Indexer
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
+from agent_knowledge.retrieval.reading.documents import Document, Failure, Item, Kept, Known
+from agent_knowledge.retrieval.reading.screening import Screening
 from agent_knowledge.retrieval.reports import IndexReport
-from agent_knowledge.retrieval.screening import Screening
-from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.types.filters import Scope
 
 EMBEDDER = HashedWords()
@@ -204,7 +204,7 @@ def test_of_what_a_source_was_taken_over_from_is_noted(tmp_path: Path):
 def test_more_tenants_than_stay_open_are_all_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("agent_knowledge.retrieval.search._OPEN", 2)
+    monkeypatch.setattr("agent_knowledge.retrieval.embedded.search._OPEN", 2)
     documents = [page(f"d{n}", metadata={"owner": n}) for n in range(5)]
     index(tmp_path, *documents, tenant="owner")
     with SourceIndex(tmp_path, EMBEDDER.name) as opened:

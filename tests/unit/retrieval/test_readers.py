@@ -15,9 +15,9 @@ import pytest
 from hashed_words import HashedWords
 
 from agent_knowledge.errors import SourceError
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 from agent_knowledge.retrieval.fusion import fuse
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.types import Passage, Plan

@@ -8,8 +8,8 @@ import pytest
 from pypdf import PdfWriter
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.documents import Document, Failure
-from agent_knowledge.retrieval.loading import read_source
+from agent_knowledge.retrieval.reading.documents import Document, Failure
+from agent_knowledge.retrieval.reading.loading import read_source
 
 
 def read(path: Path) -> tuple[list[Document], list[Failure]]:

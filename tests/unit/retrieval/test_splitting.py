@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.retrieval.chunks import PASSAGE, even_pieces, split
-from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.reading.chunks import PASSAGE, even_pieces, split
+from agent_knowledge.retrieval.reading.documents import Document
 
 
 def page(text: str, title: str = "") -> Document:

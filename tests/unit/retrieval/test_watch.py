@@ -18,7 +18,7 @@ import pytest
 from agent_knowledge import KnowledgeConfig
 from agent_knowledge.build.watching import watched
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.retrieval.walking import place_of
+from agent_knowledge.retrieval.reading.walking import place_of
 
 
 @contextmanager

@@ -12,9 +12,9 @@ import pytest
 
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.documents import Document, Failure, Kept, Known
-from agent_knowledge.retrieval.fetching import Fetched, Fetcher
-from agent_knowledge.retrieval.web import read_web
+from agent_knowledge.retrieval.reading.documents import Document, Failure, Kept, Known
+from agent_knowledge.retrieval.reading.fetching import Fetched, Fetcher
+from agent_knowledge.retrieval.reading.web import read_web
 from tests.unit.retrieval.site import Reply, Site, html, serving
 from tests.unit.retrieval.test_reading import pdf
 

@@ -11,8 +11,8 @@ import pytest
 from agent_knowledge import KnowledgeRouter, Message, Task
 from agent_knowledge.build import packaged_embedder
 from agent_knowledge.config import AgentProfile, SourceConfig
-from agent_knowledge.retrieval.indexing import Indexer
-from agent_knowledge.retrieval.search import SourceIndex
+from agent_knowledge.retrieval.embedded.indexing import Indexer
+from agent_knowledge.retrieval.embedded.search import SourceIndex
 
 HOTELS = ["Harbour House", "Laurel Inn", "Rose Court", "Mill Lodge", "Hotel Astoria"]
 ASKED = ["Is there parking?", "Are dogs allowed?", "Which cards do you take?"]

@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("langchain_chroma", reason="the examples bench has peers of the extra 'bench'")
 
 from agent_knowledge.errors import InputError
-from agent_knowledge.retrieval import names, snapshot
+from agent_knowledge.retrieval import names
+from agent_knowledge.retrieval.embedded import snapshot
 from tools import ablate
 from tools.ablate import ablated, read, replaced, variants
 

@@ -24,8 +24,8 @@ from chromadb.errors import ChromaError
 
 from agent_knowledge.errors import ConfigError, SourceError, StoreUnavailableError, nearest
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.documents import Document, Failure, date_of, fault_of
-from agent_knowledge.retrieval.external import address_in, fields_in, labels_in, title_in
+from agent_knowledge.retrieval.others.external import address_in, fields_in, labels_in, title_in
+from agent_knowledge.retrieval.reading.documents import Document, Failure, date_of, fault_of
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection

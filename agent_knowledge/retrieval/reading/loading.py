@@ -11,8 +11,8 @@ from agent_knowledge import limits
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.config.files import UnreadableError, read_bytes
 from agent_knowledge.errors import SourceError, shown
-from agent_knowledge.retrieval import code
-from agent_knowledge.retrieval.documents import (
+from agent_knowledge.retrieval.reading import code
+from agent_knowledge.retrieval.reading.documents import (
     Document,
     Failure,
     Item,
@@ -20,10 +20,10 @@ from agent_knowledge.retrieval.documents import (
     character_fault,
     fault_of,
 )
-from agent_knowledge.retrieval.loaders import Loads, read_loader
-from agent_knowledge.retrieval.parsing import parsed
-from agent_knowledge.retrieval.rows import File, read_csv, read_json_lines
-from agent_knowledge.retrieval.walking import files_of
+from agent_knowledge.retrieval.reading.loaders import Loads, read_loader
+from agent_knowledge.retrieval.reading.parsing import parsed
+from agent_knowledge.retrieval.reading.rows import File, read_csv, read_json_lines
+from agent_knowledge.retrieval.reading.walking import files_of
 
 _ROWS = {
     ".jsonl": read_json_lines,
@@ -86,8 +86,8 @@ def _read_pages(
     name: str, spec: SourceConfig, known: Mapping[str, Known], allow_private: Collection[str]
 ) -> Iterator[Item]:
     # Only who reads the web loads what speaks its protocols.
-    from agent_knowledge.retrieval.fetching import Fetcher  # noqa: PLC0415
-    from agent_knowledge.retrieval.web import read_web  # noqa: PLC0415
+    from agent_knowledge.retrieval.reading.fetching import Fetcher  # noqa: PLC0415
+    from agent_knowledge.retrieval.reading.web import read_web  # noqa: PLC0415
 
     given = [spec.url] if isinstance(spec.url, str) else [*(spec.url or ())]
     given += [spec.sitemap] if spec.sitemap else []

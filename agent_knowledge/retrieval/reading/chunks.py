@@ -10,9 +10,9 @@ from langchain_core.documents import Document as Chunk
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from agent_knowledge import limits
-from agent_knowledge.retrieval import code
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.headings import headings
+from agent_knowledge.retrieval.reading import code
+from agent_knowledge.retrieval.reading.documents import Document
+from agent_knowledge.retrieval.reading.headings import headings
 
 PASSAGE = 1600
 """Characters a passage at most; five of them are the default token budget of an agent. A row of a

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent_knowledge.ports import Screen
-from agent_knowledge.retrieval.chunks import Span
-from agent_knowledge.retrieval.documents import Document
+from agent_knowledge.retrieval.reading.chunks import Span
+from agent_knowledge.retrieval.reading.documents import Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from agent_knowledge.config.files import kind_of
 from agent_knowledge.errors import SourceError, shown
-from agent_knowledge.retrieval.documents import Failure
-from agent_knowledge.retrieval.rows import File
+from agent_knowledge.retrieval.reading.documents import Failure
+from agent_knowledge.retrieval.reading.rows import File
 
 _ANY_FOLDERS = "**"
 _WHOLE_FOLDER = (_ANY_FOLDERS, "*")

@@ -15,9 +15,9 @@ from lxml import html
 from pypdf import DocumentInformation
 
 from agent_knowledge.config.files import UTF_16, UnreadableError, decode
-from agent_knowledge.retrieval.documents import Page, character_fault, date_of, day_of
-from agent_knowledge.retrieval.fields import fields_of, scalar_of
-from agent_knowledge.retrieval.headings import headings
+from agent_knowledge.retrieval.reading.documents import Page, character_fault, date_of, day_of
+from agent_knowledge.retrieval.reading.fields import fields_of, scalar_of
+from agent_knowledge.retrieval.reading.headings import headings
 from agent_knowledge.types import without_surrogates
 
 _MOST = 64_000

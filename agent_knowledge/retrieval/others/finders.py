@@ -23,8 +23,8 @@ from agent_knowledge.errors import (
     without_password,
 )
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.external import fields_of_document, passage_of
-from agent_knowledge.retrieval.foreign_filters import translated
+from agent_knowledge.retrieval.others.external import fields_of_document, passage_of
+from agent_knowledge.retrieval.others.filters import translated
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import Filter
 from agent_knowledge.types.search import Query

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from agent_knowledge import limits
-from agent_knowledge.retrieval.fields import LONGEST, texts_of
+from agent_knowledge.retrieval.reading.fields import LONGEST, texts_of
 from agent_knowledge.types.filters import Fields, Value
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from agent_knowledge import limits
 from agent_knowledge.config import SourceConfig
 from agent_knowledge.config.files import UnreadableError
 from agent_knowledge.errors import SourceError, shown
-from agent_knowledge.retrieval import office
-from agent_knowledge.retrieval.documents import Document, Failure, Item, Kept, Known, Page
-from agent_knowledge.retrieval.fetching import Fetched, Fetcher, address_of, gathered
-from agent_knowledge.retrieval.files import read_html
-from agent_knowledge.retrieval.parsing import READERS, parsed
+from agent_knowledge.retrieval.reading import office
+from agent_knowledge.retrieval.reading.documents import Document, Failure, Item, Kept, Known, Page
+from agent_knowledge.retrieval.reading.fetching import Fetched, Fetcher, address_of, gathered
+from agent_knowledge.retrieval.reading.files import read_html
+from agent_knowledge.retrieval.reading.parsing import READERS, parsed
 
 _SUFFIXES = {
     "": ".html",

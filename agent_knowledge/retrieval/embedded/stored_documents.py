@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval.chunks import Span
-from agent_knowledge.retrieval.documents import Document
-from agent_knowledge.retrieval.prepared import PreparedDocument
-from agent_knowledge.retrieval.sealed import (
+from agent_knowledge.retrieval.embedded.sealed import (
     BLOCK,
     SealedDocument,
     SealedPassage,
@@ -21,6 +18,9 @@ from agent_knowledge.retrieval.sealed import (
     blocks_of,
     checksum,
 )
+from agent_knowledge.retrieval.prepared import PreparedDocument
+from agent_knowledge.retrieval.reading.chunks import Span
+from agent_knowledge.retrieval.reading.documents import Document
 from agent_knowledge.retrieval.stored import StoredDocument
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import Scope

@@ -24,17 +24,12 @@ from chromadb.errors import InvalidArgumentError, InvalidDimensionException
 from agent_knowledge.errors import ConfigError, SourceError, nearest
 from agent_knowledge.ledger.records import digest
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval import snapshot
-from agent_knowledge.retrieval.documents import Item, Known
-from agent_knowledge.retrieval.loading import read_source
-from agent_knowledge.retrieval.manifest import UnsoundError
-from agent_knowledge.retrieval.partitions import Partitions, Reading
-from agent_knowledge.retrieval.reports import IndexReport, Tally
-from agent_knowledge.retrieval.screening import Screening
-from agent_knowledge.retrieval.store import PassageStore
-from agent_knowledge.retrieval.store_folder import check_embedding, clear_searches, writing
-from agent_knowledge.retrieval.stored import StoredSource
-from agent_knowledge.retrieval.vectors import (
+from agent_knowledge.retrieval.embedded import snapshot
+from agent_knowledge.retrieval.embedded.manifest import UnsoundError
+from agent_knowledge.retrieval.embedded.partitions import Partitions, Reading
+from agent_knowledge.retrieval.embedded.store import PassageStore
+from agent_knowledge.retrieval.embedded.store_folder import check_embedding, clear_searches, writing
+from agent_knowledge.retrieval.embedded.vectors import (
     VectorsLostError,
     VectorStore,
     are_sound,
@@ -42,6 +37,11 @@ from agent_knowledge.retrieval.vectors import (
     explained,
     not_kept,
 )
+from agent_knowledge.retrieval.reading.documents import Item, Known
+from agent_knowledge.retrieval.reading.loading import read_source
+from agent_knowledge.retrieval.reading.screening import Screening
+from agent_knowledge.retrieval.reports import IndexReport, Tally
+from agent_knowledge.retrieval.stored import StoredSource
 
 if TYPE_CHECKING:
     from agent_knowledge.types import Matrix, Vector

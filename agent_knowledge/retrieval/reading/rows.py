@@ -12,8 +12,8 @@ from typing import BinaryIO
 from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError, decode, lines_of, read_object
 from agent_knowledge.errors import shown
-from agent_knowledge.retrieval.documents import Document, Failure, date_of, is_date_field
-from agent_knowledge.retrieval.fields import fields_of, number_of
+from agent_knowledge.retrieval.reading.documents import Document, Failure, date_of, is_date_field
+from agent_knowledge.retrieval.reading.fields import fields_of, number_of
 from agent_knowledge.types.addresses import relative_address
 
 _NOT_METADATA = frozenset({"id", "title", "text", "uri", "url"})

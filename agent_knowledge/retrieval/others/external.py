@@ -10,8 +10,8 @@ from langchain_core.documents import Document
 
 from agent_knowledge import limits
 from agent_knowledge.errors import SourceError, without_password
-from agent_knowledge.retrieval.documents import is_date_field
-from agent_knowledge.retrieval.fields import fields_of
+from agent_knowledge.retrieval.reading.documents import is_date_field
+from agent_knowledge.retrieval.reading.fields import fields_of
 from agent_knowledge.types import Passage, without_surrogates
 from agent_knowledge.types.addresses import address_of_place, public_address
 from agent_knowledge.types.filters import Value

@@ -14,12 +14,19 @@ from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
 from agent_knowledge.errors import SourceError, shown
-from agent_knowledge.retrieval.chunks import split
-from agent_knowledge.retrieval.documents import FORMAT, Document, Failure, Item, Kept, fault_of
-from agent_knowledge.retrieval.fields import tenant_of
+from agent_knowledge.retrieval.embedded.store import PassageStore
+from agent_knowledge.retrieval.reading.chunks import split
+from agent_knowledge.retrieval.reading.documents import (
+    FORMAT,
+    Document,
+    Failure,
+    Item,
+    Kept,
+    fault_of,
+)
+from agent_knowledge.retrieval.reading.fields import tenant_of
+from agent_knowledge.retrieval.reading.screening import Screening
 from agent_knowledge.retrieval.reports import Tally
-from agent_knowledge.retrieval.screening import Screening
-from agent_knowledge.retrieval.store import PassageStore
 from agent_knowledge.retrieval.stored import StoredDocument, StoredSource
 from agent_knowledge.types import Vector
 from agent_knowledge.types.search import SourceKey

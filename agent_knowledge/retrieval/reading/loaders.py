@@ -12,8 +12,8 @@ from langchain_core.documents import Document as Loaded
 from agent_knowledge import limits
 from agent_knowledge.config import expand
 from agent_knowledge.errors import ConfigError, as_written, without_password
-from agent_knowledge.retrieval.documents import Document, Failure, date_of
-from agent_knowledge.retrieval.fields import fields_of
+from agent_knowledge.retrieval.reading.documents import Document, Failure, date_of
+from agent_knowledge.retrieval.reading.fields import fields_of
 from agent_knowledge.types.addresses import address_of_place, public_address
 
 _OWN = frozenset({"id", "title", "uri", "url", "source", "link"})

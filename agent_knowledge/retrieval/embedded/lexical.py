@@ -19,7 +19,7 @@ import numpy as np
 import Stemmer
 from bm25s.stopwords import STOPWORDS_EN
 
-from agent_knowledge.retrieval.chunks import Searched
+from agent_knowledge.retrieval.reading.chunks import Searched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

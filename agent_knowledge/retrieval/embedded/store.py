@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from agent_knowledge.errors import SourceError
-from agent_knowledge.retrieval import database, schema
-from agent_knowledge.retrieval.chunks import Searched, Span
-from agent_knowledge.retrieval.documents import Document, Known
-from agent_knowledge.retrieval.fields import written
+from agent_knowledge.retrieval.embedded import database, schema
+from agent_knowledge.retrieval.embedded.sealed import SealedPassage, lined
+from agent_knowledge.retrieval.embedded.stored_documents import DocumentReader, seal_document
+from agent_knowledge.retrieval.embedded.upgrading import OLDER, upgrade
 from agent_knowledge.retrieval.prepared import PreparedDocument
-from agent_knowledge.retrieval.sealed import SealedPassage, lined
+from agent_knowledge.retrieval.reading.chunks import Searched, Span
+from agent_knowledge.retrieval.reading.documents import Document, Known
+from agent_knowledge.retrieval.reading.fields import written
 from agent_knowledge.retrieval.stored import SOURCE, StoredDocument, StoredSource, stored_source
-from agent_knowledge.retrieval.stored_documents import DocumentReader, seal_document
-from agent_knowledge.retrieval.upgrading import OLDER, upgrade
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import SourceKey

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from agent_knowledge.retrieval.fields import read
+from agent_knowledge.retrieval.reading.fields import read
 from agent_knowledge.types.filters import Filter, Value
 
 if TYPE_CHECKING:

@@ -10,11 +10,15 @@ import sqlite3
 import zlib
 from pathlib import Path
 
-from agent_knowledge.retrieval import schema
-from agent_knowledge.retrieval.chunks import Span
-from agent_knowledge.retrieval.fields import written
-from agent_knowledge.retrieval.sealed import lined
-from agent_knowledge.retrieval.stored_documents import DocumentReader, asking, seal_document
+from agent_knowledge.retrieval.embedded import schema
+from agent_knowledge.retrieval.embedded.sealed import lined
+from agent_knowledge.retrieval.embedded.stored_documents import (
+    DocumentReader,
+    asking,
+    seal_document,
+)
+from agent_knowledge.retrieval.reading.chunks import Span
+from agent_knowledge.retrieval.reading.fields import written
 
 OLDER = (1, 2)
 """Formats that can be brought to the present one; the first had no checksums."""

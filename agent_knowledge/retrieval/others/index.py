@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent_knowledge.errors import TenantMissingError
-from agent_knowledge.retrieval import walk
-from agent_knowledge.retrieval.fields import tenant_of
-from agent_knowledge.retrieval.finders import Finder, ForeignHit
-from agent_knowledge.retrieval.lexical import stems
-from agent_knowledge.retrieval.walk import ForeignStatistics, measure_foreign, words_of
+from agent_knowledge.retrieval.embedded.lexical import stems
+from agent_knowledge.retrieval.others import walk
+from agent_knowledge.retrieval.others.finders import Finder, ForeignHit
+from agent_knowledge.retrieval.others.walk import ForeignStatistics, measure_foreign, words_of
+from agent_knowledge.retrieval.reading.fields import tenant_of
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Filter, OneOf, Scalar, Scope
 from agent_knowledge.types.search import (

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent_knowledge.retrieval import manifest, statistics
-from agent_knowledge.retrieval.dense import DenseIndex
-from agent_knowledge.retrieval.field_rows import FieldRows
-from agent_knowledge.retrieval.lexical import LexicalIndex, WordsFound, stems
-from agent_knowledge.retrieval.manifest import Identity, UnsoundError
+from agent_knowledge.retrieval import statistics
+from agent_knowledge.retrieval.embedded import manifest
+from agent_knowledge.retrieval.embedded.dense import DenseIndex
+from agent_knowledge.retrieval.embedded.field_rows import FieldRows
+from agent_knowledge.retrieval.embedded.lexical import LexicalIndex, WordsFound, stems
+from agent_knowledge.retrieval.embedded.manifest import Identity, UnsoundError
+from agent_knowledge.retrieval.embedded.store import PassageStore
+from agent_knowledge.retrieval.embedded.store_folder import search_folder
 from agent_knowledge.retrieval.names import (
     LINK,
     TURNS,
@@ -29,8 +32,6 @@ from agent_knowledge.retrieval.names import (
     proper_stems,
     spoken,
 )
-from agent_knowledge.retrieval.store import PassageStore
-from agent_knowledge.retrieval.store_folder import search_folder
 from agent_knowledge.retrieval.stored import StoredSource
 from agent_knowledge.types.filters import EVERYTHING, Scope
 from agent_knowledge.types.search import Hits, Query, SearchResult, SourceStatistics

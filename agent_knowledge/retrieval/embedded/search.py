@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Self
 
 from agent_knowledge.errors import SourceError, TenantMissingError
-from agent_knowledge.retrieval.manifest import UnsoundError
+from agent_knowledge.retrieval.embedded.manifest import UnsoundError
+from agent_knowledge.retrieval.embedded.snapshot import EMPTY, Asked, Snapshot, nothing
+from agent_knowledge.retrieval.embedded.store import FILE, PassageStore
+from agent_knowledge.retrieval.embedded.store_folder import check_dimensions, check_embedding
 from agent_knowledge.retrieval.names import spoken
 from agent_knowledge.retrieval.recent import Recent
-from agent_knowledge.retrieval.snapshot import EMPTY, Asked, Snapshot, nothing
-from agent_knowledge.retrieval.store import FILE, PassageStore
-from agent_knowledge.retrieval.store_folder import check_dimensions, check_embedding
 from agent_knowledge.retrieval.stored import StoredSource
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import EVERYTHING, Scope

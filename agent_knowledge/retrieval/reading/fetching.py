@@ -19,8 +19,8 @@ from protego import Protego
 from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError
 from agent_knowledge.errors import shown
-from agent_knowledge.retrieval.connecting import PrivateAddressError, PublicOnly
-from agent_knowledge.retrieval.documents import Known
+from agent_knowledge.retrieval.reading.connecting import PrivateAddressError, PublicOnly
+from agent_knowledge.retrieval.reading.documents import Known
 
 USER_AGENT = "agent-knowledge"
 """What servers are told, and what a robots.txt names us by."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 from agent_knowledge import limits
 from agent_knowledge.config.files import UnreadableError
 from agent_knowledge.errors import DISTRIBUTION
-from agent_knowledge.retrieval.documents import Page, day_of
-from agent_knowledge.retrieval.files import read_html
-from agent_knowledge.retrieval.headings import headings
+from agent_knowledge.retrieval.reading.documents import Page, day_of
+from agent_knowledge.retrieval.reading.files import read_html
+from agent_knowledge.retrieval.reading.headings import headings
 
 if TYPE_CHECKING:
     from kreuzberg import ExtractionResult

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent_knowledge.retrieval.chunks import Span
-from agent_knowledge.retrieval.fields import read as read_fields
+from agent_knowledge.retrieval.reading.chunks import Span
+from agent_knowledge.retrieval.reading.fields import read as read_fields
 from agent_knowledge.types import Passage
 from agent_knowledge.types.filters import Value
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agent_knowledge.config.files import UnreadableError
-from agent_knowledge.retrieval import office
-from agent_knowledge.retrieval.documents import Page
-from agent_knowledge.retrieval.files import read_html, read_markdown, read_pdf, read_text
+from agent_knowledge.retrieval.reading import office
+from agent_knowledge.retrieval.reading.documents import Page
+from agent_knowledge.retrieval.reading.files import read_html, read_markdown, read_pdf, read_text
 
 Reader = Callable[[bytes], Page]
 

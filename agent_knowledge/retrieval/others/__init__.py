@@ -1,0 +1,1 @@
+"""Stores and retrievers of others, as indexes that the router can weigh."""

@@ -1,0 +1,1 @@
+"""Sources read: folders, files, rows, web pages, code, split into passages."""
