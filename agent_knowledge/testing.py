@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from agent_knowledge.errors import TenantMissingError
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
+from agent_knowledge.retrieval.dense import DenseIndex
 from agent_knowledge.retrieval.names import LINK
 from agent_knowledge.retrieval.statistics import measure
 from agent_knowledge.text import words

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from agent_knowledge.retrieval.embedded.lexical import LexicalIndex
+from agent_knowledge.retrieval.lexical import LexicalIndex
 
 _COMMON = 0.3
 _FEW = 1_000

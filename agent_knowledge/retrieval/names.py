@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent_knowledge.retrieval.embedded.lexical import LexicalIndex, stems
+from agent_knowledge.retrieval.lexical import LexicalIndex, stems
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

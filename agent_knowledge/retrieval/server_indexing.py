@@ -24,7 +24,6 @@ import numpy as np
 from agent_knowledge.errors import ConfigError, SourceError, nearest, shown
 from agent_knowledge.ledger.records import digest
 from agent_knowledge.ports import Embedder
-from agent_knowledge.retrieval.embedded.partitions import Reading, lost, nothing_read
 from agent_knowledge.retrieval.prepared import (
     HeldDocument,
     IndexChange,
@@ -46,6 +45,7 @@ from agent_knowledge.retrieval.reading.fields import tenant_of
 from agent_knowledge.retrieval.reading.loading import read_source
 from agent_knowledge.retrieval.reading.screening import Screening
 from agent_knowledge.retrieval.reports import IndexReport, Tally
+from agent_knowledge.retrieval.sourced import Reading, lost, nothing_read
 from agent_knowledge.types import Vector
 from agent_knowledge.types.search import SourceKey
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
+from agent_knowledge.retrieval.dense import DenseIndex
 from agent_knowledge.types.search import SourceStatistics
 
 _FILE = "statistics.json"

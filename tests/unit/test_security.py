@@ -16,8 +16,8 @@ import agent_knowledge
 from agent_knowledge import KnowledgeConfig, Task
 from agent_knowledge.build import load_router, packaged_embedder
 from agent_knowledge.errors import ConfigError
+from agent_knowledge.retrieval.dense import DenseIndex
 from agent_knowledge.retrieval.embedded import arrays
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
 from agent_knowledge.retrieval.reading.files import read_front_matter
 from agent_knowledge.routing.router import KnowledgeRouter
 

@@ -26,7 +26,7 @@ from agent_knowledge.ledger.records import digest
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.embedded import snapshot
 from agent_knowledge.retrieval.embedded.manifest import UnsoundError
-from agent_knowledge.retrieval.embedded.partitions import Partitions, Reading
+from agent_knowledge.retrieval.embedded.partitions import Partitions
 from agent_knowledge.retrieval.embedded.store import PassageStore
 from agent_knowledge.retrieval.embedded.store_folder import check_embedding, clear_searches, writing
 from agent_knowledge.retrieval.embedded.vectors import (
@@ -41,6 +41,7 @@ from agent_knowledge.retrieval.reading.documents import Item, Known
 from agent_knowledge.retrieval.reading.loading import read_source
 from agent_knowledge.retrieval.reading.screening import Screening
 from agent_knowledge.retrieval.reports import IndexReport, Tally
+from agent_knowledge.retrieval.sourced import Reading
 from agent_knowledge.retrieval.stored import StoredSource
 
 if TYPE_CHECKING:

@@ -6,18 +6,14 @@ own, so that nothing of one can move what another finds.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from agent_knowledge.errors import SourceError, shown
 from agent_knowledge.retrieval.embedded.store import PassageStore
 from agent_knowledge.retrieval.reading.chunks import split
 from agent_knowledge.retrieval.reading.documents import (
-    FORMAT,
     Document,
     Failure,
     Item,
@@ -25,44 +21,14 @@ from agent_knowledge.retrieval.reading.documents import (
     fault_of,
 )
 from agent_knowledge.retrieval.reading.fields import tenant_of
-from agent_knowledge.retrieval.reading.screening import Screening
 from agent_knowledge.retrieval.reports import Tally
+from agent_knowledge.retrieval.sourced import Reading, lost, nothing_read
 from agent_knowledge.retrieval.stored import StoredDocument, StoredSource
 from agent_knowledge.types import Vector
 from agent_knowledge.types.search import SourceKey
 
-_REASONS_SHOWN = 3
-"""Of why documents could not be read: a limit of one message."""
-
 Given = Callable[[StoredSource, Mapping[str, Vector]], None]
 """Keeps the vectors that documents came with, by key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How a source is read into its index.
-
-    Attributes:
-        name: The source.
-        embedding: Name of the embedding.
-        tenant: The field of its metadata that says whose a document is; None to keep none apart.
-        screening: How what is new is screened; None for not at all.
-    """
-
-    name: str
-    embedding: str
-    tenant: str | None = None
-    screening: Screening | None = None
-
-    @property
-    def cleaned(self) -> bool:
-        """Whether passages that speak to a model are left out."""
-        return self.screening is not None and self.screening.cleaned
-
-    @property
-    def recipe(self) -> str:
-        """What is stored was read like this; what was read otherwise has to be read anew."""
-        return json.dumps([FORMAT, self.cleaned, self.tenant])
 
 
 class Partitions:
@@ -200,43 +166,3 @@ class Partitions:
         if tenant and part.id in self.touched and not self._store.documents(part):
             self._store.remove_source(part)
             del self.parts[tenant]
-
-
-class Stored(Protocol):
-    """What is stored of a document, in any store."""
-
-    @property
-    def name(self) -> str:
-        """Its id in the source."""
-        ...
-
-    @property
-    def origin(self) -> str:
-        """See `Document`."""
-        ...
-
-
-_Stored = TypeVar("_Stored", bound=Stored)
-
-
-def lost(
-    stored: Iterable[_Stored], seen: Set[str], failures: Sequence[Failure]
-) -> Iterator[_Stored]:
-    """Documents that are gone, and not only because they, their file or folder failed to read."""
-    failed = {f.id for f in failures}
-    places = {f.origin for f in failures if f.id is None}
-    for document in stored:
-        around = {document.origin, *map(str, PurePosixPath(document.origin).parents)}
-        if document.name not in seen and document.name not in failed and not places & around:
-            yield document
-
-
-def nothing_read(name: str, failures: Sequence[Failure]) -> str:
-    """The message of a source that nothing could be read of."""
-    told = "; ".join(f"{failure.where} {failure.reason}" for failure in failures[:_REASONS_SHOWN])
-    more = len(failures) - _REASONS_SHOWN
-    why = f" ({told}{f'; and {more} more' if more > 0 else ''})" if told else ""
-    return (
-        f"source {name!r}: no document could be read{why}. Its index, if there is one, was left as "
-        f"it is; to drop it on purpose run: agent-knowledge index --remove {name}"
-    )

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Self
 
 from agent_knowledge.errors import SourceError, TenantMissingError
+from agent_knowledge.retrieval.asked import EMPTY, Asked, check_dimensions, nothing
 from agent_knowledge.retrieval.embedded.manifest import UnsoundError
-from agent_knowledge.retrieval.embedded.snapshot import EMPTY, Asked, Snapshot, nothing
+from agent_knowledge.retrieval.embedded.snapshot import Snapshot
 from agent_knowledge.retrieval.embedded.store import FILE, PassageStore
-from agent_knowledge.retrieval.embedded.store_folder import check_dimensions, check_embedding
+from agent_knowledge.retrieval.embedded.store_folder import check_embedding
 from agent_knowledge.retrieval.names import spoken
 from agent_knowledge.retrieval.recent import Recent
 from agent_knowledge.retrieval.stored import StoredSource

@@ -16,72 +16,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent_knowledge.retrieval import statistics
+from agent_knowledge.retrieval.asked import NAMED, Asked, nothing
+from agent_knowledge.retrieval.dense import DenseIndex
 from agent_knowledge.retrieval.embedded import manifest
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
-from agent_knowledge.retrieval.embedded.field_rows import FieldRows
-from agent_knowledge.retrieval.embedded.lexical import LexicalIndex, WordsFound, stems
 from agent_knowledge.retrieval.embedded.manifest import Identity, UnsoundError
 from agent_knowledge.retrieval.embedded.store import PassageStore
 from agent_knowledge.retrieval.embedded.store_folder import search_folder
+from agent_knowledge.retrieval.field_rows import FieldRows
+from agent_knowledge.retrieval.lexical import LexicalIndex, WordsFound
 from agent_knowledge.retrieval.names import (
     LINK,
-    TURNS,
     NameIndex,
     Spoken,
     TalkedOf,
-    proper_stems,
-    spoken,
 )
 from agent_knowledge.retrieval.stored import StoredSource
 from agent_knowledge.types.filters import EVERYTHING, Scope
-from agent_knowledge.types.search import Hits, Query, SearchResult, SourceStatistics
+from agent_knowledge.types.search import Hits, SearchResult, SourceStatistics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent_knowledge.types import Matrix, Vector
 
-NAMED = 2
-"""Names contribute this many times the passages that each other way of searching does: all that
-goes by one name gains alike. Halved, nDCG@10 in dialogues falls by 0.023, doubled by 0.009
-(`tools.ablate`, retrieval)."""
-
 
 _NOWHERE = np.float32(-2)
 """Below every cosine: of what lies outside a scope."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A query as every source reads it, made once.
-
-    Attributes:
-        query: The query.
-        words: Distinct stems of the turn.
-        tail: Distinct stems of the end of the conversation, where the turn leans on it.
-        request: The turn, as names are looked for in it.
-        earlier: The turns before, the last one first.
-        proper: Stems of what the turn seems to name.
-    """
-
-    query: Query
-    words: Sequence[str]
-    tail: Sequence[str]
-    request: Spoken
-    earlier: Sequence[Spoken]
-    proper: Sequence[str]
-
-    @classmethod
-    def of(cls, query: Query) -> Asked:
-        """Read a query."""
-        return cls(
-            query=query,
-            words=list(dict.fromkeys(stems(query.text))),
-            tail=list(dict.fromkeys(stems(query.tail))),
-            request=spoken(query.text),
-            earlier=[spoken(turn) for turn in reversed(query.earlier[-TURNS:])],
-            proper=proper_stems(query.text),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,18 +203,6 @@ class Within:
     def near(self, cosines: Vector) -> Vector:
         """The cosines of those that are, and no cosine for the others."""
         return cosines if self.mask is None else np.where(self.mask, cosines, _NOWHERE)
-
-
-EMPTY = SourceStatistics(passages=0, center=None, spread=0.0, near=0.0, near_spread=0.0)
-"""Of a source that has nothing, as of a tenant that no document belongs to."""
-
-
-def nothing(source: str, asked: Asked, measured: SourceStatistics = EMPTY) -> SearchResult:
-    """What a source answers that has nothing in a scope."""
-    usual = measured.usual(asked.query.vector)
-    return SearchResult(
-        query=asked.query, hits=Hits.of(source, ()), statistics=measured, usual=usual
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 
 from agent_knowledge.errors import ConfigError, StoreLockedError
 from agent_knowledge.retrieval.stored import StoredSource
-from agent_knowledge.types.search import Query
 
 _LOCK = "write.lock"
 _HOLDER = "write.lock.holder"
@@ -102,25 +101,5 @@ def check_embedding(source: StoredSource, embedding: str) -> None:
             f"source {source.name!r} was indexed with embedding {source.embedding!r}, the "
             f"configuration says {embedding!r}; set embedding: {source.embedding} again, or "
             f"rebuild it: agent-knowledge index {source.name} --rebuild"
-        )
-        raise ConfigError(msg)
-
-
-def check_dimensions(name: str, embedding: str, size: int, queries: Iterable[Query]) -> None:
-    """Refuse vectors of another length: an embedding may change under the same name.
-
-    Args:
-        name: The source.
-        embedding: What it was indexed with.
-        size: Numbers of each of its vectors.
-        queries: What is asked of it.
-
-    Raises:
-        ConfigError: Says how to rebuild.
-    """
-    if any(len(query.vector) != size for query in queries):
-        msg = (
-            f"source {name!r} was indexed with vectors of {size} numbers, embedding {embedding!r} "
-            f"now gives others; rebuild it: agent-knowledge index {name} --rebuild"
         )
         raise ConfigError(msg)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent_knowledge.errors import TenantMissingError
-from agent_knowledge.retrieval.embedded.lexical import stems
+from agent_knowledge.retrieval.lexical import stems
 from agent_knowledge.retrieval.others import walk
 from agent_knowledge.retrieval.others.finders import Finder, ForeignHit
 from agent_knowledge.retrieval.others.walk import ForeignStatistics, measure_foreign, words_of

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent_knowledge.retrieval.embedded.lexical import stems
+from agent_knowledge.retrieval.lexical import stems
 from agent_knowledge.retrieval.others.finders import Finder, ForeignHit
 from agent_knowledge.types.filters import Filter
 from agent_knowledge.types.search import CANDIDATES, SourceStatistics

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agent_knowledge.retrieval.asked import NAMED, Asked
 from agent_knowledge.retrieval.counted import CountedWords
-from agent_knowledge.retrieval.embedded.snapshot import NAMED, Asked
 from agent_knowledge.retrieval.names import LINK, NameIndex, Spoken, TalkedOf
 from agent_knowledge.retrieval.postgres.schema import LONGEST_WORD
 from agent_knowledge.retrieval.reading.fields import fields_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, LiteralString
 
-from agent_knowledge.retrieval.embedded.lexical import indexed_stems
+from agent_knowledge.retrieval.lexical import indexed_stems
 from agent_knowledge.retrieval.names import Named, names_of
 from agent_knowledge.retrieval.postgres.asking import bounded, key_of
 from agent_knowledge.retrieval.postgres.changes import NUMBERS

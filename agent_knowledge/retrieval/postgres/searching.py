@@ -15,8 +15,7 @@ from typing import Any, TypeAlias
 import psycopg
 
 from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
-from agent_knowledge.retrieval.embedded.snapshot import EMPTY, Asked
-from agent_knowledge.retrieval.embedded.store_folder import check_dimensions
+from agent_knowledge.retrieval.asked import EMPTY, Asked, check_dimensions
 from agent_knowledge.retrieval.names import Named, NameIndex, Spoken, spoken
 from agent_knowledge.retrieval.postgres import jsonpath, schema, statements
 from agent_knowledge.retrieval.postgres.asking import (

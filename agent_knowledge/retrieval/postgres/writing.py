@@ -17,7 +17,7 @@ import numpy as np
 from psycopg import errors, sql
 
 from agent_knowledge.errors import ConfigError
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
+from agent_knowledge.retrieval.dense import DenseIndex
 from agent_knowledge.retrieval.names import SMALL_WORD
 from agent_knowledge.retrieval.postgres import changes, schema
 from agent_knowledge.retrieval.postgres.asking import as_text, key_of

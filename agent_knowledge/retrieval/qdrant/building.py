@@ -11,8 +11,8 @@ from typing import Any, cast
 import numpy as np
 from qdrant_client import QdrantClient, models
 
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
-from agent_knowledge.retrieval.embedded.lexical import indexed_stems
+from agent_knowledge.retrieval.dense import DenseIndex
+from agent_knowledge.retrieval.lexical import indexed_stems
 from agent_knowledge.retrieval.prepared import IndexChange, PreparedDocument
 from agent_knowledge.retrieval.qdrant.conditions import stored
 from agent_knowledge.retrieval.qdrant.parts import (

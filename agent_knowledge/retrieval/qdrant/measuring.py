@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from qdrant_client import QdrantClient, models
 
-from agent_knowledge.retrieval.embedded.snapshot import NAMED, Asked, nothing
+from agent_knowledge.retrieval.asked import NAMED, Asked, nothing
 from agent_knowledge.retrieval.names import LINK, NameIndex, Spoken
 from agent_knowledge.retrieval.qdrant.conditions import filter_of
 from agent_knowledge.retrieval.qdrant.parts import NEAR, WORDS, SourcePart, index_of

@@ -21,7 +21,7 @@ import numpy as np
 from qdrant_client import QdrantClient, models
 
 from agent_knowledge.retrieval.counted import CountedWords
-from agent_knowledge.retrieval.embedded.field_rows import FieldRows
+from agent_knowledge.retrieval.field_rows import FieldRows
 from agent_knowledge.retrieval.names import NameIndex
 from agent_knowledge.types.search import SourceKey, SourceStatistics
 

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from qdrant_client import QdrantClient
 
 from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
-from agent_knowledge.retrieval.embedded.snapshot import EMPTY, Asked, nothing
-from agent_knowledge.retrieval.embedded.store_folder import check_dimensions
+from agent_knowledge.retrieval.asked import EMPTY, Asked, check_dimensions, nothing
 from agent_knowledge.retrieval.names import spoken
 from agent_knowledge.retrieval.qdrant.client import CollectionGoneError, QdrantStore
 from agent_knowledge.retrieval.qdrant.measuring import ScopedPart, related, search

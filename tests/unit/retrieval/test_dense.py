@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
+from agent_knowledge.retrieval.dense import DenseIndex
 
 
 def vectors(rows: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent_knowledge.retrieval.embedded.lexical import LexicalIndex, indexed_stems, stems
+from agent_knowledge.retrieval.lexical import LexicalIndex, indexed_stems, stems
 from agent_knowledge.retrieval.reading.chunks import Searched
 
 

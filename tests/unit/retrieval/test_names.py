@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_knowledge.retrieval.embedded.lexical import LexicalIndex
+from agent_knowledge.retrieval.lexical import LexicalIndex
 from agent_knowledge.retrieval.names import NameIndex, TalkedOf, names_of, proper_stems, spoken
 from agent_knowledge.retrieval.reading.chunks import Searched
 

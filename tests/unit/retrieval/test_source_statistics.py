@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent_knowledge.retrieval import statistics
-from agent_knowledge.retrieval.embedded.dense import DenseIndex
+from agent_knowledge.retrieval.dense import DenseIndex
 
 
 def vectors(rows: int, dimensions: int = 16) -> np.ndarray:
