@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -17,8 +17,9 @@ from typing import Generic, TypeVar
 from unicodedata import category
 
 from agent_knowledge.errors import AgentKnowledgeError
-from agent_knowledge.ports import NeedJudge, QueryWriter
+from agent_knowledge.ports import InformedJudge, NeedJudge, QueryWriter
 from agent_knowledge.types import NEEDS, NeedVerdict, Rewriting, Task, without_surrogates
+from agent_knowledge.types.search import SourceBrief
 
 WAIT_S = 10.0
 """Seconds that an answer is waited for."""
@@ -88,20 +89,28 @@ QUERY_CHARACTERS = 500
 
 
 def verdicts(
-    judge: NeedJudge, tasks: Sequence[Task], wait_s: float = WAIT_S
+    judge: NeedJudge | InformedJudge,
+    tasks: Sequence[Task],
+    sources: Sequence[Sequence[SourceBrief]] = (),
+    wait_s: float = WAIT_S,
 ) -> tuple[NeedVerdict, ...]:
     """Ask what tasks need.
 
     Args:
         judge: Who is asked.
         tasks: About which tasks.
+        sources: Of each task, what a judge who is shown sources is shown of them.
         wait_s: Seconds that each answer is waited for.
 
     Returns:
         One verdict per task, in their order; one without a need where the judge failed.
     """
-    outcomes = ask([partial(judge.judge, task) for task in tasks], wait_s)
-    return tuple(_verdict(judge.name, outcome) for outcome in outcomes)
+    if isinstance(judge, InformedJudge):
+        shown = sources or [()] * len(tasks)
+        questions = [partial(judge.judge_with, *one) for one in zip(tasks, shown, strict=True)]
+    else:
+        questions = [partial(judge.judge, task) for task in tasks]
+    return tuple(_verdict(judge.name, outcome) for outcome in ask(questions, wait_s))
 
 
 def rewritings(
@@ -127,11 +136,18 @@ def rewritings(
 
 def _verdict(model: str, outcome: Outcome[NeedVerdict]) -> NeedVerdict:
     given, failure = outcome.value, outcome.failure
-    if not failure and (not isinstance(given, NeedVerdict) or given.need not in NEEDS):
+    if not failure and not (isinstance(given, NeedVerdict) and _says_something(given)):
         failure = "it named no need that there is"
     if failure or given is None:
         return NeedVerdict(model=model, need=None, reason=failure)
-    return NeedVerdict(model=model, need=given.need, reason=one_line(given.reason))
+    return replace(given, model=model, reason=one_line(given.reason))
+
+
+def _says_something(verdict: NeedVerdict) -> bool:
+    """Whether it names a need, or answers in numbers alone."""
+    if verdict.need is None:
+        return bool(verdict.probabilities or verdict.holds or verdict.fresh is not None)
+    return verdict.need in NEEDS
 
 
 def _rewriting(model: str, outcome: Outcome[str]) -> Rewriting:

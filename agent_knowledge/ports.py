@@ -7,6 +7,7 @@ Anything that satisfies one of these can be given to `KnowledgeRouter`; fakes ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from agent_knowledge.types.filters import EVERYTHING, Scope
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
     from agent_knowledge.types import Example, Matrix, NeedVerdict, Passage, Task
     from agent_knowledge.types.answers import Opinion
     from agent_knowledge.types.measured import Screened, TextStates, TokenVectors
-    from agent_knowledge.types.search import Hit, Hits, Query, SearchResult, SourceStatistics
+    from agent_knowledge.types.search import (
+        Hit,
+        Hits,
+        Query,
+        SearchResult,
+        SourceBrief,
+        SourceStatistics,
+    )
+    from agent_knowledge.types.stages import Stage
 
 
 class Embedder(Protocol):
@@ -221,6 +230,23 @@ class NeedJudge(Protocol):
         ...
 
 
+@runtime_checkable
+class InformedJudge(Protocol):
+    """Says what a task needs, shown the agent's sources too: as a decision model does."""
+
+    @property
+    def name(self) -> str:
+        """Which one it is; shown with its verdict."""
+        ...
+
+    def judge_with(self, task: Task, sources: Sequence[SourceBrief]) -> NeedVerdict:
+        """Judge a task, knowing what each source is about and what it found.
+
+        As `NeedJudge.judge`; the verdict may hold probabilities instead of one need.
+        """
+        ...
+
+
 class QueryWriter(Protocol):
     """Writes what a turn of a conversation asks (`query_rewrite: model`).
 
@@ -250,4 +276,16 @@ class ClaimJudge(Protocol):
 
     def judge(self, claim: str, passages: Sequence[str]) -> Opinion:
         """Say whether passages, each with its title, support a claim, which is without markers."""
+        ...
+
+
+class Observer(Protocol):
+    """Watches stages: traces, counts or logs them."""
+
+    def watch(self, stage: Stage) -> AbstractContextManager[object]:
+        """A context that is entered when a stage begins and left when it ends.
+
+        What the stage came to is in `stage` by then. Whatever this raises is logged, and changes
+        nothing.
+        """
         ...

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
+from agent_knowledge.build.advisers import load_advisers, load_claim_judge
+from agent_knowledge.build.parts import (
+    MINILM,
+    ConfigLike,
+    load_embedder,
+    load_encoder,
+    load_model,
+    load_router_model,
+    packaged_embedder,
+    packaged_screen,
+    read_config,
+)
 from agent_knowledge.build.sets import load_evidence, load_example_sets, load_set_states
 from agent_knowledge.build.stores import (
     FITS,
@@ -21,18 +31,14 @@ from agent_knowledge.build.stores import (
     open_store,
     searched_here,
 )
-from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig, expand, label
+from agent_knowledge.config import AgentProfile, KnowledgeConfig, ModelsConfig
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.ports import (
     ClaimJudge,
     Embedder,
-    NeedJudge,
     PassageIndex,
-    QueryWriter,
     Reranker,
     Retriever,
-    Screen,
-    TextEncoder,
 )
 from agent_knowledge.routing.need import Weights, load_source_fits, load_weights
 from agent_knowledge.routing.router import KnowledgeRouter
@@ -45,11 +51,23 @@ if TYPE_CHECKING:
     from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.models.chat import Chat
-    from agent_knowledge.models.minilm import MiniLM
 
-ConfigLike = KnowledgeConfig | str | Path
-MINILM = "minilm"
-"""Name of the packaged embedding, in a configuration and in an index."""
+__all__ = [
+    "MINILM",
+    "ConfigLike",
+    "load_embedder",
+    "load_encoder",
+    "load_endpoint",
+    "load_example_sets",
+    "load_index",
+    "load_model",
+    "load_router",
+    "load_router_model",
+    "load_verifier",
+    "packaged_embedder",
+    "packaged_screen",
+    "read_config",
+]
 
 
 def load_router(  # noqa: PLR0913 - all but one are optional
@@ -92,7 +110,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
     given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
     profile = searched_here(config.agent(agent), given)
     embedder = load_embedder(config, embedding)
-    judge, writer = _load_advisers(config, profile, model)
+    judge, writer = load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
     encoder = load_encoder(embedder)
     return KnowledgeRouter(
@@ -149,170 +167,16 @@ def load_verifier(
         judge_decides = policy is not None and policy.judge_decides and judge is not None
     return CitationVerifier(
         packaged_embedder(),
-        judge=_load_claim_judge(judge, limits),
+        judge=load_claim_judge(judge, limits),
         documents=router.document_text if router else None,
         threshold=threshold,
         judge_decides=judge_decides,
     )
 
 
-def read_config(config: ConfigLike) -> KnowledgeConfig:
-    """The configuration itself, read when a path was given."""
-    return config if isinstance(config, KnowledgeConfig) else KnowledgeConfig.from_yaml(config)
-
-
-@cache
-def packaged_embedder() -> MiniLM:
-    """The packaged MiniLM; one a process, since its weights take 23 MB."""
-    from agent_knowledge.models.minilm import MiniLM
-
-    return MiniLM()
-
-
-@cache
-def packaged_screen() -> Screen:
-    """The packaged screen; one a process."""
-    from agent_knowledge.screening import InjectionScreen
-
-    return InjectionScreen()
-
-
-def load_embedder(
-    config: KnowledgeConfig, embedding: Embeddings | Embedder | None = None
-) -> Embedder:
-    """The embedder that a configuration names, or an object given instead."""
-    if embedding is None:
-        spec = expand(config.embedding, "embedding")
-        if spec == MINILM:
-            return packaged_embedder()
-        from agent_knowledge.models.embeddings import LangChainEmbedder
-
-        return LangChainEmbedder.from_string(spec, name=label(config.embedding, "embedding"))
-    if hasattr(embedding, "embed") and hasattr(embedding, "name"):
-        return cast("Embedder", embedding)
-    if hasattr(embedding, "embed_documents"):
-        from agent_knowledge.models.embeddings import LangChainEmbedder
-
-        return LangChainEmbedder(cast("Any", embedding))
-    msg = f"embedding: {embedding!r} is no LangChain Embeddings and has no 'name' and 'embed'"
-    raise ConfigError(msg)
-
-
-def load_encoder(embedder: Embedder) -> TextEncoder:
-    """The text model: an embedder that is MiniLM and reads too, so that no text is read twice."""
-    if embedder.name == MINILM and isinstance(embedder, TextEncoder):
-        return embedder
-    return packaged_embedder()
-
-
 def load_index(config: KnowledgeConfig, embedder: Embedder) -> PassageIndex:
     """The index of a configuration's store, opened for reading."""
     return open_store(config, embedder)
-
-
-def load_model(
-    config: ConfigLike = "agent-knowledge.yaml", model: str | BaseChatModel | None = None
-) -> Chat:
-    """The chat model that a configuration names as default, or another one.
-
-    Args:
-        config: A configuration, or the path of one.
-        model: An `init_chat_model` string or a LangChain chat model, instead of `models.default`.
-
-    Returns:
-        What an `Answerer` takes; its `model` is the LangChain chat model, for an agent.
-
-    Raises:
-        ConfigError: The string is none, or the provider lacks a key.
-        MissingExtraError: The provider's package is not installed.
-    """
-    config = read_config(config)
-    key = "models.default"
-    if model is None:
-        return _open_named(config.models.default, key, config.models)
-    return _open(model, key, config.models)
-
-
-def load_router_model(config: KnowledgeConfig, model: str | BaseChatModel | None = None) -> Chat:
-    """The chat model that the router asks: `models.router`, or where it is not set the default.
-
-    Args:
-        config: The configuration.
-        model: An `init_chat_model` string or a LangChain chat model, instead of `models.router`.
-    """
-    if model is None and config.models.router is None:
-        return load_model(config)
-    key = "models.router"
-    if model is None:
-        return _open_named(config.models.router or "", key, config.models)
-    return _open(model, key, config.models)
-
-
-def _open_named(spec: str, key: str, models: ModelsConfig) -> Chat:
-    """Open a model that the configuration names; its own name tells no variable's value."""
-    return replace(_open(expand(spec, key), key, models), name=label(spec, key))
-
-
-def _open(chosen: str | BaseChatModel, key: str, limits: ModelsConfig | None = None) -> Chat:
-    """Open a model; a string is the packaged one's name or one for `init_chat_model`."""
-    from agent_knowledge.models.chat import Chat
-
-    if chosen == "extractive":
-        from agent_knowledge.models.extractive import ExtractiveChatModel
-
-        return Chat(model=ExtractiveChatModel(embedder=packaged_embedder()), name="extractive")
-    if isinstance(chosen, str):
-        from agent_knowledge.models.endpoint import open_model
-
-        return Chat(model=open_model(chosen, key, limits), name=chosen)
-    return Chat(model=chosen, name=type(chosen).__name__)
-
-
-def _load_advisers(
-    config: KnowledgeConfig, profile: AgentProfile, model: str | BaseChatModel | None
-) -> tuple[NeedJudge | None, QueryWriter | None]:
-    """Who judges needs and who writes queries, where the agent's policy has a model do it.
-
-    Raises:
-        ConfigError: The model would be the packaged one, which can do neither.
-    """
-    policy = profile.policy
-    judges, writes = policy.ask_model_below is not None, policy.query_rewrite == "model"
-    if not (judges or writes):
-        return None, None
-    from agent_knowledge.models.asked import ModelJudge, ModelWriter
-    from agent_knowledge.models.extractive import ExtractiveChatModel
-
-    chat = load_router_model(config, model)
-    if isinstance(chat.model, ExtractiveChatModel):
-        key = f"ask_model_below: {policy.ask_model_below}" if judges else "query_rewrite: model"
-        msg = (
-            f"agents.{profile.name}.policy.{key} asks a chat model, and the router's would be"
-            " 'extractive', which can only quote; set models.router (or models.default) to"
-            " 'provider:model', as 'openai:NAME', or pass load_router(..., model=...)"
-        )
-        raise ConfigError(msg)
-    return ModelJudge(chat=chat) if judges else None, ModelWriter(chat=chat) if writes else None
-
-
-def _load_claim_judge(
-    judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None, limits: ModelsConfig | None
-) -> ClaimJudge | None:
-    if judge is None or (hasattr(judge, "judge") and hasattr(judge, "name")):
-        return cast("ClaimJudge | None", judge)
-    if callable(judge) and not hasattr(judge, "invoke"):
-        from agent_knowledge.citations.opinions import pairwise
-
-        return pairwise(judge)
-    if judge == "extractive":
-        msg = (
-            "judge: 'extractive' can only quote; give 'provider:model', as 'openai:NAME', a chat "
-            "model, or an object with 'name' and 'judge'"
-        )
-        raise ConfigError(msg)
-    from agent_knowledge.models.asked import ModelClaimJudge
-
-    return ModelClaimJudge(chat=_open(cast("str | BaseChatModel", judge), "judge", limits))
 
 
 def load_endpoint(agent: AgentProfile) -> Chat:

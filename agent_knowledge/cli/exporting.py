@@ -80,7 +80,7 @@ def _tasks(source: str) -> list[str]:
 def _detector() -> Detector | None:
     """Who looks for personal data; None where the extra is not installed."""
     try:
-        from agent_knowledge.trials.personal import PersonalData
+        from agent_knowledge.screening.personal import PersonalData
     except ImportError:
         return None
     return PersonalData()

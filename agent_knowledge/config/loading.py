@@ -20,7 +20,7 @@ _NAMED = re.compile(r"'([^']*)'")
 _SHOWN_FAULTS = 50
 _KEY_CHARACTERS = 200
 """Limits of a message."""
-_SECRET_KEYS = {"api_key", "url", "base_url"}
+_SECRET_KEYS = {"api_key", "url", "base_url", "router_url", "router_key"}
 _SHAPES = {
     "model_type": "keys and values",
     "dict_type": "keys and values",

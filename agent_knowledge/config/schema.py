@@ -22,6 +22,7 @@ from agent_knowledge.config.sections import (
     AgentConfig,
     EndpointConfig,
     ExampleSetConfig,
+    LogConfig,
     ModelsConfig,
     Name,
     Policy,
@@ -48,6 +49,7 @@ class KnowledgeConfig(Section):
     examples: dict[Name, ExampleSetConfig] = {}
     endpoints: dict[Name, EndpointConfig] = {}
     prices: dict[Text, PriceConfig] = {}
+    log: LogConfig | None = None
     agents: dict[Name, AgentConfig] = {}
 
     _folder: Path = PrivateAttr(default_factory=Path)

@@ -90,6 +90,9 @@ class ModelsConfig(Section):
         budget_s: Seconds that all calls for one task may take together, waiting included.
         retries: Calls after the first that a task may take, where a repetition is safe; as many
             as OpenAI's own client makes.
+        router_url: Where a decision model is served; needed for `systemone:` models.
+        router_key: Its key, as `${NAME}`.
+        router_orders: 2 has a decision model read the options in both orders, and averages.
     """
 
     default: Text = "extractive"
@@ -97,6 +100,24 @@ class ModelsConfig(Section):
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120
     budget_s: Annotated[float, Field(gt=0, le=3600)] = 240
     retries: Annotated[int, Field(ge=0, le=10)] = 2
+    router_url: SecretStr | None = None
+    router_key: SecretStr | None = None
+    router_orders: Literal[1, 2] = 1
+
+
+class LogConfig(Section):
+    """The log of decisions; without this section nothing is kept.
+
+    Attributes:
+        path: The file; default: `decisions.jsonl` in the store's folder.
+        text: Of tasks, queries and answers: all of it, a hash that tells equal ones, or nothing.
+        redact: Whether personal data and secrets are taken out of the text first, which takes the
+            extra `personal-data`.
+    """
+
+    path: Text | None = None
+    text: Literal["whole", "hash", "none"] = "none"
+    redact: bool = True
 
 
 class SourceConfig(Section):
@@ -221,10 +242,17 @@ class EndpointConfig(Section):
 
 
 class PriceConfig(Section):
-    """What a model costs, in US dollars per million tokens."""
+    """What a model costs, in US dollars per million tokens.
+
+    Attributes:
+        input: Of a prompt.
+        output: Of an answer.
+        cached_input: Of what a provider had of a prompt already; default: as `input`.
+    """
 
     input: Annotated[float, Field(ge=0)]
     output: Annotated[float, Field(ge=0)]
+    cached_input: Annotated[float, Field(ge=0)] | None = None
 
 
 class Thresholds(Section):

@@ -9,6 +9,7 @@ from agent_knowledge.errors import ConfigError, nearest
 from agent_knowledge.ports import (
     Embedder,
     ExampleSet,
+    InformedJudge,
     NeedJudge,
     QueryWriter,
     Reranker,
@@ -59,8 +60,8 @@ def as_encoder(embedder: Embedder) -> TextEncoder:
 
 
 def consulted(
-    agent: AgentProfile, judge: NeedJudge | None, writer: QueryWriter | None
-) -> tuple[NeedJudge | None, QueryWriter | None]:
+    agent: AgentProfile, judge: NeedJudge | InformedJudge | None, writer: QueryWriter | None
+) -> tuple[NeedJudge | InformedJudge | None, QueryWriter | None]:
     """Those of the two that the policy has asked.
 
     Raises:

@@ -14,17 +14,21 @@ import asyncio
 import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Self
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.judges import WAIT_S, rewritings, verdicts
+from agent_knowledge.judges import WAIT_S, rewritings
 from agent_knowledge.ledger import NOTHING_ON_RECORD, EndpointRecord, TrackRecord
+from agent_knowledge.observing import observe
 from agent_knowledge.ports import (
     Closes,
     Embedder,
     ExampleSet,
+    InformedJudge,
     NeedJudge,
+    Observer,
     PassageIndex,
     QueryWriter,
     Reranker,
@@ -34,6 +38,7 @@ from agent_knowledge.ports import (
     TextEncoder,
 )
 from agent_knowledge.retrieval.joined import JoinedIndex, missing_tenant
+from agent_knowledge.routing.consulting import consult
 from agent_knowledge.routing.few_shot import nearest_view
 from agent_knowledge.routing.gathering import gather
 from agent_knowledge.routing.given import (
@@ -52,11 +57,11 @@ from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.resources import Shelf
 from agent_knowledge.routing.retrieving import retrieve
 from agent_knowledge.routing.sets import AgentSets
-from agent_knowledge.routing.standing import with_verdict
-from agent_knowledge.types import Decision, Example, Knowledge, Passage, Rung, Task
+from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Rung, Task
 from agent_knowledge.types.filters import Filter, Scope
 from agent_knowledge.types.measured import SetStates
 from agent_knowledge.types.search import MeasuredTask
+from agent_knowledge.types.stages import Stage, StageKind
 from agent_knowledge.types.tasks import as_task
 
 
@@ -68,6 +73,7 @@ class KnowledgeRouter:
     Attributes:
         base_model: What answers below the endpoint, once whoever calls it has told; the gate asks
             whether that is what was measured.
+        observers: Who watches what it does.
     """
 
     def __init__(  # noqa: PLR0913 - each is a part of its own, and all but two are optional
@@ -81,12 +87,13 @@ class KnowledgeRouter:
         encoder: TextEncoder | None = None,
         states: Mapping[str, SetStates] | None = None,
         weights: Weights | None = None,
-        judge: NeedJudge | None = None,
+        judge: NeedJudge | InformedJudge | None = None,
         writer: QueryWriter | None = None,
         evidence: EndpointRecord | None = None,
         screen: Screen | None = None,
         reranker: Reranker | None = None,
         rerank_wait_s: float = WAIT_S,
+        observers: Sequence[Observer] = (),
     ) -> None:
         """Put a router together.
 
@@ -111,6 +118,7 @@ class KnowledgeRouter:
             reranker: Puts the passages that were found into their last order; needed where the
                 policy has `rerank`.
             rerank_wait_s: Seconds that it may take; then the order of the search stands.
+            observers: Who watches what it does, beside those of the process; see `observing`.
 
         Raises:
             ConfigError: Something that the agent names is not given, or a template asks for the
@@ -121,6 +129,7 @@ class KnowledgeRouter:
         self.agent = agent
         self._judge, self._writer = consulted(agent, judge, writer)
         self._evidence = evidence
+        self.observers = tuple(observers)
         self.base_model = ""
         external = {name: spec for name, spec in agent.sources.items() if spec.external}
         self._shelf = Shelf(
@@ -212,7 +221,9 @@ class KnowledgeRouter:
             InputError: The task is empty.
             SourceError: A source is not indexed, or its index cannot serve.
         """
-        return self.route_many([task])[0]
+        with self._observing("route", task) as stage:
+            stage.decision = self._route([task])[0]
+        return stage.decision
 
     def route_many(self, tasks: Sequence[Task | str]) -> list[Decision]:
         """Decide for many tasks at once, in order; their texts are embedded together.
@@ -220,8 +231,17 @@ class KnowledgeRouter:
         Where the policy has a chat model asked, it is asked about several at once. `elapsed_ms` of
         each is its share of the whole.
         """
+        decisions = self._route(tasks)
+        for task, decision in zip(tasks, decisions, strict=True):
+            with self._observing("route", task) as stage:
+                stage.decision = decision
+        return decisions
+
+    def _route(self, tasks: Sequence[Task | str]) -> list[Decision]:
         started = time.perf_counter()
-        decisions = self._decide([replace(r, results={}) for r in self.read(tasks)])
+        informed = isinstance(self._judge, InformedJudge)  # it is shown what was found
+        readings = [r if informed else replace(r, results={}) for r in self.read(tasks)]
+        decisions = self._decide(readings)
         return [_timed(decision, started, of=len(decisions)) for decision in decisions]
 
     async def aroute(self, task: Task | str) -> Decision:
@@ -239,9 +259,11 @@ class KnowledgeRouter:
             InputError: The task is empty.
             SourceError: A source is not indexed, or every source of the plan failed.
         """
-        started = time.perf_counter()
-        reading = next(self.read([task]))
-        knowledge = self.gather(_timed(self.decide(reading), started), reading)
+        with self._observing("route", task) as stage:
+            started = time.perf_counter()
+            reading = next(self.read([task]))
+            stage.decision = _timed(self.decide(reading), started)
+        knowledge = self.gather(stage.decision, reading)
         policy = self.agent.policy
         if policy.on_failure != "raise":
             knowledge = self._with_fallback(knowledge, reading)
@@ -267,7 +289,9 @@ class KnowledgeRouter:
         """
         reading = next(self.read([task]))
         plan = search_plan(reading, self.agent, k)
-        return retrieve(plan, reading.results, self._shelf).passages
+        with self._observing("retrieve", reading.task, plan) as stage:
+            stage.passages = retrieve(plan, reading.results, self._shelf).passages
+        return tuple(stage.passages)
 
     async def aretrieve(self, task: Task | str, k: int | None = None) -> tuple[Passage, ...]:
         """`retrieve` in a thread."""
@@ -291,7 +315,7 @@ class KnowledgeRouter:
         started = time.perf_counter()
         reading = next(self.read([task]))
         decision = _timed(self._bounded(look_up(reading, self.agent)), started)
-        found = gather(decision, reading, self.agent, self._shelf, all_passages=True)
+        found = self._gather(decision, reading, all_passages=True)
         if decision.plan.sources and not found.passages:
             return replace(found, decision=found_nothing(decision))
         return found
@@ -376,7 +400,27 @@ class KnowledgeRouter:
 
     def gather(self, decision: Decision, reading: MeasuredTask) -> Knowledge:
         """Gather what a decision names; the third stage alone."""
-        return gather(decision, reading, self.agent, self._shelf)
+        return self._gather(decision, reading)
+
+    def _gather(
+        self, decision: Decision, reading: MeasuredTask, *, all_passages: bool = False
+    ) -> Knowledge:
+        if not decision.plan.sources:
+            return gather(decision, reading, self.agent, self._shelf)
+        with self._observing("retrieve", reading.task, decision.plan) as stage:
+            stage.decision = decision
+            found = gather(decision, reading, self.agent, self._shelf, all_passages=all_passages)
+            stage.passages = found.passages
+        return found
+
+    def _observing(
+        self, kind: StageKind, task: Task | str, plan: Plan | None = None
+    ) -> AbstractContextManager[Stage]:
+        """Have a stage watched; see `observing`."""
+        stage = Stage(kind=kind, agent=self.agent.name, task=as_task(task))
+        if plan is not None:
+            stage.sources, stage.query, stage.k = plan.sources, plan.query, plan.k
+        return observe(stage, self.observers)
 
     def _with_fallback(self, knowledge: Knowledge, reading: MeasuredTask) -> Knowledge:
         """With the rung below an endpoint, gathered while what was measured is at hand."""
@@ -409,9 +453,8 @@ class KnowledgeRouter:
             for place, (reading, made) in enumerate(zip(readings, decisions, strict=True))
             if may_ask_model(reading.task, made, self.agent)
         ]
-        judged = verdicts(self._judge, [readings[place].task for place in weak])
-        for place, verdict in zip(weak, judged, strict=True):
-            signals = with_verdict(readings[place].signals, verdict)
+        judged = consult(self._judge, [readings[place] for place in weak], self.agent, self._shelf)
+        for place, signals in zip(weak, judged, strict=True):
             decisions[place] = decided(replace(readings[place], signals=signals))
         return decisions
 

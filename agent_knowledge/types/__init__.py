@@ -73,11 +73,17 @@ class NeedVerdict:
         model: Which one was asked.
         need: Its verdict; None when it gave nothing that can be used.
         reason: Why, in a line of its own words; without a need, what went wrong.
+        probabilities: Of each need, from a decision model; empty where one word was said.
+        holds: Per source, the probability that it holds what the task asks for.
+        fresh: Probability that the answer changes with time; None where that was not asked.
     """
 
     model: str
     need: Need | None
     reason: str
+    probabilities: Mapping[Need, float] = field(default_factory=dict[Need, float])
+    holds: Mapping[str, float] = field(default_factory=dict[str, float])
+    fresh: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

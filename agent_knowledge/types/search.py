@@ -234,6 +234,21 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceBrief:
+    """A source in a few words, for somebody who is asked whether it holds an answer.
+
+    Attributes:
+        name: The source.
+        description: What its configuration says of it.
+        titles: Titles of the best passages that it found, best first; text from outside.
+    """
+
+    name: str
+    description: str
+    titles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredTask:
     """The signals of a task, and what measuring them found, so that nothing is searched twice.
 

@@ -68,7 +68,7 @@ def test_the_cases_to_measure_on_are_kept_out(stores: CommandLine) -> None:
 def test_without_the_extra_the_card_says_that_nobody_looked(
     stores: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "agent_knowledge.trials.personal", raising=False)
+    monkeypatch.delitem(sys.modules, "agent_knowledge.screening.personal", raising=False)
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     ran = stores("export", "--set", "codes", "--out", "data", "--json")
     assert ran.code == 0
@@ -86,7 +86,7 @@ def test_what_was_found_is_left_out_when_asked(
     written = (data / "train.jsonl").read_text() + (data / "validation.jsonl").read_text()
     assert "jane" not in written
     assert "<EMAIL_ADDRESS>" in written
-    monkeypatch.delitem(sys.modules, "agent_knowledge.trials.personal", raising=False)
+    monkeypatch.delitem(sys.modules, "agent_knowledge.screening.personal", raising=False)
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     refused = stores("export", "--set", "codes", "--out", "other", "--redact")
     assert refused.code == 2

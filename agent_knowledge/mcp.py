@@ -1,0 +1,1 @@
+"""The Model Context Protocol: an agent of any make asks the router."""

@@ -1,0 +1,1 @@
+"""The page: ask, and see the route, the evidence and the passages."""
