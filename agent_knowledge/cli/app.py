@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from importlib import metadata
@@ -35,11 +36,24 @@ app = typer.Typer(
 )
 
 
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
 @app.callback(invoke_without_command=True)
-def version(
-    *, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+def common(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, help="Log to standard error; -vv in every detail."
+        ),
+    ] = 0,
 ) -> None:
     """Choose, task by task, what to give an agent's model, and say why."""
+    if verbose:
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("agent_knowledge").setLevel(_LEVELS[min(verbose, len(_LEVELS) - 1)])
     if version:
         echo_lines(metadata.version(DISTRIBUTION))
         raise typer.Exit
