@@ -19,6 +19,7 @@ from agent_knowledge.cli import (
     exporting,
     indexing,
     labelled,
+    mcp,
     moving,
     routing,
     screening,
@@ -73,6 +74,7 @@ app.command("tune")(allowing(labelled.tune))
 app.command("advise")(allowing(advising.advise))
 app.command("evaluate")(allowing(evaluating.evaluate))
 app.command("export")(allowing(exporting.export))
+app.command("mcp")(allowing(mcp.mcp))
 app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)
 
