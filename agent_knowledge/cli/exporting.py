@@ -13,7 +13,8 @@ from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 
 if TYPE_CHECKING:
-    from agent_knowledge.trials.data_card import Card, Detector
+    from agent_knowledge.screening.redacting import Detector
+    from agent_knowledge.trials.data_card import Card
 
 
 def export(

@@ -44,6 +44,7 @@ examples:
   gone: {file: "${CANARY}/nothing-here.jsonl"}
 endpoints:
   tuned: {model: "openai:${CANARY}", api_key: "${KEY}", serves: triage, allow_unproven: true}
+log: {text: whole, redact: false}
 prices:
   "${CANARY}": {input: 1, output: 2}
 agents:
@@ -86,6 +87,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--cases", "cases.jsonl", "--dry-run"),
     ),
     "export": (("--set", "triage", "--out", "data"),),
+    "log": ((), ("--json",), ("--to-cases", "logged.jsonl")),
     "mcp": (("--http",),),
     "doctor": ((), ("--json",)),
     "screen": ((RETURNS,), (RETURNS, "--json"), ("--input", "texts.jsonl")),
@@ -173,7 +175,7 @@ def test_no_command_says_or_writes_it(
     for agent, fails in (("support", False), ("tuned", True), ("gone-source", False)):
         server.fails = fails
         for command in RUNS:
-            if agent != "support" and command in WITHOUT_CONFIG:
+            if agent != "support" and command in {*WITHOUT_CONFIG, "log"}:
                 continue
             for line in arguments(command, agent):
                 ran = desk(*line, stdin=BATCH)
