@@ -251,6 +251,14 @@ def test_rows_of_one_answer_are_joined_in_whatever_order_they_come(tmp_path: Pat
 def test_a_process_that_ends_has_written_its_turns(
     desk: CommandLine, shop: KnowledgeConfig
 ) -> None:
-    command = [sys.executable, "-m", "agent_knowledge", "route", REFUND, "-c", "logged.yaml"]
-    subprocess.run([*command, "-a", "support"], cwd=shop.folder, check=True, capture_output=True)
+    command = [sys.executable, "-m", "agent_knowledge", "-v", "route", REFUND]
+    ran = subprocess.run(
+        [*command, "-c", "logged.yaml", "-a", "support"],
+        cwd=shop.folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "INFO agent_knowledge: support: retrieval" in ran.stderr
+    assert REFUND not in ran.stderr
     assert desk("log", "--json").json["turns"] == 4
