@@ -114,6 +114,15 @@ HELD_BY = {
         "test_what_is_printed_does_not_act",
         "test_nothing_else_prints_what_is_not_json",
     ),
+    "What is told elsewhere has no text unless you ask.": (
+        "test_a_line_a_decision_and_no_text",
+        "test_no_text_leaves_unless_asked",
+        "test_nothing_is_kept_by_default",
+        "test_hash_keeps_no_text",
+        "test_personal_data_is_taken_out_first",
+        "test_without_the_extra_nothing_starts_unredacted",
+        "test_the_file_is_its_owners_alone",
+    ),
     "An agent's state stays its own.": ("test_a_hosts_own_keys_are_left_alone",),
     "Documents are screened.": (
         "test_what_speaks_to_a_model_is_found_where_it_stands",
