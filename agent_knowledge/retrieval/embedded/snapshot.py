@@ -271,7 +271,8 @@ def write(
     del lexical
     windows = store.keys(source)
     order, owners = arranged(np.array([number for number, _ in windows], dtype=np.int64))
-    dense = DenseIndex.over(vectors([windows[place][1] for place in order]), owners)
+    keys: list[str] = [windows[place][1] for place in order]
+    dense = DenseIndex.over(vectors(keys), owners)
     dense.save(staging)
     statistics.save(statistics.measure(dense), staging)
     FieldRows.of(*store.fields(source)).save(staging)
