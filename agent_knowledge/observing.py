@@ -21,6 +21,8 @@ from agent_knowledge.types.stages import Stage
 _LOG = logging.getLogger(__name__)
 _TOLD = logging.getLogger("agent_knowledge")
 """The package's own logger, whose INFO is a line for each decision and each answer."""
+CANCELLED = "cancelled"
+"""The error of a stage that was left before its end, such as an answer that nobody took whole."""
 _of_context: ContextVar[tuple[Observer, ...]] = ContextVar("observers", default=())
 _of_process: list[Observer] = []
 _changing = Lock()
@@ -77,6 +79,9 @@ def observe(stage: Stage, own: Sequence[Observer] = ()) -> Generator[Stage]:
             yield stage
         except Exception as error:
             stage.error = stage.error or type(error).__name__
+            raise
+        except BaseException:  # nobody takes the rest of it, or waits for it any longer
+            stage.error = stage.error or CANCELLED
             raise
 
 

@@ -29,6 +29,8 @@ _MARKS: dict[Strategy, str] = {"direct": "░", "retrieval": "█", "few_shot": 
 _STYLES = {"direct": "cyan", "retrieval": "green", "few_shot": "magenta", "fine_tuned": "yellow"}
 _BAR = 24
 """Characters of the bar of the day with the most turns: a line fits 80 columns."""
+_SHOWN_DAYS = 31
+"""Days that have a bar, the last ones; --json has all. A limit of what is shown."""
 _SHOWN = 10
 """Tasks that are listed of each kind; --json has all. A limit of what is shown."""
 
@@ -123,8 +125,11 @@ def _days(found: LogSummary) -> Text:
     text = Text("            ")
     for strategy in used:
         text.append(f"{_MARKS[strategy]} {strategy}  ", style=_STYLES[strategy])
-    most = max(sum(day.strategies.values()) for day in found.days)
-    for day in found.days:
+    earlier = len(found.days) - _SHOWN_DAYS
+    text.append(f"\n{earlier} earlier days (--json has all)" if earlier > 0 else "", style="dim")
+    days = found.days[-_SHOWN_DAYS:]
+    most = max(sum(day.strategies.values()) for day in days)
+    for day in days:
         text.append(f"\n{day.day}  ")
         drawn = 0
         for strategy, cells in _cells(day.strategies, most).items():

@@ -141,6 +141,7 @@ async def test_an_answer_that_nobody_takes_to_its_end_is_left_cleanly(
         await anext(awaited)
         await awaited.aclose()  # pyright: ignore[reportAttributeAccessIssue] - a generator has it
     assert [stage.kind for stage in watching.ended] == ["route", "retrieve", "answer"] * 2
+    assert [stage.error for stage in watching.ended] == ["", "", "cancelled"] * 2
     assert _place.get() == "outside"
 
 
