@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, cast
 
 from langchain.agents.middleware import AgentState
 from langchain.agents.middleware.types import PrivateStateAttr
@@ -20,13 +20,14 @@ from pydantic import TypeAdapter, ValidationError
 from agent_knowledge.langchain.convert import last_user_turn, text_of, turn_of, turns_before
 from agent_knowledge.langchain.numbering import from_json, to_json
 from agent_knowledge.routing.recall import NEAR_TURNS
-from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage, Signals, to_dict
+from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage, Signals
 
 PREPARED = "agent_knowledge_prepared"
 CITED = "agent_knowledge_cited"
 SHOWN = "agent_knowledge_shown"
 FOUND = "agent_knowledge_citations"
 _KNOWLEDGE: TypeAdapter[Knowledge] = TypeAdapter(Knowledge)
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _DETAILS = ("signals", "rejected")
 """What a decision holds beside what it is: most of its size, and no model call asks for it."""
 
@@ -120,6 +121,26 @@ class KnowledgeState(AgentState[Any]):
     agent_knowledge_shown: NotRequired[Annotated[int, PrivateStateAttr, _latest]]
 
 
+def knowledge_to_json(knowledge: Knowledge) -> dict[str, Any]:
+    """What was prepared as plain JSON: any checkpointer keeps it, and gives back the same."""
+    return _KNOWLEDGE.dump_python(knowledge, mode="json")
+
+
+def knowledge_from_json(row: object) -> Knowledge | None:
+    """What `knowledge_to_json` wrote; None where something else did, or another version of it."""
+    try:
+        return _KNOWLEDGE.validate_python(row)
+    except ValidationError:
+        return None
+
+
+def fields_of(state: object) -> dict[str, Any]:
+    """A state by its fields; a graph of one's own may keep messages alone, or attributes."""
+    if isinstance(state, list):
+        return {"messages": state}
+    return cast("dict[str, Any]", state if isinstance(state, dict) else vars(state))
+
+
 def cited_update(
     state: Mapping[str, Any], citations: Sequence[dict[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
@@ -169,7 +190,7 @@ def remember(
         details: Keep all of the decision. What is kept stands in every stream of updates.
         whose: The mark of the tenant that it was prepared for; see `tenants.mark_of`.
     """
-    kept = to_dict(knowledge if details else _brief(knowledge))
+    kept = knowledge_to_json(knowledge if details else _brief(knowledge))
     turn, said = turn_of(messages), _mark_of_turn(messages)
     return {name: {"turn": turn, "said": said, "tenant": whose, "knowledge": kept}}
 
@@ -207,7 +228,7 @@ def decision_metadata(decision: Decision, *, details: bool) -> dict[str, Any]:
         decision: The decision.
         details: With its signals and what was rejected; otherwise they are left out.
     """
-    row = to_dict(decision)
+    row: dict[str, Any] = _DECISION.dump_python(decision, mode="json")
     return row if details else {key: row[key] for key in row if key not in _DETAILS}
 
 
@@ -230,7 +251,4 @@ def _mark_of_turn(messages: Sequence[BaseMessage]) -> str:
 def _read(row: Mapping[str, Any], whose: str) -> Knowledge | None:
     if "knowledge" not in row or row.get("tenant", "") not in {"", whose}:
         return None
-    try:
-        return _KNOWLEDGE.validate_python(row["knowledge"])
-    except ValidationError:
-        return None
+    return knowledge_from_json(row["knowledge"])

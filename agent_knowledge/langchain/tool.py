@@ -24,7 +24,7 @@ from agent_knowledge.errors import (
 )
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.langchain.numbering import next_number, numbered, to_json
-from agent_knowledge.langchain.state import SHOWN
+from agent_knowledge.langchain.state import SHOWN, fields_of
 from agent_knowledge.langchain.tenants import TenantReader, router_of_run
 from agent_knowledge.prompts import (
     knowledge_rules,
@@ -206,7 +206,7 @@ def _first_number(runtime: object) -> int:
     if not isinstance(runtime, ToolRuntime):  # nothing, or what a model made up
         return 1
     given = cast("ToolRuntime[Any, object]", runtime)
-    state = _fields(given.state)
+    state = fields_of(given.state)
     tools = (tool for tool in given.tools if isinstance(tool, KnowledgeTool))
     return next_number(
         state.get("messages") or (),
@@ -214,13 +214,6 @@ def _first_number(runtime: object) -> int:
         {tool.name: tool.router.agent.policy.k for tool in tools},
         state.get(SHOWN) or 0,
     )
-
-
-def _fields(state: object) -> dict[str, Any]:
-    """The state by its fields; a graph of one's own may keep messages alone, or attributes."""
-    if isinstance(state, list):
-        return {"messages": state}
-    return cast("dict[str, Any]", state if isinstance(state, dict) else vars(state))
 
 
 def _artifact(knowledge: Knowledge, first: int, rules: Sequence[RuleName]) -> dict[str, Any]:
