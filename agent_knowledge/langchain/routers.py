@@ -12,8 +12,12 @@ from typing import Any, Generic, TypeVar
 
 from langchain.agents.middleware import ModelRequest
 
+from agent_knowledge.config import AgentProfile
+from agent_knowledge.langchain.combine import combine
 from agent_knowledge.langchain.state import expected
-from agent_knowledge.types import Knowledge
+from agent_knowledge.routing.recall import recall
+from agent_knowledge.types import Decision, Knowledge, Task
+from agent_knowledge.types.stages import Stage
 
 _PARTS = "agent_knowledge_parts"
 """Where the request holds them, in its view of the state; the state itself never does."""
@@ -34,6 +38,54 @@ class RouterPart(Generic[MiddlewareT]):
     by: MiddlewareT
     knowledge: Knowledge
     fresh: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedTurn(Generic[MiddlewareT]):
+    """A turn with everybody's part in it.
+
+    Attributes:
+        by: The middleware of the router whose decision leads it.
+        knowledge: What all prepared, joined.
+        fresh: What the state is to keep of everybody's part.
+        stage: The turn as observers see it.
+        decisions: What each router decided, by the name of its middleware.
+    """
+
+    by: MiddlewareT
+    knowledge: Knowledge
+    fresh: Mapping[str, Any]
+    stage: Stage
+    decisions: Mapping[str, Decision]
+
+
+def knowledge_by_name(parts: Mapping[str, RouterPart[Any]]) -> dict[str, Knowledge]:
+    """What each router prepared, by the name of its middleware."""
+    return {name: part.knowledge for name, part in parts.items()}
+
+
+def led_turn(
+    by: MiddlewareT, agent: AgentProfile, task: Task, parts: Mapping[str, RouterPart[MiddlewareT]]
+) -> LedTurn[MiddlewareT]:
+    """A turn from its parts, outermost first.
+
+    Args:
+        by: The middleware of the router that leads it.
+        agent: That router's.
+        task: With what earlier turns cited, for where this one points back at it.
+        parts: By the name of the middleware.
+    """
+    prepared = knowledge_by_name(parts)
+    knowledge = recall(combine(prepared, task.text), task, agent.policy.context_tokens)
+    stage = Stage(kind="answer", agent=agent.name, task=task, decision=knowledge.decision)
+    stage.passages = knowledge.passages
+    return LedTurn(
+        by=by,
+        knowledge=knowledge,
+        fresh={name: row for part in parts.values() for name, row in part.fresh.items()},
+        stage=stage,
+        decisions={name: one.decision for name, one in prepared.items()},
+    )
 
 
 def parts_of(request: ModelRequest[Any]) -> dict[str, RouterPart[Any]]:

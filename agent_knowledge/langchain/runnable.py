@@ -25,7 +25,7 @@ from agent_knowledge.langchain.convert import (
     task_from_messages,
     without_citations,
 )
-from agent_knowledge.langchain.responses import verify_prose, with_metadata, with_text
+from agent_knowledge.langchain.responses import verify_response, with_metadata
 from agent_knowledge.langchain.state import decision_metadata
 from agent_knowledge.models.callbacks import CallbackRuns
 from agent_knowledge.models.chat import example_messages
@@ -113,8 +113,8 @@ def cite_answer(
         search=router.retrieve,
     )
     draft = Draft(text=message.text, knowledge=knowledge)
-    response: ModelResponse[Any] = ModelResponse(result=[message])
-    found = verify_prose(with_text(response, draft.text), verifying.verify(draft))
+    with observed_by(CallbackRuns()):
+        found = verify_response(ModelResponse(result=[message]), draft, verifying)
     told = {**decision_metadata(knowledge.decision, details=False), **found.metadata}
     marked = with_metadata(found.response, 0, {"agent_knowledge": told})
     return cast("AIMessage", marked.result[0])

@@ -221,15 +221,23 @@ def remembered_of(
     return _read(row, whose) if row.get("said") == _mark_of_turn(messages) else None
 
 
-def decision_metadata(decision: Decision, *, details: bool) -> dict[str, Any]:
+def decision_metadata(
+    decision: Decision, *, details: bool, routers: Mapping[str, Decision] | None = None
+) -> dict[str, Any]:
     """A decision for a message's metadata, as plain JSON.
 
     Args:
         decision: The decision.
         details: With its signals and what was rejected; otherwise they are left out.
+        routers: Where an agent has several, what each decided, by the name of its middleware;
+            told under `routers`.
     """
     row: dict[str, Any] = _DECISION.dump_python(decision, mode="json")
-    return row if details else {key: row[key] for key in row if key not in _DETAILS}
+    told = row if details else {key: row[key] for key in row if key not in _DETAILS}
+    if routers and len(routers) > 1:
+        each = {n: decision_metadata(one, details=details) for n, one in routers.items()}
+        told["routers"] = each
+    return told
 
 
 def _brief(knowledge: Knowledge) -> Knowledge:
