@@ -23,7 +23,7 @@ from agent_knowledge.langchain.allowed import refusal
 from agent_knowledge.langchain.combine import leader
 from agent_knowledge.langchain.convert import last_user_turn, task_from_messages, turn_of
 from agent_knowledge.langchain.numbering import shown_by_tools
-from agent_knowledge.langchain.requests import request_of, said_by, without_ours
+from agent_knowledge.langchain.requests import goes_on, request_of, said_by, without_ours
 from agent_knowledge.langchain.responses import (
     answering,
     sources_event,
@@ -33,6 +33,7 @@ from agent_knowledge.langchain.responses import (
 from agent_knowledge.langchain.routers import (
     LedTurn,
     RouterPart,
+    held_parts,
     knowledge_by_name,
     led_turn,
     parts_of,
@@ -49,6 +50,7 @@ from agent_knowledge.langchain.state import (
     decision_metadata,
     expect,
     expected,
+    identity_of_turn,
     remember,
     remembered,
     remembered_of,
@@ -56,7 +58,7 @@ from agent_knowledge.langchain.state import (
 from agent_knowledge.langchain.tenants import TenantReader, mark_of, router_of_run
 from agent_knowledge.langchain.tracked import TrackedModel
 from agent_knowledge.models.callbacks import CallbackRuns
-from agent_knowledge.models.chat import explained, served_name
+from agent_knowledge.models.chat import served_name
 from agent_knowledge.observing import observe, observed_by
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Failed, Turn, Verifying
@@ -213,7 +215,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             try:
                 response = handler(sent)
             except Exception as error:
-                if not _goes_on(turn, step, error):
+                if not goes_on(turn, step, error):
                     raise
                 continue
             if (said := said_by(response, step, sent.model)) is None:
@@ -238,7 +240,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             try:
                 response = await handler(sent)
             except Exception as error:
-                if not _goes_on(turn, step, error):
+                if not goes_on(turn, step, error):
                     raise
                 continue
             if (said := said_by(response, step, sent.model)) is None:
@@ -300,9 +302,14 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         whose = mark_of(router)
         if known := remembered_of(self._name, request.state, request.messages, whose):
             return RouterPart(by=self, knowledge=known)
+        held, key = held_parts(request), (*identity_of_turn(request.messages), whose)
+        if known := held.get(self._name, {}).get(key):
+            return known
         with observed_by(CallbackRuns()):
             knowledge = router.prepare(task)
-        return RouterPart(by=self, knowledge=knowledge, fresh=self._kept(request, knowledge))
+        part = RouterPart(by=self, knowledge=knowledge, fresh=self._kept(request, knowledge))
+        held[self._name] = {key: part}
+        return part
 
     def _led(
         self,
@@ -376,22 +383,11 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         router, verifier = self._of(request.runtime), self._verifier
         if router is not self.router:
             verifier = verifier.reading(router.document_text)
-        turn = request.messages[last_user_turn(request.messages) or 0 :]
+        messages = request.state["messages"]  # of the request others may have cleared some
         return Verifying(
             verifier=verifier,
             policy=router.agent.policy,
             search=router.retrieve,
-            shown=shown_by_tools(request.messages),
-            given=bool(shown_by_tools(turn)),
+            shown=shown_by_tools([*messages, *request.messages]),
+            given=bool(shown_by_tools(messages[last_user_turn(messages) or 0 :])),
         )
-
-
-def _goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
-    """Tell the turn of a failure; whether anybody is asked after it.
-
-    What the agent's own model raises is its host's, who may know its kind.
-    """
-    if step.endpoint is None:
-        return False
-    turn.feed(Failed(error=explained(error, step.endpoint)))
-    return turn.asks is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from langchain.agents.middleware import ModelRequest
 
@@ -21,6 +21,9 @@ from agent_knowledge.types.stages import Stage
 
 _PARTS = "agent_knowledge_parts"
 """Where the request holds them, in its view of the state; the state itself never does."""
+
+_HELD = "agent_knowledge_held"
+"""Where the request holds what was prepared for it, in the same view."""
 
 MiddlewareT = TypeVar("MiddlewareT")
 
@@ -57,6 +60,19 @@ class LedTurn(Generic[MiddlewareT]):
     fresh: Mapping[str, Any]
     stage: Stage
     decisions: Mapping[str, Decision]
+
+
+def held_parts(request: ModelRequest[Any]) -> dict[str, dict[Any, RouterPart[Any]]]:
+    """What each router prepared in earlier attempts at the same call of a model.
+
+    Who retries a model, or asks another one, comes back before the state has been written. Its view
+    in the request lives as long as the call does, and all attempts share it.
+
+    Returns:
+        Per middleware, by its name, what it prepared last, by what tells the turn from others.
+    """
+    view = cast("dict[str, Any]", request.state)
+    return view.setdefault(_HELD, {})
 
 
 def knowledge_by_name(parts: Mapping[str, RouterPart[Any]]) -> dict[str, Knowledge]:

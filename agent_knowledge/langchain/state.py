@@ -191,7 +191,7 @@ def remember(
         whose: The mark of the tenant that it was prepared for; see `tenants.mark_of`.
     """
     kept = knowledge_to_json(knowledge if details else _brief(knowledge))
-    turn, said = turn_of(messages), _mark_of_turn(messages)
+    turn, said = identity_of_turn(messages)
     return {name: {"turn": turn, "said": said, "tenant": whose, "knowledge": kept}}
 
 
@@ -218,7 +218,15 @@ def remembered_of(
     """
     held: dict[str, dict[str, Any]] = state.get(PREPARED) or {}
     row = held.get(name, {})
-    return _read(row, whose) if row.get("said") == _mark_of_turn(messages) else None
+    return _read(row, whose) if row.get("said") == identity_of_turn(messages)[1] else None
+
+
+def identity_of_turn(messages: Sequence[BaseMessage]) -> tuple[str, str]:
+    """The user's turn, and what tells its words from others, without holding them."""
+    place = last_user_turn(messages)
+    text = "" if place is None else text_of(messages[place])
+    said = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return turn_of(messages), said
 
 
 def decision_metadata(
@@ -247,13 +255,6 @@ def _brief(knowledge: Knowledge) -> Knowledge:
         decision=replace(knowledge.decision, signals=Signals(need={}), rejected=()),
         fallback=_brief(lower) if lower else None,
     )
-
-
-def _mark_of_turn(messages: Sequence[BaseMessage]) -> str:
-    """What tells the words of the user's turn from others, without holding them."""
-    place = last_user_turn(messages)
-    text = "" if place is None else text_of(messages[place])
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _read(row: Mapping[str, Any], whose: str) -> Knowledge | None:
