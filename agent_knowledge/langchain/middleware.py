@@ -31,9 +31,10 @@ from agent_knowledge.langchain.responses import (
     with_metadata,
 )
 from agent_knowledge.langchain.routers import (
+    FailedCalls,
     LedTurn,
     RouterPart,
-    held_parts,
+    kept_where_it_fails,
     knowledge_by_name,
     led_turn,
     parts_of,
@@ -134,6 +135,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self._allowed = None if tools_with_passages is None else frozenset(tools_with_passages)
         self._verifier = verifier or load_verifier(router)
         self._tenant = tenant
+        self.failed = FailedCalls()
 
     @property
     def name(self) -> str:
@@ -184,7 +186,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request, led = self._begin(request)
         if led is None:
             return handler(request)
-        with observe(led.stage, led.by.router.observers):
+        with kept_where_it_fails(request, led), observe(led.stage, led.by.router.observers):
             return led.by._lead(request, handler, led)
 
     async def awrap_model_call(
@@ -196,7 +198,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request, led = await asyncio.to_thread(self._begin, request)
         if led is None:
             return await handler(request)
-        with observe(led.stage, led.by.router.observers):
+        with kept_where_it_fails(request, led), observe(led.stage, led.by.router.observers):
             return await led.by._alead(request, handler, led)
 
     def _lead(
@@ -302,14 +304,13 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         whose = mark_of(router)
         if known := remembered_of(self._name, request.state, request.messages, whose):
             return RouterPart(by=self, knowledge=known)
-        held, key = held_parts(request), (*identity_of_turn(request.messages), whose)
-        if known := held.get(self._name, {}).get(key):
-            return known
+        key = (*identity_of_turn(request.messages), whose)
+        if held := self.failed.part_for(request, key):
+            return held
         with observed_by(CallbackRuns()):
             knowledge = router.prepare(task)
-        part = RouterPart(by=self, knowledge=knowledge, fresh=self._kept(request, knowledge))
-        held[self._name] = {key: part}
-        return part
+        fresh = self._kept(request, knowledge)
+        return RouterPart(by=self, knowledge=knowledge, fresh=fresh, key=key)
 
     def _led(
         self,

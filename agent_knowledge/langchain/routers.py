@@ -6,9 +6,11 @@ the last one knows them all, so that the turn can begin there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from langchain.agents.middleware import ModelRequest
 
@@ -22,8 +24,8 @@ from agent_knowledge.types.stages import Stage
 _PARTS = "agent_knowledge_parts"
 """Where the request holds them, in its view of the state; the state itself never does."""
 
-_HELD = "agent_knowledge_held"
-"""Where the request holds what was prepared for it, in the same view."""
+_MOST_FAILED = 8
+"""Calls of one middleware that are under way again at once: a limit of what is remembered."""
 
 MiddlewareT = TypeVar("MiddlewareT")
 
@@ -36,11 +38,13 @@ class RouterPart(Generic[MiddlewareT]):
         by: Its middleware.
         knowledge: What it prepared.
         fresh: What the state is to keep of it, as from `state.remember`; nothing where it does.
+        key: Tells the turn, its words and its tenant from others.
     """
 
     by: MiddlewareT
     knowledge: Knowledge
     fresh: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    key: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,29 +54,57 @@ class LedTurn(Generic[MiddlewareT]):
     Attributes:
         by: The middleware of the router whose decision leads it.
         knowledge: What all prepared, joined.
-        fresh: What the state is to keep of everybody's part.
+        parts: Everybody's part, by the name of the middleware.
         stage: The turn as observers see it.
-        decisions: What each router decided, by the name of its middleware.
     """
 
     by: MiddlewareT
     knowledge: Knowledge
-    fresh: Mapping[str, Any]
+    parts: Mapping[str, RouterPart[MiddlewareT]]
     stage: Stage
-    decisions: Mapping[str, Decision]
+
+    @property
+    def decisions(self) -> dict[str, Decision]:
+        """What each router decided, by the name of its middleware."""
+        return {name: part.knowledge.decision for name, part in self.parts.items()}
+
+    @property
+    def fresh(self) -> dict[str, Any]:
+        """What the state is to keep of everybody's part."""
+        return {name: row for part in self.parts.values() for name, row in part.fresh.items()}
 
 
-def held_parts(request: ModelRequest[Any]) -> dict[str, dict[Any, RouterPart[Any]]]:
-    """What each router prepared in earlier attempts at the same call of a model.
+class FailedCalls:
+    """What a router prepared for calls of a model that failed.
 
-    Who retries a model, or asks another one, comes back before the state has been written. Its view
-    in the request lives as long as the call does, and all attempts share it.
-
-    Returns:
-        Per middleware, by its name, what it prepared last, by what tells the turn from others.
+    Who retries a call, or asks another model, comes back before the state has been written; it is
+    the same call as long as the list of messages is.
     """
-    view = cast("dict[str, Any]", request.state)
-    return view.setdefault(_HELD, {})
+
+    def __init__(self) -> None:
+        """Begin with none; the oldest are forgotten."""
+        self._kept: deque[tuple[object, RouterPart[Any]]] = deque(maxlen=_MOST_FAILED)
+
+    def keep(self, request: ModelRequest[Any], part: RouterPart[Any]) -> None:
+        """Keep what was prepared for a call."""
+        self._kept.append((request.state["messages"], part))
+
+    def part_for(self, request: ModelRequest[Any], key: object) -> RouterPart[Any] | None:
+        """What was prepared for another attempt at the same call, if the turn has the same key."""
+        of = request.state["messages"]
+        found = (part for messages, part in [*self._kept] if messages is of and part.key == key)
+        return next(found, None)
+
+
+@contextmanager
+def kept_where_it_fails(request: ModelRequest[Any], led: LedTurn[Any]) -> Generator[None]:
+    """Keep everybody's part in a call of a model that fails, for the next attempt."""
+    try:
+        yield
+    except Exception:
+        for part in led.parts.values():
+            part.by.failed.keep(request, part)
+        raise
 
 
 def knowledge_by_name(parts: Mapping[str, RouterPart[Any]]) -> dict[str, Knowledge]:
@@ -98,9 +130,8 @@ def led_turn(
     return LedTurn(
         by=by,
         knowledge=knowledge,
-        fresh={name: row for part in parts.values() for name, row in part.fresh.items()},
+        parts=parts,
         stage=stage,
-        decisions={name: one.decision for name, one in prepared.items()},
     )
 
 
