@@ -23,6 +23,7 @@ from agent_knowledge.cli import (
     routing,
     screening,
     starting,
+    ui,
 )
 from agent_knowledge.cli.allowing import allowing
 from agent_knowledge.cli.terminal import complain, echo_lines
@@ -75,6 +76,7 @@ app.command("evaluate")(allowing(evaluating.evaluate))
 app.command("export")(allowing(exporting.export))
 app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)
+app.command("ui")(allowing(ui.ui))
 
 
 def run() -> None:

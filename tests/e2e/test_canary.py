@@ -89,6 +89,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "doctor": ((), ("--json",)),
     "screen": ((RETURNS,), (RETURNS, "--json"), ("--input", "texts.jsonl")),
     "demo": (),
+    "ui": (("--host", "0.0.0.0"),),
 }
 """For each command how it is run; `demo` has a sample of its own and takes no configuration."""
 WITHOUT_CONFIG = ("init", "verify", "screen", "move")
@@ -179,7 +180,8 @@ def test_no_command_says_or_writes_it(
                 codes[command].add(ran.code)
     assert not leaks(caplog.text)
     assert all(
-        0 in seen or command in {"check", "tune", "demo", "move"} for command, seen in codes.items()
+        0 in seen or command in {"check", "tune", "demo", "move", "ui"}
+        for command, seen in codes.items()
     ), codes
     for file in (path for path in desk.folder.rglob("*") if path.is_file()):
         assert not leaks(file.read_bytes().decode(errors="replace")), file.relative_to(desk.folder)
