@@ -135,7 +135,7 @@ def build_page(
         Route("/ladder", page.ladder),
         Route("/ask", page.ask, methods=["POST"]),
         Route("/feedback", page.feedback, methods=["POST"]),
-        Route("/icon.svg", lambda _: Response(_ICON, media_type="image/svg+xml")),
+        Route("/icon.svg", _icon),
     ]
     return Guard(Starlette(routes=routes), password=settings.password, hosts=settings.hosts)
 
@@ -322,6 +322,10 @@ def _card(config: KnowledgeConfig, name: str, settings: PageSettings) -> AgentCa
         routes=(*(route for route in routes if route[2]), direct),
         suggestions=settings.suggestions.get(name, ()),
     )
+
+
+def _icon(_request: Request) -> Response:
+    return Response(_ICON, media_type="image/svg+xml")
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from agent_knowledge.citations.notes import excerpt
-from agent_knowledge.types.answers import Answer, Claim
+from agent_knowledge.types.answers import Answer
 
 Tone = Literal["stop", "warn", "note"]
 
@@ -59,8 +59,8 @@ def _of_claims(answer: Answer) -> Iterator[Notice]:
     ):
         found = [claim for claim in answer.claims if claim.verdict == verdict]
         if found:
-            share = f"{len(found)} of {n} cited statements"
-            yield Notice(tone="stop", title=title, text=f"{share}. {text}", lines=_said(found))
+            share = f"{len(found)} of {n} cited statement{'' if n == 1 else 's'}"
+            yield Notice(tone="stop", title=title, text=f"{share}, underlined below. {text}")
     loose = [span for span in answer.ungrounded if span not in set(answer.uncited)]
     if loose:
         lines = tuple(excerpt(answer.text[start:end]) for start, end in loose)
@@ -85,7 +85,3 @@ def _of_making(answer: Answer) -> Iterator[Notice]:
     if answer.knowledge.left_out:
         left_out = answer.knowledge.left_out
         yield Notice(tone="note", title="Left out for the token budget", lines=left_out)
-
-
-def _said(claims: Sequence[Claim]) -> tuple[str, ...]:
-    return tuple(excerpt(c.text) + (f" ({c.reason})" if c.reason else "") for c in claims)

@@ -85,7 +85,7 @@ def ladder_page(place: PagePlace, trials: Sequence[Trial], error: str) -> str:
     return _render("ladder.html", {"place": place, "trials": trials, "error": error})
 
 
-def turn_html(turn: ShownTurn, talk: str) -> str:
+def turn_html(turn: ShownTurn, talk: Talk) -> str:
     """One turn, to be put at the end of a conversation."""
     return _render("turn.html", {"turn": turn, "talk": talk})
 

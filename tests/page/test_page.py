@@ -72,7 +72,7 @@ def test_a_gap_is_told_in_words(ask: Asked) -> None:
 def test_what_no_passage_says_is_told_in_words(says: Callable[..., Asked]) -> None:
     said = text_of(says("The return window is 45 days [1].")(RETURNS))
     assert "not supported" in said
-    assert "1 of 1 cited statements" in said
+    assert "1 of 1 cited statement, underlined below" in said
     assert "The return window is 45 days" in said
 
 

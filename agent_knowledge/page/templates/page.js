@@ -111,6 +111,10 @@ log?.addEventListener("click", (event) => {
     }
   }
 });
+log?.addEventListener("focusin", (event) => {
+  const cite = event.target.closest(".ak-mark")?.closest(".ak-cite");
+  if (cite) one(".ak-card", cite).scrollIntoView({ block: "nearest" });
+});
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, (event) => {
     for (const cite of document.querySelectorAll(".ak-cite[data-closed]"))
