@@ -20,9 +20,8 @@ from agent_knowledge.build import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.langchain.allowed import refusal
-from agent_knowledge.langchain.citing import cite_fields
 from agent_knowledge.langchain.combine import combine, leader
-from agent_knowledge.langchain.convert import task_from_messages, turn_of
+from agent_knowledge.langchain.convert import last_user_turn, task_from_messages, turn_of
 from agent_knowledge.langchain.numbering import shown_by_tools
 from agent_knowledge.langchain.requests import request_of, said_by, without_ours
 from agent_knowledge.langchain.responses import (
@@ -373,18 +372,12 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             policy=router.agent.policy,
             search=router.retrieve,
             shown=shown_by_tools(request.messages),
+            given=bool(shown_by_tools(request.messages[last_user_turn(request.messages) or 0 :])),
         )
         if response.structured_response is None:
             return verify_prose(with_text(response, draft.text), verifying.verify(draft))
-        known = verifying.known(draft)
-        if known is None:
-            return Verified(response=response)
         schema = getattr(request.response_format, "schema", None)
-        unsupported = router.agent.policy.unsupported
-        return verify_structured(
-            response,
-            lambda value: cite_fields(value, known, unsupported, verifier, schema),
-        )
+        return verify_structured(response, draft, verifying, schema)
 
 
 def _goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -13,9 +13,11 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from pydantic_core import to_jsonable_python
 
 from agent_knowledge.citations.finish import Finished
-from agent_knowledge.langchain.citing import CitedFields
+from agent_knowledge.citations.flags import strings_of
+from agent_knowledge.langchain.citing import CitedFields, cite_fields
 from agent_knowledge.langchain.convert import annotate, citation_block, last_user_turn
 from agent_knowledge.langchain.state import citations_of
+from agent_knowledge.turn import Draft, Verifying
 from agent_knowledge.types import Passage
 from agent_knowledge.types.answers import Citation
 
@@ -34,9 +36,9 @@ class Verified:
         passages: The passages cited, by number.
         metadata: What else was found, as JSON: `fabricated` (ids that no passage has; removed),
             `uncited` (the spans of sentences without a marker, where all need one), `ungrounded`
-            (the spans of those that no passage supports), `opinions` (of a second judge, by the
-            span of the claim) and `faults` (fields that hold markers which
-            could not be removed). What was not found is left out.
+            (the spans of those that no passage supports), `flags` (see `Answer.flags`), `opinions`
+            (of a second judge, by the span of the claim) and `faults` (fields that hold markers
+            which could not be removed). What was not found is left out.
     """
 
     response: ModelResponse[Any]
@@ -108,6 +110,7 @@ def _metadata(finished: Finished) -> dict[str, list[Any]]:
         "fabricated": [*finished.fabricated],
         "uncited": [list(span) for span in finished.uncited],
         "ungrounded": [list(span) for span in finished.ungrounded],
+        "flags": [*finished.flags],
         "opinions": [
             {"start": claim.start, "end": claim.end, **dataclasses.asdict(claim.opinion)}
             for claim in finished.claims
@@ -118,7 +121,7 @@ def _metadata(finished: Finished) -> dict[str, list[Any]]:
 
 
 def verify_structured(
-    response: ModelResponse[Any], cite: Callable[[object], CitedFields[Any]]
+    response: ModelResponse[Any], draft: Draft, verifying: Verifying, schema: object
 ) -> Verified:
     """Verify the strings of a structured response.
 
@@ -127,16 +130,23 @@ def verify_structured(
 
     Args:
         response: One with a structured response.
-        cite: Verifies the strings of a value.
+        draft: The turn that it ends.
+        verifying: How the agent's drafts are verified.
+        schema: What the value must satisfy, where it does not know that itself.
     """
     value: object = response.structured_response
-    cited = cite(value)
+    known = verifying.known(draft) or {}
+    unsupported = verifying.policy.unsupported
+    cited = cite_fields(value, known, unsupported, verifying.verifier, schema)
+    texts = strings_of(_as_json(cited.value))
+    flags = verifying.flags(draft, texts, known, cited=bool(cited.citations))
     clean = replace(response, structured_response=cited.value)
     if cited.value != value:
         result = [_rewritten(message, value, cited.value) for message in response.result]
         clean = replace(clean, result=result)
     metadata = {
         "fabricated": list(dict.fromkeys(i for ids in cited.fabricated.values() for i in ids)),
+        "flags": [*flags],
         "faults": [f"{path}: the schema wants the text as it is" for path in cited.kept],
     }
     return Verified(
