@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from agent_knowledge.citations.notes import excerpt
-from agent_knowledge.types.answers import Answer
+from agent_knowledge.types.answers import FLAGS, Answer, Flag
 
 Tone = Literal["stop", "warn", "note"]
+_UNSUPPORTED = "not supported"
+_FLAGGED: Mapping[Flag, tuple[str, str]] = {
+    "no_citation": ("No citation", "no citation"),
+    "states_in_gap": ("Facts are stated in a gap", _UNSUPPORTED),
+}
+"""Title and tag of what an answer is flagged with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +27,14 @@ class Notice:
         title: In a few words.
         text: What it means here; may be empty.
         lines: The words of the answer that it is about, or what failed.
+        tag: What stands on the route's chip; empty for nothing.
     """
 
     tone: Tone
     title: str
     text: str = ""
     lines: tuple[str, ...] = ()
+    tag: str = ""
 
 
 def notices_of(answer: Answer) -> tuple[Notice, ...]:
@@ -41,12 +49,12 @@ def _of_decision(answer: Answer) -> Iterator[Notice]:
         nearest = next((title for title in made.signals.nearest.values() if title), "")
         near = f" The nearest passage is “{excerpt(nearest)}”." if nearest else ""
         text = f"Facts are needed, and no source holds them ({looked}).{near}"
-        yield Notice(tone="stop", title="Gap in the sources", text=text)
+        yield Notice(tone="stop", title="Gap in the sources", text=text, tag="gap")
     if made.plan.clarify:
         yield Notice(tone="note", title="A question back to you", text="No model was called.")
     if made.unsure:
         text = f"Confidence {made.confidence:.2f} is below the policy's threshold."
-        yield Notice(tone="warn", title="Unsure of the route", text=text)
+        yield Notice(tone="warn", title="Unsure of the route", text=text, tag="unsure")
     for name, why in made.signals.failed.items():
         yield Notice(tone="warn", title=f"{name} could not be asked", lines=(why,))
 
@@ -60,11 +68,15 @@ def _of_claims(answer: Answer) -> Iterator[Notice]:
         found = [claim for claim in answer.claims if claim.verdict == verdict]
         if found:
             share = f"{len(found)} of {n} cited statement{'' if n == 1 else 's'}"
-            yield Notice(tone="stop", title=title, text=f"{share}, underlined below. {text}")
+            told = f"{share}, underlined below. {text}"
+            yield Notice(tone="stop", title=title, text=told, tag=_UNSUPPORTED)
+    for flag in answer.flags:
+        title, tag = _FLAGGED[flag]
+        yield Notice(tone="stop", title=title, text=f"{FLAGS[flag].capitalize()}.", tag=tag)
     loose = [span for span in answer.ungrounded if span not in set(answer.uncited)]
     if loose:
         lines = tuple(excerpt(answer.text[start:end]) for start, end in loose)
-        yield Notice(tone="stop", title="Not in the sources", lines=lines)
+        yield Notice(tone="stop", title="Not in the sources", lines=lines, tag=_UNSUPPORTED)
     if answer.uncited:
         count = len(answer.uncited)
         text = f"{count} {'sentence states' if count == 1 else 'sentences state'} facts uncited."

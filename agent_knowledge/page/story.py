@@ -76,7 +76,6 @@ class Story:
     Attributes:
         strategy: What was chosen.
         confidence: Its probability.
-        tags: What else stands on its chip: `gap`, `unsure`.
         reasons: The rules that led here.
         rejected: Each other strategy with the rules that it breaks.
         likely: All evidence together.
@@ -92,7 +91,6 @@ class Story:
 
     strategy: Strategy
     confidence: float
-    tags: tuple[str, ...]
     reasons: tuple[Reason, ...]
     rejected: tuple[tuple[str, tuple[Rejection, ...]], ...]
     likely: tuple[ShareBar, ...]
@@ -123,7 +121,6 @@ def story_of(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Sto
     return Story(
         strategy=made.strategy,
         confidence=made.confidence,
-        tags=tuple(tag for tag, on in (("gap", made.gap), ("unsure", made.unsure)) if on),
         reasons=made.reasons,
         rejected=_by_strategy(made.rejected),
         likely=tuple(

@@ -76,6 +76,17 @@ def test_what_no_passage_says_is_told_in_words(says: Callable[..., Asked]) -> No
     assert "The return window is 45 days" in said
 
 
+def test_an_answer_that_cites_nothing_is_told_in_words(says: Callable[..., Asked]) -> None:
+    said = text_of(says("The return window is 30 days.")(RETURNS))
+    assert re.search(r"Route: Retrieval confidence [\d.]+ no citation", said)
+    assert "No citation Nothing is cited, although passages were given." in said
+
+
+def test_facts_in_a_gap_are_told_in_words(says: Callable[..., Asked]) -> None:
+    said = text_of(says("The chief executive is Ada Lovelace, since 1843.")(GAP))
+    assert "Facts are stated in a gap" in said
+
+
 def test_a_model_that_fails_is_told_and_no_turn_of_the_history(says: Callable[..., Asked]) -> None:
     ask = says(EndpointError("the model is down"), "The return window is 30 days [1].")
     failed = ask(RETURNS)
