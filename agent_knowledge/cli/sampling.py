@@ -1,9 +1,10 @@
-"""The stand-in for the sample shop's fine-tuned endpoint, while a command has it."""
+"""The sample shop's tasks, and the stand-in for its fine-tuned endpoint while a command has it."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from agent_knowledge.config import KnowledgeConfig
@@ -25,3 +26,13 @@ def sample_endpoint(config: KnowledgeConfig) -> Generator[None]:
             yield
         finally:
             del os.environ[_BASE_URL]
+
+
+def sample_tasks(config: KnowledgeConfig) -> Mapping[str, tuple[str, ...]]:
+    """What the sample has to ask, by agent."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in (config.folder / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        agent = row.get("agent", "support")
+        found[agent] = (*found.get(agent, ()), row["task"])
+    return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ import typer
 
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Tenant
-from agent_knowledge.cli.sampling import sample_endpoint
+from agent_knowledge.cli.sampling import sample_endpoint, sample_tasks
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import DISTRIBUTION, InputError, MissingExtraError
@@ -74,7 +73,7 @@ def ui(
             allowed_hosts=tuple(allow_host or ()),
             agent=agent,
             scope=scope_of(None, tenant),
-            suggestions=_suggestions(loaded) if sample else {},
+            suggestions=sample_tasks(loaded) if sample else {},
         )
         settings.check()
         with _prepared(loaded, sample=sample):
@@ -132,13 +131,3 @@ def _serve(config: KnowledgeConfig, settings: PageSettings, model: str | None) -
         address = f"[{settings.host}]" if ":" in settings.host else settings.host
         echo_lines(f"http://{address}:{taken.getsockname()[1]}  (Ctrl-C ends it)")
         server_of(app).run(sockets=[taken])
-
-
-def _suggestions(config: KnowledgeConfig) -> Mapping[str, tuple[str, ...]]:
-    """The sample's own tasks, by agent."""
-    found: dict[str, tuple[str, ...]] = {}
-    for line in (config.folder / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        agent = row.get("agent", "support")
-        found[agent] = (*found.get(agent, ()), row["task"])
-    return found

@@ -90,6 +90,13 @@ def test_agents_are_switched(visit: Opener) -> None:
     assert "agent=writer" in page.url
 
 
+def test_a_question_that_is_offered_is_asked(visit: Opener) -> None:
+    page = visit("/?agent=desk")
+    page.get_by_role("button", name="Put this ticket into its queue").press("Enter")
+    expect(page.locator(".turn .ak-said")).to_have_text("warranty")
+    expect(page.locator(".hello")).to_have_count(0)
+
+
 def test_a_gap_is_plainly_told(visit: Opener) -> None:
     turn = ask(visit(), GAP)
     expect(turn.get_by_role("button", name="Route")).to_contain_text("gap")

@@ -18,7 +18,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from agent_knowledge import KnowledgeConfig, index_sources, open_sample
-from agent_knowledge.cli.sampling import sample_endpoint
+from agent_knowledge.cli.sampling import sample_endpoint, sample_tasks
 from agent_knowledge.page.app import PageSettings, build_page, listen, server_of
 
 CHROMIUM = "/usr/bin/chromium"
@@ -53,7 +53,7 @@ def served(config: KnowledgeConfig, cases: Path) -> Generator[str]:
     Yields:
         Its address.
     """
-    settings = PageSettings(port=0, cases=cases)
+    settings = PageSettings(port=0, cases=cases, suggestions=sample_tasks(config))
     with listen(settings) as taken:
         server = server_of(build_page(config, settings))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
