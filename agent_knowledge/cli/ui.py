@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,4 +130,5 @@ def _serve(config: KnowledgeConfig, settings: PageSettings, model: str | None) -
     with listen(settings) as taken:
         address = f"[{settings.host}]" if ":" in settings.host else settings.host
         echo_lines(f"http://{address}:{taken.getsockname()[1]}  (Ctrl-C ends it)")
-        server_of(app).run(sockets=[taken])
+        with suppress(KeyboardInterrupt):  # how it is ended
+            server_of(app).run(sockets=[taken])

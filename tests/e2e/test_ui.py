@@ -52,7 +52,7 @@ def test_the_sample_is_served_until_ctrl_c(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"{address}/sources", timeout=60) as came:
             shown = came.read().decode()
         ran.send_signal(signal.SIGINT)
-        assert ran.wait(timeout=60) in {0, 130}
+        assert ran.wait(timeout=60) == 0
     assert "handbook" in shown
     assert "ready" in shown
     assert not list(tmp_path.iterdir())

@@ -22,6 +22,7 @@ from agent_knowledge.page.talks import MOST_TALKS, MOST_TURNS, ShownTurn, Talks
 from agent_knowledge.page.turns import NoAnswer, replies
 from agent_knowledge.page.views import ago, sentence
 from agent_knowledge.types import Task
+from agent_knowledge.types.filters import Scope
 from tests.page.conftest import HERE, RETURNS, Asked
 
 GAP = "Who is the current CEO?"
@@ -290,6 +291,31 @@ def test_sources_tell_documents_age_and_failures(tmp_path: Path) -> None:
     assert "agent-knowledge index new" in said
     assert "search external external search Searched by the host's own means" in said
     assert "bare has no source" in text_of(client.get("/sources?agent=bare").text)
+
+
+def test_a_page_of_one_tenant_shows_no_other(tmp_path: Path) -> None:
+    rows = [
+        {"id": who, "title": f"Code of {who}", "text": f"The door code is {code}.", "owner": who}
+        for who, code in (("anna", 1111), ("bert", 2222))
+    ]
+    (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    written = """
+        sources: {docs: {path: docs.jsonl, tenant: owner}}
+        agents: {desk: {sources: [docs], tenant: who}}
+    """
+    config = KnowledgeConfig.parse(written).at(tmp_path)
+    index_sources(config)
+    settings = PageSettings(cases=tmp_path, scope=Scope(tenant="anna"))
+    client = TestClient(build_page(config, settings), base_url=HERE)
+    html = Asked(client)("What is the door code of bert?&tenant=bert", "desk")
+    assert "1111" in html
+    assert "2222" not in html
+    shown = client.get("/sources?agent=desk&tenant=bert")
+    assert "Passages 1" in text_of(shown.text)
+    nobody = TestClient(build_page(config, PageSettings(cases=tmp_path)), base_url=HERE)
+    told = Asked(nobody)("What is the door code?", "desk")
+    assert 'role="alert"' in told
+    assert "1111" not in told
 
 
 def test_the_ladder_tells_trials(tmp_path: Path) -> None:
