@@ -25,6 +25,7 @@ from agent_knowledge.cli import (
     routing,
     screening,
     starting,
+    ui,
 )
 from agent_knowledge.cli.allowing import allowing
 from agent_knowledge.cli.terminal import complain, echo_lines
@@ -79,6 +80,7 @@ app.command("log")(log.log)
 app.command("mcp")(allowing(mcp.mcp))
 app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)
+app.command("ui")(allowing(ui.ui))
 
 
 def run() -> None:

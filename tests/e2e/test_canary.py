@@ -92,6 +92,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "doctor": ((), ("--json",)),
     "screen": ((RETURNS,), (RETURNS, "--json"), ("--input", "texts.jsonl")),
     "demo": (),
+    "ui": (("--host", "0.0.0.0"),),
 }
 """For each command how it is run; `demo` has a sample of its own and takes no configuration. `mcp`
 is run without the token that it asks for: with one it would serve until it is ended."""
@@ -183,7 +184,7 @@ def test_no_command_says_or_writes_it(
                 codes[command].add(ran.code)
     assert not leaks(caplog.text)
     assert all(
-        0 in seen or command in {"check", "tune", "demo", "move", "mcp"}
+        0 in seen or command in {"check", "tune", "demo", "move", "mcp", "ui"}
         for command, seen in codes.items()
     ), codes
     for file in (path for path in desk.folder.rglob("*") if path.is_file()):

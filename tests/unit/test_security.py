@@ -123,6 +123,16 @@ HELD_BY = {
         "test_without_the_extra_nothing_starts_unredacted",
         "test_the_file_is_its_owners_alone",
     ),
+    "The page is this machine's, or has a password.": (
+        "test_beyond_loopback_a_password_is_needed",
+        "test_a_wrong_password_sees_nothing",
+        "test_another_host_is_refused",
+        "test_another_origin_is_refused",
+        "test_hostile_text_is_shown_as_text",
+        "test_every_page_answers_and_names_no_foreign_address",
+        "test_an_id_that_nobody_was_given_is_never_taken_over",
+        "test_a_page_of_one_tenant_shows_no_other",
+    ),
     "An agent's state stays its own.": ("test_a_hosts_own_keys_are_left_alone",),
     "Documents are screened.": (
         "test_what_speaks_to_a_model_is_found_where_it_stands",
