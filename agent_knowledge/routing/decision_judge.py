@@ -116,8 +116,9 @@ class DecisionNeedJudge:
 
     def _questions(self, sources: Sequence[SourceBrief]) -> dict[str, Asking]:
         # Facts may be missing of an agent without sources too: that is a gap.
-        offered = [n for n in NEEDS if n != "few_shot" or self.agent.examples]
-        options: dict[str, str] = {str(need): _CRITERIA[need] for need in offered}
+        options: dict[str, str] = {
+            need: _CRITERIA[need] for need in NEEDS if need != "few_shot" or self.agent.examples
+        }
         asked: dict[str, Asking] = {"need": Pick(instructions=_NEED, options=options)}
         if self.orders > 1:
             turned = dict(reversed(options.items()))
