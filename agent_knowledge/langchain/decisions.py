@@ -18,7 +18,7 @@ from agent_knowledge.errors import DISTRIBUTION, InputError, MissingExtraError, 
 from agent_knowledge.langchain.convert import task_from_messages, text_of
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.routing.standing import best_source, leaned, likely_of
-from agent_knowledge.types import NEEDS, STRATEGIES, Decision, Strategy, Task
+from agent_knowledge.types import NEEDS, STRATEGIES, Decision, Need, Strategy, Task
 
 try:
     from langchain_core.decisions import (
@@ -118,7 +118,7 @@ class RouterDecisions(BaseDecisionModel):
         """The probability of each strategy: its confidence, and the rest as the evidence has it."""
         likely = leaned(likely_of(decision.signals), self.router.agent.policy.leaning)
         need = "few_shot" if decision.strategy == "fine_tuned" else decision.strategy
-        others = tuple(one for one in NEEDS if one != need)
+        others: list[Need] = [one for one in NEEDS if one != need]
         rest, total = 1 - decision.confidence, sum(likely[one] for one in others)
         shares: dict[Strategy, float] = dict.fromkeys(STRATEGIES, 0.0)
         for one in others:
