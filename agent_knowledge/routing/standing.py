@@ -29,8 +29,8 @@ JUDGE_ODDS = 10.0
 """The most that a judge's answer counts for: ten to one. It moves a need that was 1 to 10 against
 another to even. A choice, not fitted: no real judge was measured. With a made one that is always
 sure (`tools.bench.decision_models`, six of our agents left out), accuracy of 0.841 becomes 0.868
-where it is right in 0.7 of all cases (halved 0.880, doubled 0.846, unbounded 0.778), and 0.970 where
-it is right in 0.95 (0.957, 0.970, 0.963)."""
+where it is right in 0.7 of all cases (halved 0.880, doubled 0.846, unbounded 0.778), and 0.970
+where it is right in 0.95 (0.957, 0.970, 0.963)."""
 
 
 def likely_of(signals: Signals) -> Mapping[Need, float]:
