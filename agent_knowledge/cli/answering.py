@@ -49,7 +49,11 @@ def verify(
     ] = False,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", help="A second opinion on each claim: any init_chat_model string."),
+        typer.Option(
+            "--judge",
+            help="A second opinion on each claim: any init_chat_model string, or with --config a"
+            " decision model, as systemone:NAME.",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -66,11 +70,11 @@ def verify(
     name passage ids. Passages as `retrieve` gives them ("source", "document", "start") can be
     looked up with --config.
     """
-    from agent_knowledge.build import load_router, load_verifier
+    from agent_knowledge.build import load_router, load_verifier, read_config
 
-    scope = scope_of(None, tenant)
-    router = load_router(config, agent).scoped(scope) if config else None
-    verifier = load_verifier(router, judge=judge)
+    scope, given = scope_of(None, tenant), read_config(config) if config else None
+    router = load_router(given, agent).scoped(scope) if given else None
+    verifier = load_verifier(router, judge=judge, limits=given.models if given else None)
     details = details or judge is not None
     run_batch(
         source, target, lambda rows: [_verified(verifier, row, details=details) for row in rows]
