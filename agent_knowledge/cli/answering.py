@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
+from rich.text import Text
 
 from agent_knowledge import limits
 from agent_knowledge.cli import show
@@ -25,6 +27,7 @@ from agent_knowledge.cli.options import (
     Strategy,
     Tenant,
 )
+from agent_knowledge.cli.streaming import tell
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
 from agent_knowledge.types import Passage, Task, to_dict
@@ -183,13 +186,21 @@ def ask(
         Form | None,
         typer.Option("--format", help="Print the answer alone, with its sources, for a page."),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Print the answer as it comes, and the verified one below."),
+    ] = False,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
-    """Answer a task, with citations where facts are retrieved."""
+    """Answer a task, with citations where facts are retrieved.
+
+    With --stream --json a line is {"piece"}, and the last one {"answer"}.
+    """
     require_one_way(task, source, target, citations, strategy)
     _require_one_form(source, as_json=as_json, sources=sources, form=form)
+    _require_whole(stream=stream, source=source, form=form)
     request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     from agent_knowledge.answerer import load_answerer
 
@@ -197,6 +208,9 @@ def ask(
     answerer = answerer.scoped(scope_of(filters, tenant))
     if source is not None:
         run_batch(source, target, lambda rows: _answers(answerer, rows))
+        return
+    if stream:
+        _stream(answerer, request, as_json=as_json, sources=sources)
         return
     answer = answerer.answer(request)
     if form is not None:
@@ -206,6 +220,26 @@ def ask(
     text.append("\n\n")
     text.append_text(show.decision(answer.decision))
     show.output(answer_row(answer), text, as_json=as_json)
+
+
+def _stream(answerer: Answerer, task: Task, *, as_json: bool, sources: bool) -> None:
+    if not as_json:
+        answer = tell(answerer, task, footnotes=sources)
+        show.echo(Text("\n").append_text(show.decision(answer.decision)))
+        return
+    for piece in answerer.stream(task):
+        row = {"answer": answer_row(piece)} if isinstance(piece, Answer) else {"piece": piece}
+        typer.echo(json.dumps(row))
+
+
+def _require_whole(*, stream: bool, source: str | None, form: object) -> None:
+    """Refuse to stream what is only there as a whole."""
+    other = "--input" if source is not None else "--format" if form is not None else None
+    if stream and other:
+        msg = (
+            f"--stream shows one answer as it comes, and {other} takes whole ones; give one of them"
+        )
+        raise InputError(msg)
 
 
 def _require_one_form(source: str | None, *, as_json: bool, sources: bool, form: object) -> None:

@@ -14,6 +14,7 @@ import typer
 from agent_knowledge.cli import (
     advising,
     answering,
+    chatting,
     doctor,
     evaluating,
     exporting,
@@ -31,7 +32,6 @@ from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
 app = typer.Typer(
     name="agent-knowledge",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -66,6 +66,7 @@ app.command("route")(allowing(routing.route))
 app.command("retrieve")(allowing(routing.retrieve))
 app.command("few-shot")(allowing(routing.few_shot))
 app.command("ask")(allowing(answering.ask))
+app.command("chat")(allowing(chatting.chat))
 app.command("check")(labelled.check)
 app.command("verify")(allowing(answering.verify))
 app.command("screen")(screening.screen)
@@ -85,7 +86,7 @@ def run() -> None:
         if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character shows "?"
             stream.reconfigure(errors="replace")
     try:
-        app()
+        app(prog_name=app.info.name)
     except AgentKnowledgeError as error:
         complain(f"error: {error}")
         sys.exit(2)

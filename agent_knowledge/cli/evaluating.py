@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from agent_knowledge.cli import completing
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.cli.terminal import Terminal, complain
@@ -30,7 +31,12 @@ def evaluate(
     agent: Agent = None,
     tenant: Tenant = None,
     example_set: Annotated[
-        str | None, typer.Option("--set", help="The example set that the cases are instances of.")
+        str | None,
+        typer.Option(
+            "--set",
+            help="The example set that the cases are instances of.",
+            autocompletion=completing.example_sets,
+        ),
     ] = None,
     rungs: Annotated[
         str | None, typer.Option("--rungs", help="Only these, as prompt,few_shot.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from agent_knowledge.cli import show
+from agent_knowledge.cli import completing, show
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 def export(
     *,
-    example_set: Annotated[str, typer.Option("--set", "-s", help="The example set.")],
+    example_set: Annotated[
+        str,
+        typer.Option(
+            "--set", "-s", help="The example set.", autocompletion=completing.example_sets
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write, empty or new.")],
     config: Config = CONFIG,
     agent: Agent = None,

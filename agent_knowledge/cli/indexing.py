@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from agent_knowledge.cli import show
+from agent_knowledge.cli import completing, show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.cli.progress import telling
 from agent_knowledge.cli.terminal import complain
@@ -25,7 +25,8 @@ _LOCKED_S = 5.0
 
 def index(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Sources to index; default: all.")
+        list[str] | None,
+        typer.Argument(help="Sources to index; default: all.", autocompletion=completing.sources),
     ] = None,
     *,
     config: Config = CONFIG,

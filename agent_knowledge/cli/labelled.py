@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.text import Text
 
-from agent_knowledge.cli import show
+from agent_knowledge.cli import completing, show
 from agent_knowledge.cli.batch import Line, read_lines, task_of
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
@@ -200,7 +200,12 @@ def tune(
         str | None, typer.Option("--cases", help="JSON lines of tasks; - for standard input.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="Fit this source's coverage instead.")
+        str | None,
+        typer.Option(
+            "--source",
+            help="Fit this source's coverage instead.",
+            autocompletion=completing.sources,
+        ),
     ] = None,
     questions: Annotated[
         str | None,

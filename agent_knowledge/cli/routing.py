@@ -52,7 +52,7 @@ def route(
         run_batch(source, target, lambda rows: [to_dict(made) for made in _routed(router, rows)])
         return
     decision = router.route(request)
-    text = _story(request, decision, router) if explain else show.decision(decision)
+    text = story(request, decision, router) if explain else show.decision(decision)
     show.output(to_dict(decision), text, as_json=as_json)
 
 
@@ -121,7 +121,8 @@ def _routed(router: KnowledgeRouter, rows: Sequence[Row]) -> Sequence[Decision]:
     return [router.scoped(scope).route(task) for task, scope in pairs]
 
 
-def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
+def story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
+    """A decision as a story, with the threshold that it came nearest to."""
     from agent_knowledge.cli.explain import explain as tell
     from agent_knowledge.routing.boundary import nearest_boundary
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.rule import Rule
 from rich.segment import Segment
 from rich.table import Table
 
@@ -44,6 +45,11 @@ def echo_table(table: Table) -> None:
     """Print a table for a person."""
     width = None if Terminal().is_terminal else _PIPED_WIDTH
     Terminal(width=width).print(table)
+
+
+def echo_rule(title: str) -> None:
+    """Print a line across, with what stands below it."""
+    Terminal().print(Rule(title, align="left", style="dim", characters="-"))
 
 
 def echo_lines(text: str, *, end: str = "\n") -> None:
