@@ -23,6 +23,7 @@ from agent_knowledge.cli import (
     moving,
     routing,
     screening,
+    setting_up,
     starting,
 )
 from agent_knowledge.cli.allowing import allowing
@@ -60,6 +61,8 @@ def common(
 
 
 app.command("init")(starting.init)
+app.command("new-agent")(setting_up.new_agent)
+app.command("schema")(setting_up.schema)
 app.command("index")(allowing(indexing.index))
 app.command("move")(moving.move)
 app.command("route")(allowing(routing.route))

@@ -64,6 +64,8 @@ BATCH = json.dumps({"id": "1", "task": RETURNS, "query": RETURNS}) + "\n"
 CITED = {"id": "1", "answer": "Yes [1].", "passages": [{"id": "1", "title": "", "text": "Yes."}]}
 RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "init": (("new",),),
+    "new-agent": (("--yes", "--name", "another"),),
+    "schema": ((),),
     "move": (("--to", "postgresql://u:${KEY}@127.0.0.1:1/d"),),
     "index": ((), ("gone",)),
     "route": ((RETURNS,), (RETURNS, "--json"), (RETURNS, "--explain"), ("--input", "-")),
@@ -94,7 +96,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "demo": (),
 }
 """For each command how it is run; `demo` has a sample of its own and takes no configuration."""
-WITHOUT_CONFIG = ("init", "verify", "screen", "move")
+WITHOUT_CONFIG = ("init", "new-agent", "schema", "verify", "screen", "move")
 
 
 class Server:
