@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -32,7 +31,6 @@ from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
 from agent_knowledge.types import Passage, Task, to_dict
 from agent_knowledge.types.answers import Answer, Claim
-from agent_knowledge.types.filters import Scope
 
 if TYPE_CHECKING:
     from agent_knowledge.answerer import Answerer
@@ -207,7 +205,7 @@ def ask(
     answerer = load_answerer(config, agent, model=model)
     answerer = answerer.scoped(scope_of(filters, tenant))
     if source is not None:
-        run_batch(source, target, lambda rows: _answers(answerer, rows))
+        run_batch(source, target, lambda rows: [_answer(answerer, row) for row in rows], at_once=1)
         return
     if stream:
         _stream(answerer, request, as_json=as_json, sources=sources)
@@ -264,14 +262,9 @@ def _rendered(answer: Answer, form: Form) -> str:
     return render_markdown(answer).rstrip("\n") + "\n"
 
 
-def _answers(answerer: Answerer, rows: Sequence[Row]) -> list[Row]:
-    """Answer rows one by one. All are read first: a bad one must not have the others paid twice."""
-    asked = [(task_of(row), scope_of_row(row)) for row in rows]
-    return [_answer(answerer, task, scope) for task, scope in asked]
-
-
-def _answer(answerer: Answerer, task: Task, scope: Scope) -> Row:
+def _answer(answerer: Answerer, row: Row) -> Row:
     """An answer as JSON; what fails for this row may serve the next."""
+    task, scope = task_of(row), scope_of_row(row)
     try:
         return answer_row(answerer.answer(task, scope=scope))
     except AgentKnowledgeError as error:

@@ -30,8 +30,10 @@ from agent_knowledge.cli.allowing import allowing
 from agent_knowledge.cli.terminal import complain, echo_lines
 from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
 
+_NAME = "agent-knowledge"
+"""Of the command, however it was started."""
 app = typer.Typer(
-    name="agent-knowledge",
+    name=_NAME,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -89,7 +91,7 @@ def run() -> None:
         if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character shows "?"
             stream.reconfigure(errors="replace")
     try:
-        app(prog_name=app.info.name)
+        app(prog_name=_NAME)
     except AgentKnowledgeError as error:
         complain(f"error: {error}")
         sys.exit(2)

@@ -11,6 +11,7 @@ from rich.text import Text
 from agent_knowledge.cli import completing, show
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
+from agent_knowledge.cli.progress import waiting
 
 if TYPE_CHECKING:
     from agent_knowledge.trials.data_card import Card, Detector
@@ -64,14 +65,11 @@ def export(
         redact=redact,
         tenant=scope_of(None, tenant).tenant,
     )
-    made = make_export(
-        config,
-        example_set,
-        agent,
-        options=options,
-        detector=_detector(),
-        cases=_tasks(cases) if cases else (),
-    )
+    read = _tasks(cases) if cases else ()
+    with waiting("comparing the rows"):
+        made = make_export(
+            config, example_set, agent, options=options, detector=_detector(), cases=read
+        )
     write_export(made, out, force=force)
     show.output({"folder": str(out), **to_row(made.card)}, _told(made.card, out), as_json=as_json)
 

@@ -40,7 +40,7 @@ def schema(
     """
     del as_json  # it is JSON either way
     if target is None:
-        typer.echo(schema_text(), nl=False)
+        echo_lines(schema_text(), end="")
         return
     _write(target, schema_text())
     echo_lines(f"wrote {target}")
