@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.text import Text
 
 from agent_knowledge.citations.rows import verified_row
 from agent_knowledge.cli import show
@@ -24,11 +25,11 @@ from agent_knowledge.cli.options import (
     Strategy,
     Tenant,
 )
+from agent_knowledge.cli.streaming import tell
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.errors import AgentKnowledgeError, InputError
 from agent_knowledge.types import Task, to_dict
 from agent_knowledge.types.answers import Answer
-from agent_knowledge.types.filters import Scope
 
 if TYPE_CHECKING:
     from agent_knowledge.answerer import Answerer
@@ -108,20 +109,31 @@ def ask(
         Form | None,
         typer.Option("--format", help="Print the answer alone, with its sources, for a page."),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Print the answer as it comes, and the verified one below."),
+    ] = False,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
-    """Answer a task, with citations where facts are retrieved."""
+    """Answer a task, with citations where facts are retrieved.
+
+    With --stream --json a line is {"piece"}, and the last one {"answer"}.
+    """
     require_one_way(task, source, target, citations, strategy)
     _require_one_form(source, as_json=as_json, sources=sources, form=form)
+    _require_whole(stream=stream, source=source, form=form)
     request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     from agent_knowledge.answerer import load_answerer
 
     answerer = load_answerer(config, agent, model=model)
     answerer = answerer.scoped(scope_of(filters, tenant))
     if source is not None:
-        run_batch(source, target, lambda rows: _answers(answerer, rows))
+        run_batch(source, target, lambda rows: [_answer(answerer, row) for row in rows], at_once=1)
+        return
+    if stream:
+        _stream(answerer, request, as_json=as_json, sources=sources)
         return
     answer = answerer.answer(request)
     if form is not None:
@@ -131,6 +143,26 @@ def ask(
     text.append("\n\n")
     text.append_text(show.decision(answer.decision))
     show.output(answer_row(answer), text, as_json=as_json)
+
+
+def _stream(answerer: Answerer, task: Task, *, as_json: bool, sources: bool) -> None:
+    if not as_json:
+        answer = tell(answerer, task, footnotes=sources)
+        show.echo(Text("\n").append_text(show.decision(answer.decision)))
+        return
+    for piece in answerer.stream(task):
+        row = {"answer": answer_row(piece)} if isinstance(piece, Answer) else {"piece": piece}
+        typer.echo(json.dumps(row))
+
+
+def _require_whole(*, stream: bool, source: str | None, form: object) -> None:
+    """Refuse to stream what is only there as a whole."""
+    other = "--input" if source is not None else "--format" if form is not None else None
+    if stream and other:
+        msg = (
+            f"--stream shows one answer as it comes, and {other} takes whole ones; give one of them"
+        )
+        raise InputError(msg)
 
 
 def _require_one_form(source: str | None, *, as_json: bool, sources: bool, form: object) -> None:
@@ -155,14 +187,9 @@ def _rendered(answer: Answer, form: Form) -> str:
     return render_markdown(answer).rstrip("\n") + "\n"
 
 
-def _answers(answerer: Answerer, rows: Sequence[Row]) -> list[Row]:
-    """Answer rows one by one. All are read first: a bad one must not have the others paid twice."""
-    asked = [(task_of(row), scope_of_row(row)) for row in rows]
-    return [_answer(answerer, task, scope) for task, scope in asked]
-
-
-def _answer(answerer: Answerer, task: Task, scope: Scope) -> Row:
+def _answer(answerer: Answerer, row: Row) -> Row:
     """An answer as JSON; what fails for this row may serve the next."""
+    task, scope = task_of(row), scope_of_row(row)
     try:
         return answer_row(answerer.answer(task, scope=scope))
     except AgentKnowledgeError as error:

@@ -65,6 +65,8 @@ BATCH = json.dumps({"id": "1", "task": RETURNS, "query": RETURNS}) + "\n"
 CITED = {"id": "1", "answer": "Yes [1].", "passages": [{"id": "1", "title": "", "text": "Yes."}]}
 RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "init": (("new",),),
+    "new-agent": (("--yes", "--name", "another"),),
+    "schema": ((),),
     "move": (("--to", "postgresql://u:${KEY}@127.0.0.1:1/d"),),
     "index": ((), ("gone",)),
     "route": ((RETURNS,), (RETURNS, "--json"), (RETURNS, "--explain"), ("--input", "-")),
@@ -76,8 +78,11 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         (RETURNS, "--sources"),
         (RETURNS, "--format", "html"),
         (RETURNS, "--format", "markdown"),
+        (RETURNS, "--stream"),
+        (RETURNS, "--stream", "--json"),
         ("--input", "-"),
     ),
+    "chat": ((),),
     "check": (("--cases", "routes.jsonl"), ("--cases", "cases.jsonl", "--json")),
     "verify": (("--input", "cited.jsonl", "--output", "-"),),
     "tune": (("--cases", "cases.jsonl"),),
@@ -96,7 +101,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """For each command how it is run; `demo` has a sample of its own and takes no configuration. `mcp`
 is run without the token that it asks for: with one it would serve until it is ended."""
-WITHOUT_CONFIG = ("init", "verify", "screen", "move")
+WITHOUT_CONFIG = ("init", "new-agent", "schema", "verify", "screen", "move")
 
 
 class Server:
