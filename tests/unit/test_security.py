@@ -283,7 +283,7 @@ def test_chroma_is_embedded_and_silent_and_embeds_nothing():
     assert not [name for name in chroma if "server" in name.lower() or "HttpClient" in name]
     made = {name for _, name in calls() if name.startswith("chromadb.")}
     assert made == {"chromadb.PersistentClient"}
-    source = (PACKAGE / "retrieval" / "vectors.py").read_text()
+    source = (PACKAGE / "retrieval" / "embedded" / "vectors.py").read_text()
     assert "anonymized_telemetry=False" in source
     opened = re.findall(r"(?:get|create)_collection\([^)]*\)", source)
     assert opened
