@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from agent_knowledge.build.advisers import load_advisers, load_claim_judge, load_decision_client
+from agent_knowledge.build.logs import load_log
 from agent_knowledge.build.parts import (
     MINILM,
     ConfigLike,
@@ -109,6 +110,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
         ConfigError: The configuration, or what it names, is wrong.
         InputError: An example set cannot be read.
         SourceError: The store cannot be opened.
+        MissingExtraError: The log of decisions is to be redacted, and nobody can.
     """
     config = read_config(config)
     given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
@@ -116,7 +118,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
     embedder = load_embedder(config, embedding)
     judge, writer = load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
-    encoder = load_encoder(embedder)
+    encoder, log = load_encoder(embedder), load_log(config)
     return KnowledgeRouter(
         profile,
         embedder=embedder,
@@ -132,6 +134,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
         screen=packaged_screen(),
         reranker=_load_reranker(config, profile, reranker, imports),
         rerank_wait_s=config.models.timeout_s,
+        observers=(log,) if log else (),
     )
 
 

@@ -25,6 +25,7 @@ from agent_knowledge.build.stores import open_source
 from agent_knowledge.cli import show
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
+from agent_knowledge.cli.progress import waiting
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import (
     AgentKnowledgeError,
@@ -65,7 +66,8 @@ def doctor(
     """
     loaded = KnowledgeConfig.from_yaml(config)
     scope = scope_of(None, tenant)
-    findings = list(examine(loaded if agent is None else loaded.only(agent), scope=scope))
+    with waiting("trying each part"):
+        findings = list(examine(loaded if agent is None else loaded.only(agent), scope=scope))
     text = Text("\n").join(_line(finding) for finding in findings)
     failed = sum(finding.state == "failed" for finding in findings)
     text.append(f"\n{len(findings)} checks, {failed} failed", style="bold")
@@ -232,6 +234,7 @@ def _agent(
     missing = [source for source in external if source not in retrievers]
     given = {source: retrievers[source] for source in external if source in retrievers}
     router = load_router(config, name, retrievers=given).scoped(scope)
+    router.observers = ()  # a probe is nobody's task: no log counts it
     if missing:
         listed = ", ".join(missing)
         msg = (
