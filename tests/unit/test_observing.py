@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -140,6 +141,7 @@ async def test_an_answer_that_nobody_takes_to_its_end_is_left_cleanly(
         await anext(awaited)
         await awaited.aclose()  # pyright: ignore[reportAttributeAccessIssue] - a generator has it
     assert [stage.kind for stage in watching.ended] == ["route", "retrieve", "answer"] * 2
+    assert [stage.error for stage in watching.ended] == ["", "", "cancelled"] * 2
     assert _place.get() == "outside"
 
 
@@ -235,3 +237,38 @@ def test_a_search_that_fails_is_a_run_that_failed() -> None:
         raise OSError("away")
     assert runs.failed == ["OSError"]
     assert not runs.found
+
+
+def test_a_line_a_decision_and_no_text(
+    support: KnowledgeRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "agent_knowledge")
+    answer = answerer_of(support).answer(REFUND)
+    decided, answered = [one.getMessage() for one in caplog.records]
+    start = f"support: retrieval {answer.decision.confidence:.2f} of handbook, faq in "
+    assert decided == f"{start}{answer.decision.elapsed_ms:.0f} ms"
+    assert answered.startswith("support: answered by scripted in ")
+    assert answered.endswith(f" ms: 1 claims, {int(not answer.claims[0].supported)} unsupported")
+    caplog.set_level(logging.DEBUG, "agent_knowledge")
+    support.prepare(REFUND)
+    assert "found 5 of at most 5 passages of handbook, faq in" in caplog.text
+    assert "likely direct" in caplog.text
+    for word in ("How", "return", "window", "Thirty", "days"):
+        assert word not in caplog.text
+
+
+def test_what_failed_is_told_by_its_kind(
+    support: KnowledgeRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "agent_knowledge")
+    with pytest.raises(EndpointError):
+        answerer_of(support, "").answer(REFUND)
+    assert "support: answer failed after" in caplog.text
+    assert "(EndpointError)" in caplog.text
+
+
+def test_without_a_level_nothing_is_told(
+    support: KnowledgeRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    support.prepare(REFUND)
+    assert not caplog.records
