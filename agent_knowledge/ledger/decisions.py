@@ -279,15 +279,20 @@ def read_turns(file: Path, since: str = "", agent: str | None = None) -> tuple[L
     Raises:
         SourceError: There is a file, and it cannot be read.
     """
-    turns: dict[str, LoggedTurn] = {}
+    turns: list[LoggedTurn] = []
+    alone: dict[tuple[str, bool], int] = {}  # places of rows whose other half may yet come
     for row in Records(file, LoggedTurn).read():
-        before = turns.pop(row.id, None)
-        turns[row.id] = _joined(before, row) if before else row
-    rows = turns.values()
-    return tuple(row for row in rows if row.at >= since and agent in {None, row.agent})
+        answered = row.answered_ms is not None
+        place = alone.pop((row.id, not answered), None)
+        if place is None:
+            alone[row.id, answered] = len(turns)
+            turns.append(row)
+        else:
+            turns[place] = _joined(turns[place], row)
+    return tuple(row for row in turns if row.at >= since and agent in {None, row.agent})
 
 
 def _joined(one: LoggedTurn, other: LoggedTurn) -> LoggedTurn:
-    """Two rows of a turn as one: what was answered, whichever was written last."""
+    """A decision and its answer as one, whichever was written first."""
     whole = one if other.answered_ms is None else other
     return replace(whole, dropped=one.dropped + other.dropped)
