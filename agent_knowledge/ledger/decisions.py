@@ -208,7 +208,7 @@ class DecisionLog:
         digest, kept = self._kept(stage.task, decision, answer)
         return LoggedTurn(
             at=ended.at,
-            id=self._id(decision),
+            id=self._id(stage, decision),
             agent=stage.agent,
             strategy=decision.strategy,
             confidence=decision.confidence,
@@ -232,10 +232,13 @@ class DecisionLog:
             dropped=dropped,
         )
 
-    def _id(self, decision: Decision) -> str:
-        """What a decision's row and its answer's have in common, and no other turn's."""
-        measured = (decision.agent, decision.elapsed_ms, *decision.signals.need.values())
-        told = repr(measured).encode()
+    def _id(self, stage: Stage, decision: Decision) -> str:
+        """What a decision's row and its answer's have in common, and no other turn's.
+
+        An agent that has called tools since has kept the decision without its signals.
+        """
+        task = stage.task.text if stage.task else ""
+        told = repr((decision.agent, decision.elapsed_ms, task)).encode()
         return hashlib.blake2b(told, key=self._salt, digest_size=_DIGITS // 2).hexdigest()
 
     def _kept(
@@ -295,4 +298,5 @@ def read_turns(file: Path, since: str = "", agent: str | None = None) -> tuple[L
 def _joined(one: LoggedTurn, other: LoggedTurn) -> LoggedTurn:
     """A decision and its answer as one, whichever was written first."""
     whole = one if other.answered_ms is None else other
-    return replace(whole, dropped=one.dropped + other.dropped)
+    coverage = one.coverage or other.coverage
+    return replace(whole, coverage=coverage, dropped=one.dropped + other.dropped)
