@@ -62,6 +62,9 @@ def test_an_answer_tells_its_route_citation_evidence_and_what_was_rejected(ask: 
     assert "facts-need-retrieval" in said
     assert re.search(r"A source holds it : retrieval \+\d\.\d\d , few-shot", said)
     assert "<mark>" in html
+    assert re.search(
+        r"What the model is handed .* \[1\] \S.* \(handbook/refunds-and-returns.md\)", said
+    )
 
 
 def test_a_gap_is_told_in_words(ask: Asked) -> None:
