@@ -20,23 +20,24 @@ CALLED: Mapping[str, str] = {
 }
 """What people call a strategy, or the need that it meets."""
 _PIECES: Mapping[str, str] = {
-    "text_retrieval": "The text asks for facts",
-    "text_few_shot": "The text follows a pattern",
-    "agent_retrieval": "An agent would look this up",
-    "agent_few_shot": "An agent would follow examples",
-    "fresh": "The answer changes with time",
-    "turn": "It is part of a conversation",
-    "turn_agent_retrieval": "A turn that would be looked up",
-    "turn_retrieval": "The turn asks for facts",
-    "turn_few_shot": "The turn follows a pattern",
-    "foreign": "It is in another language",
-    "coverage": "A source holds it",
-    "turn_coverage": "A source holds this turn",
-    "pattern": "It matches an example set",
-    "turn_pattern": "The turn matches an example set",
-    "asked": "A model was asked",
+    "text_retrieval": "Does the text ask for facts?",
+    "text_few_shot": "Does the text follow a pattern?",
+    "agent_retrieval": "Would an agent look it up?",
+    "agent_few_shot": "Would an agent follow examples?",
+    "fresh": "Does the answer change with time?",
+    "turn": "Is it part of a conversation?",
+    "turn_agent_retrieval": "Would the turn be looked up?",
+    "turn_retrieval": "Does the turn ask for facts?",
+    "turn_few_shot": "Does the turn follow a pattern?",
+    "foreign": "Is it in another language?",
+    "coverage": "Does a source hold it?",
+    "turn_coverage": "Does a source hold the turn?",
+    "pattern": "Does an example set match?",
+    "turn_pattern": "Does a set match the turn?",
+    "asked": "What a model that was asked says",
 }
-"""What a piece of evidence says, in words; docs/how-it-works.md has how each is measured."""
+"""What a piece of evidence answers; that it is not so is evidence too. docs/how-it-works.md has how
+each is measured."""
 _SHOWN = 6
 """Pieces of evidence that are shown, those that moved most."""
 _EXCERPT = 90

@@ -62,7 +62,7 @@ def test_evidence_nobody_named_is_shown_by_its_own_name_and_the_weakest_is_left_
     html = story(evidence=rows, leaning=Leaning(retrieval=0.5))
     assert "brand_new" in html
     assert "What the agent leans to" in html
-    assert "A source holds it" not in html
+    assert "Does a source hold it?" not in html
 
 
 def test_a_plan_tells_all_that_it_does() -> None:
