@@ -54,6 +54,8 @@ test-latest:  ## the tests on the newest versions that it allows; tried.txt says
 	$(PYTHON) -m venv .venv
 
 .venv/package: pyproject.toml | .venv/bin/python
+	@echo "Installing the package and what it needs into .venv: about 120 packages, half a gigabyte;"
+	@echo "this takes a few minutes, once. Nothing outside this folder is changed; make clean undoes it."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 

@@ -14,6 +14,7 @@ from agent_knowledge.cli import show
 from agent_knowledge.cli.sampling import sample_endpoint
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.config.editor import SCHEMA_FILE, schema_text
 from agent_knowledge.demo.sample import open_sample
 from agent_knowledge.errors import InputError
 from agent_knowledge.types import Task
@@ -74,7 +75,8 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; default: here.")] = Path(),
 ) -> None:
     """Write a commented agent-knowledge.yaml and a tiny sample that works at once."""
-    present = [str(folder / name) for name in _FILES.values() if (folder / name).exists()]
+    names = (*_FILES.values(), SCHEMA_FILE)
+    present = [str(folder / name) for name in names if (folder / name).exists()]
     if present:
         msg = f"{', '.join(present)} would be overwritten; give another folder, or move it away"
         raise InputError(msg)
@@ -86,10 +88,11 @@ def init(
             target.write_text(
                 sample.joinpath(packaged).read_text(encoding="utf-8"), encoding="utf-8"
             )
+        (folder / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8")
     except OSError as error:
         msg = f"cannot write in {str(folder)!r} ({error.strerror}); give another folder"
         raise InputError(msg) from error
-    for name in _FILES.values():
+    for name in names:
         echo_lines(f"wrote {folder / name}")
     echo_lines(
         "next: agent-knowledge index, then: agent-knowledge ask 'How long is the return window?'"
