@@ -26,7 +26,9 @@ from agent_knowledge.types.filters import Scope
 from tests.page.conftest import HERE, RETURNS, Asked
 
 GAP = "Who is the current CEO?"
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \u202e{{ 7 * 7 }} ' onclick='x"
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)> \u202e{{ 7777 * 7777 }} ' onclick='x"
+)
 
 
 def text_of(html: str) -> str:
@@ -60,8 +62,11 @@ def test_an_answer_tells_its_route_citation_evidence_and_what_was_rejected(ask: 
     assert re.search(r"All evidence together Direct : 0\.\d\d Retrieval : 0\.\d\d", said)
     assert "Rejected Direct A prompt alone is not enough" in said
     assert "facts-need-retrieval" in said
-    assert re.search(r"A source holds it : retrieval \+\d\.\d\d , few-shot", said)
+    assert re.search(r"Does a source hold it\? : retrieval \+\d\.\d\d , few-shot", said)
     assert "<mark>" in html
+    assert re.search(
+        r"What the model is handed .* \[1\] \S.* \(handbook/refunds-and-returns.md\)", said
+    )
 
 
 def test_a_gap_is_told_in_words(ask: Asked) -> None:
@@ -170,7 +175,7 @@ def test_hostile_text_is_shown_as_text(says: Callable[..., Asked]) -> None:
     assert "<script" not in html
     assert "<img" not in html
     assert not re.search(r"<[^>]+\sonclick=", html)
-    assert "49" not in text_of(html)
+    assert "60481729" not in html
     assert "\u202e" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 

@@ -90,6 +90,10 @@ form?.elements.task.addEventListener("keydown", (event) => {
     form.requestSubmit();
   }
 });
+document.addEventListener("keydown", (event) => { // whoever types on means the next question
+  const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (form && plain && document.activeElement.matches("body, .turn")) form.elements.task.focus();
+});
 one(".suggestions")?.addEventListener("submit", (event) => {
   event.preventDefault();
   ask(event.submitter.value);
