@@ -17,7 +17,7 @@ test-slow: .venv/dev  ## those: the same behaviours on larger inputs, or through
 	$(BIN)/python -m pytest -m "slow and not browser"
 
 test-page: .venv/browser  ## the page in Chromium, which the system has to have
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest tests/browser -m browser
 
 docs: .venv/docs  ## the pages of docs/ as a site, its links checked
 	$(BIN)/python -m tools.site
@@ -54,6 +54,8 @@ test-latest:  ## the tests on the newest versions that it allows; tried.txt says
 	$(PYTHON) -m venv .venv
 
 .venv/package: pyproject.toml | .venv/bin/python
+	@echo "Installing the package and what it needs into .venv: about 120 packages, half a gigabyte;"
+	@echo "this takes a few minutes, once. Nothing outside this folder is changed; make clean undoes it."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 

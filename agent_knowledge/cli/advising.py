@@ -15,6 +15,7 @@ from rich.text import Text
 from agent_knowledge.cli import show
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
+from agent_knowledge.cli.progress import waiting
 from agent_knowledge.cli.terminal import complain
 from agent_knowledge.errors import InputError
 
@@ -117,8 +118,9 @@ def advise(
         hosting_usd_per_month=hosting_usd,
         volume_per_month=volume,
     )
-    ground = load_ground(loaded, agent, example_set, told, scope_of(None, tenant).tenant)
-    advice = judge(ground, costs)
+    with waiting("looking at cases and examples"):
+        ground = load_ground(loaded, agent, example_set, told, scope_of(None, tenant).tenant)
+        advice = judge(ground, costs)
     if not as_json and sys.stdin.isatty() and sys.stdout.isatty():
         advice = judge(*asked(advice, ground, costs, _prompt))
     if chart is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.text import Text
 
-from agent_knowledge import limits
+from agent_knowledge.citations.rows import verified_row
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Row, require_one_way, run_batch, task_of
 from agent_knowledge.cli.filters import scope_of, scope_of_row
@@ -25,11 +25,11 @@ from agent_knowledge.cli.options import (
     Strategy,
     Tenant,
 )
+from agent_knowledge.cli.streaming import tell
 from agent_knowledge.cli.terminal import echo_lines
-from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
-from agent_knowledge.types import Passage, Task, to_dict
-from agent_knowledge.types.answers import Answer, Claim
-from agent_knowledge.types.filters import Scope
+from agent_knowledge.errors import AgentKnowledgeError, InputError
+from agent_knowledge.types import Task, to_dict
+from agent_knowledge.types.answers import Answer
 
 if TYPE_CHECKING:
     from agent_knowledge.answerer import Answerer
@@ -50,7 +50,11 @@ def verify(
     ] = False,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", help="A second opinion on each claim: any init_chat_model string."),
+        typer.Option(
+            "--judge",
+            help="A second opinion on each claim: any init_chat_model string, or with --config a"
+            " decision model, as systemone:NAME.",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -67,11 +71,11 @@ def verify(
     name passage ids. Passages as `retrieve` gives them ("source", "document", "start") can be
     looked up with --config.
     """
-    from agent_knowledge.build import load_router, load_verifier
+    from agent_knowledge.build import load_router, load_verifier, read_config
 
-    scope = scope_of(None, tenant)
-    router = load_router(config, agent).scoped(scope) if config else None
-    verifier = load_verifier(router, judge=judge)
+    scope, given = scope_of(None, tenant), read_config(config) if config else None
+    router = load_router(given, agent).scoped(scope) if given else None
+    verifier = load_verifier(router, judge=judge, limits=given.models if given else None)
     details = details or judge is not None
     run_batch(
         source, target, lambda rows: [_verified(verifier, row, details=details) for row in rows]
@@ -79,85 +83,7 @@ def verify(
 
 
 def _verified(verifier: CitationVerifier, row: Row, *, details: bool) -> Row:
-    answer = row.get("answer")
-    if not isinstance(answer, str):
-        msg = f"'answer' is {shown(answer)}; give a text"
-        raise InputError(msg)
-    _require_within("'answer'", answer, limits.CHECKED_CHARACTERS)
-    found = verifier.verify(answer, _passages(row.get("passages")))
-    verified: Row = {
-        "claims": [_claim(claim, details=details) for claim in found.claims],
-        "fabricated": list(found.fabricated),
-    }
-    if details:
-        for name, spans in (("uncited", found.uncited), ("ungrounded", found.ungrounded)):
-            verified[name] = [{"start": start, "end": end} for start, end in spans]
-    return verified
-
-
-def _require_within(what: str, text: str, most: int) -> None:
-    if len(text) > most:
-        msg = f"{what} has {len(text):,} characters; at most {most:,} are accepted"
-        raise InputError(msg)
-
-
-def _claim(claim: Claim, *, details: bool) -> Row:
-    row: Row = {
-        "text": claim.text,
-        "start": claim.start,
-        "end": claim.end,
-        "cites": list(claim.cites),
-        "supported": claim.supported,
-        "score": round(claim.score, 4),
-        "quote": asdict(claim.quote) if claim.quote else None,
-    }
-    if details:
-        row |= {
-            "verdict": claim.verdict,
-            "reason": claim.reason,
-            "quotations": [asdict(quotation) for quotation in claim.quotations],
-            "opinion": asdict(claim.opinion) if claim.opinion else None,
-        }
-    return row
-
-
-def _passages(given: object) -> dict[str, Passage]:
-    """The passages of a row, by id.
-
-    Raises:
-        InputError: They are no list, one of them lacks an id or a text or is too long, or two
-            share an id.
-    """
-    if not isinstance(given, list):
-        msg = f"'passages' is {shown(given)}; give a list of {{'id', 'title', 'text'}}"
-        raise InputError(msg)
-    found: dict[str, Passage] = {}
-    for one in cast("list[object]", given):
-        passage = cast("Row", one if isinstance(one, dict) else {})
-        id_, text = passage.get("id"), passage.get("text")
-        if id_ is None or not isinstance(text, str):
-            msg = f"a passage is {shown(one)}; give 'id' and 'text', and a 'title' if there is one"
-            raise InputError(msg)
-        if str(id_) in found:
-            msg = f"two passages have the id {shown(id_)}; give each its own"
-            raise InputError(msg)
-        _require_within(f"passage {shown(id_)}", text, limits.PASSAGE_CHARACTERS)
-        found[str(id_)] = _passage(str(id_), text, passage)
-    return found
-
-
-def _passage(id_: str, text: str, row: Row) -> Passage:
-    start = row.get("start")
-    start = start if isinstance(start, int) else 0
-    return Passage(
-        source=str(row.get("source") or ""),
-        document=str(row.get("document") or id_),
-        title=str(row.get("title") or ""),
-        uri=str(row.get("uri") or ""),
-        text=text,
-        start=start,
-        end=start + len(text),
-    )
+    return verified_row(verifier, row.get("answer"), row.get("passages"), details=details)
 
 
 Form = Literal["markdown", "html"]
@@ -183,20 +109,31 @@ def ask(
         Form | None,
         typer.Option("--format", help="Print the answer alone, with its sources, for a page."),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Print the answer as it comes, and the verified one below."),
+    ] = False,
     as_json: Json = False,
     source: Input = None,
     target: Output = "-",
 ) -> None:
-    """Answer a task, with citations where facts are retrieved."""
+    """Answer a task, with citations where facts are retrieved.
+
+    With --stream --json a line is {"piece"}, and the last one {"answer"}.
+    """
     require_one_way(task, source, target, citations, strategy)
     _require_one_form(source, as_json=as_json, sources=sources, form=form)
+    _require_whole(stream=stream, source=source, form=form)
     request = Task(task or "", citations=citations, strategy=strategy)  # pyright: ignore[reportArgumentType] - checked there
     from agent_knowledge.answerer import load_answerer
 
     answerer = load_answerer(config, agent, model=model)
     answerer = answerer.scoped(scope_of(filters, tenant))
     if source is not None:
-        run_batch(source, target, lambda rows: _answers(answerer, rows))
+        run_batch(source, target, lambda rows: [_answer(answerer, row) for row in rows], at_once=1)
+        return
+    if stream:
+        _stream(answerer, request, as_json=as_json, sources=sources)
         return
     answer = answerer.answer(request)
     if form is not None:
@@ -206,6 +143,26 @@ def ask(
     text.append("\n\n")
     text.append_text(show.decision(answer.decision))
     show.output(answer_row(answer), text, as_json=as_json)
+
+
+def _stream(answerer: Answerer, task: Task, *, as_json: bool, sources: bool) -> None:
+    if not as_json:
+        answer = tell(answerer, task, footnotes=sources)
+        show.echo(Text("\n").append_text(show.decision(answer.decision)))
+        return
+    for piece in answerer.stream(task):
+        row = {"answer": answer_row(piece)} if isinstance(piece, Answer) else {"piece": piece}
+        typer.echo(json.dumps(row))
+
+
+def _require_whole(*, stream: bool, source: str | None, form: object) -> None:
+    """Refuse to stream what is only there as a whole."""
+    other = "--input" if source is not None else "--format" if form is not None else None
+    if stream and other:
+        msg = (
+            f"--stream shows one answer as it comes, and {other} takes whole ones; give one of them"
+        )
+        raise InputError(msg)
 
 
 def _require_one_form(source: str | None, *, as_json: bool, sources: bool, form: object) -> None:
@@ -230,14 +187,9 @@ def _rendered(answer: Answer, form: Form) -> str:
     return render_markdown(answer).rstrip("\n") + "\n"
 
 
-def _answers(answerer: Answerer, rows: Sequence[Row]) -> list[Row]:
-    """Answer rows one by one. All are read first: a bad one must not have the others paid twice."""
-    asked = [(task_of(row), scope_of_row(row)) for row in rows]
-    return [_answer(answerer, task, scope) for task, scope in asked]
-
-
-def _answer(answerer: Answerer, task: Task, scope: Scope) -> Row:
+def _answer(answerer: Answerer, row: Row) -> Row:
     """An answer as JSON; what fails for this row may serve the next."""
+    task, scope = task_of(row), scope_of_row(row)
     try:
         return answer_row(answerer.answer(task, scope=scope))
     except AgentKnowledgeError as error:

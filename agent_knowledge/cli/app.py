@@ -14,24 +14,30 @@ import typer
 from agent_knowledge.cli import (
     advising,
     answering,
+    chatting,
     doctor,
     evaluating,
     exporting,
     indexing,
     labelled,
+    log,
+    mcp,
     moving,
     routing,
     screening,
+    setting_up,
     starting,
+    ui,
 )
 from agent_knowledge.cli.allowing import allowing
 from agent_knowledge.cli.terminal import complain, echo_lines
 from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
 
+_NAME = "agent-knowledge"
+"""Of the command, however it was started."""
 app = typer.Typer(
-    name="agent-knowledge",
+    name=_NAME,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -60,12 +66,15 @@ def common(
 
 
 app.command("init")(starting.init)
+app.command("new-agent")(setting_up.new_agent)
+app.command("schema")(setting_up.schema)
 app.command("index")(allowing(indexing.index))
 app.command("move")(moving.move)
 app.command("route")(allowing(routing.route))
 app.command("retrieve")(allowing(routing.retrieve))
 app.command("few-shot")(allowing(routing.few_shot))
 app.command("ask")(allowing(answering.ask))
+app.command("chat")(allowing(chatting.chat))
 app.command("check")(labelled.check)
 app.command("verify")(allowing(answering.verify))
 app.command("screen")(screening.screen)
@@ -73,8 +82,11 @@ app.command("tune")(allowing(labelled.tune))
 app.command("advise")(allowing(advising.advise))
 app.command("evaluate")(allowing(evaluating.evaluate))
 app.command("export")(allowing(exporting.export))
+app.command("log")(log.log)
+app.command("mcp")(allowing(mcp.mcp))
 app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)
+app.command("ui")(allowing(ui.ui))
 
 
 def run() -> None:
@@ -85,7 +97,7 @@ def run() -> None:
         if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character shows "?"
             stream.reconfigure(errors="replace")
     try:
-        app()
+        app(prog_name=_NAME)
     except AgentKnowledgeError as error:
         complain(f"error: {error}")
         sys.exit(2)

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, TypeVar, cast
 
 import typer
 
+from agent_knowledge.cli.progress import counting
 from agent_knowledge.cli.terminal import complain
 from agent_knowledge.config.files import UnreadableError, leniently, lines_of, read_object
 from agent_knowledge.errors import AgentKnowledgeError, InputError, shown
@@ -27,6 +28,8 @@ from agent_knowledge.types import Message, Task
 CHUNK = 64
 """Lines worked on together: their texts are embedded in one go."""
 Row = dict[str, Any]
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,13 @@ class Line:
     error: str = ""
 
 
-def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence[Row]]) -> None:
+def run_batch(
+    source: str,
+    target: str,
+    work: Callable[[Sequence[Row]], Sequence[Row]],
+    *,
+    at_once: int = CHUNK,
+) -> None:
     """Work through a file of JSON lines.
 
     Args:
@@ -48,6 +57,7 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
         work: From rows to rows, in the same order; ids are added here. When it fails on several
             rows together, each is tried alone, so that one bad row spoils no other; a row that it
             gives back as {"error"} gets its line.
+        at_once: Lines worked on together; 1 where each takes long by itself.
 
     Raises:
         InputError: The input cannot be read, or the output cannot be written.
@@ -57,16 +67,34 @@ def run_batch(source: str, target: str, work: Callable[[Sequence[Row]], Sequence
         msg = f"--output: {target!r} is the input too, and would be emptied; give another path"
         raise InputError(msg)
     done = failed = 0
-    with _reading(source, "--input") as lines_in, _writing(target) as out:
+    seen = target == "-" and sys.stdout.isatty()  # what is written shows how far it is
+    with (
+        _reading(source, "--input") as lines_in,
+        _writing(target) as out,
+        counting("--input", "lines done", silent=seen) as count,
+    ):
         lines = _lines(lines_in)
-        while chunk := list(islice(lines, CHUNK)):
+        while chunk := list(islice(lines, at_once)):
             rows = [_told(line, result) for line, result in _work_through(chunk, work)]
             _write(out, rows, target)
             bad = sum("error" in row for row in rows)
             done, failed = done + len(rows) - bad, failed + bad
+            count(done + failed, 0)
     if failed and not done:
         complain(f"error: --input: none of its {failed} lines could be done")
         raise typer.Exit(2)
+
+
+def in_chunks(
+    name: str, work: Callable[[Sequence[_Given]], Sequence[_Made]], given: Sequence[_Given]
+) -> list[_Made]:
+    """Work through what may be many, some at a time, and tell how far it is."""
+    made = list[_Made]()
+    with counting(name, "tasks done") as count:
+        for start in range(0, len(given), CHUNK):
+            made += work(given[start : start + CHUNK])
+            count(len(made), len(given))
+    return made
 
 
 def _told(line: Line, result: Row) -> Row:

@@ -230,7 +230,7 @@ def _wanted(needed: int | None) -> str:
 
 def _table(first: str, *numbers: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from agent_knowledge.cli import completing
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
-from agent_knowledge.cli.terminal import Terminal, complain
+from agent_knowledge.cli.progress import counting
+from agent_knowledge.cli.terminal import complain
 
 if TYPE_CHECKING:
     from agent_knowledge.trials.cases import CaseSet
@@ -30,7 +30,12 @@ def evaluate(
     agent: Agent = None,
     tenant: Tenant = None,
     example_set: Annotated[
-        str | None, typer.Option("--set", help="The example set that the cases are instances of.")
+        str | None,
+        typer.Option(
+            "--set",
+            help="The example set that the cases are instances of.",
+            autocompletion=completing.example_sets,
+        ),
     ] = None,
     rungs: Annotated[
         str | None, typer.Option("--rungs", help="Only these, as prompt,few_shot.")
@@ -161,23 +166,19 @@ def _tune(setup: Setup, *, as_json: bool) -> None:
 
 @contextmanager
 def _progress(what: str) -> Generator[Watch]:
-    """A progress bar on standard error where that is a terminal; and what Ctrl-C leaves behind."""
+    """Tell how far the cases are; and what Ctrl-C leaves behind."""
     from agent_knowledge.trials.pool import Interrupted, Watch
 
-    class Bar(Watch):
+    class Told(Watch):
         def done(self, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            count(done, total)
 
         def closing(self) -> None:
             complain("finishing the calls under way; Ctrl-C again leaves them")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    on_error = Terminal(stderr=True)
-    shown = sys.stderr.isatty()
     try:
-        with Progress(*columns, TimeRemainingColumn(), console=on_error, disable=not shown) as bar:
-            task = bar.add_task(what, total=None)
-            yield Bar()
+        with counting(what, "answers") as count:
+            yield Told()
     except Interrupted as stopped:
         kept = f"interrupted: {stopped.done} of {stopped.total} are done and kept"
         complain(f"{kept}; the same command goes on from there")

@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from agent_knowledge.cli import show
+from agent_knowledge.cli import completing, show
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
+from agent_knowledge.cli.progress import waiting
 
 if TYPE_CHECKING:
-    from agent_knowledge.trials.data_card import Card, Detector
+    from agent_knowledge.screening.redacting import Detector
+    from agent_knowledge.trials.data_card import Card
 
 
 def export(
     *,
-    example_set: Annotated[str, typer.Option("--set", "-s", help="The example set.")],
+    example_set: Annotated[
+        str,
+        typer.Option(
+            "--set", "-s", help="The example set.", autocompletion=completing.example_sets
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write, empty or new.")],
     config: Config = CONFIG,
     agent: Agent = None,
@@ -59,14 +66,11 @@ def export(
         redact=redact,
         tenant=scope_of(None, tenant).tenant,
     )
-    made = make_export(
-        config,
-        example_set,
-        agent,
-        options=options,
-        detector=_detector(),
-        cases=_tasks(cases) if cases else (),
-    )
+    read = _tasks(cases) if cases else ()
+    with waiting("comparing the rows"):
+        made = make_export(
+            config, example_set, agent, options=options, detector=_detector(), cases=read
+        )
     write_export(made, out, force=force)
     show.output({"folder": str(out), **to_row(made.card)}, _told(made.card, out), as_json=as_json)
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from agent_knowledge.cli.batch import Row
-from agent_knowledge.errors import InputError, shown
-from agent_knowledge.types.filters import Filter, Scope
+from agent_knowledge.errors import InputError, nearest, shown
+from agent_knowledge.types.filters import Between, Fields, Filter, Scope, instant
 
 _CONDITION = re.compile(r"([^<>=?!{]+)(>=|<=|>|<|=|\?)(.*)", re.DOTALL)
 _ENDS = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
@@ -17,6 +17,9 @@ _FORMS = (
     "'lang=en', 'team=a|b', 'year>=2020', 'reviewed?' (it is there), or a JSON object such as"
     ' \'{"reviewed": {"exists": false}}\''
 )
+
+_NAMED = 3
+"""Values of a field that a message names: a limit."""
 
 
 def scope_of(filters: Sequence[str] | None, tenant: str | None) -> Scope:
@@ -41,6 +44,33 @@ def scope_of_row(row: Row) -> Scope:
         InputError: Its filter is none.
     """
     return Scope(filter=Filter.of(row.get("filter") or {}))
+
+
+def mismatches(asked: Filter, fields: Sequence[Fields]) -> list[str]:
+    """What a filter asks for that none of some passages has, a line each.
+
+    Args:
+        asked: The filter, which lets none of them through.
+        fields: The metadata of the passages that are found without it.
+    """
+    told: list[str] = []
+    for condition in asked.conditions:
+        name = condition.field
+        held = [row[name] for row in fields if name in row]
+        if any(condition.holds(row.get(name)) for row in fields):
+            continue
+        if not held:
+            known = sorted({key for row in fields for key in row})
+            told.append(
+                f"--filter: no passage that is found without it has {name!r}; "
+                f"{nearest(name, known)}"
+            )
+            continue
+        some = ", ".join(dict.fromkeys(shown(one) for one in held[:_NAMED]))
+        dates = isinstance(condition, Between) and not condition.dated and any(map(instant, held))
+        hint = f"; it holds dates, so write one, as '{name}<2025-01-31'" if dates else ""
+        told.append(f"--filter: {name!r} is {some} in what is found without it{hint}")
+    return told
 
 
 def _read(written: str) -> Filter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -10,22 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from agent_knowledge.cli import show
+from agent_knowledge.cli import completing, show
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
 from agent_knowledge.cli.progress import telling
 from agent_knowledge.cli.terminal import complain
-from agent_knowledge.errors import AgentKnowledgeError, StoreLockedError
+from agent_knowledge.errors import AgentKnowledgeError, InputError, StoreLockedError, shown
 
 if TYPE_CHECKING:
     from agent_knowledge.build.indexing import IndexSummary
 
+_PORT = re.compile(r"^[^:]*:\d*$|\]:\d*$")
 _LOCKED_S = 5.0
 """Until a store that another process is writing is tried again: a limit."""
 
 
 def index(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Sources to index; default: all.")
+        list[str] | None,
+        typer.Argument(help="Sources to index; default: all.", autocompletion=completing.sources),
     ] = None,
     *,
     config: Config = CONFIG,
@@ -64,6 +67,7 @@ def index(
     from agent_knowledge.build.indexing import index_sources, remove_sources
     from agent_knowledge.build.watching import watched
 
+    _require_hosts(allow_private or ())
     if remove:
         removed = remove_sources(config, remove)
         show.output({"removed": removed}, Text(_removed(removed)), as_json=as_json)
@@ -95,6 +99,21 @@ def index(
         raise typer.Exit(2)
     if strict and not summary.complete:
         raise typer.Exit(1)
+
+
+def _require_hosts(allowed: Sequence[str]) -> None:
+    """Refuse what would allow nothing.
+
+    Raises:
+        InputError: It is an address or has a port; a host is allowed at whatever port.
+    """
+    for host in allowed:
+        if "/" in host or _PORT.search(host):
+            msg = (
+                f"--allow-private: {shown(host)} is more than a host; give its name or address"
+                " alone, as 'wiki.internal': it is then allowed at every port"
+            )
+            raise InputError(msg)
 
 
 def _again(run: Callable[[Sequence[str]], object], due: Sequence[str]) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.text import Text
 
-from agent_knowledge.cli import show
-from agent_knowledge.cli.batch import Line, read_lines, task_of
+from agent_knowledge.cli import completing, show
+from agent_knowledge.cli.batch import Line, in_chunks, read_lines, task_of
 from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
+from agent_knowledge.cli.progress import waiting
 from agent_knowledge.errors import ConfigError, InputError, shown
 from agent_knowledge.types import STRATEGIES, Decision, Strategy, Task, to_dict
 
@@ -116,7 +117,8 @@ def check(
 
     read = read_cases(cases)
     router = load_router(config, agent).scoped(scope_of(None, tenant))
-    decisions = router.route_many([case.task for case in read])
+    router.observers = ()  # cases are nobody's tasks: no log counts them
+    decisions = in_chunks("routing", router.route_many, [case.task for case in read])
     misses = [
         _miss(case, decision, why, router)
         for case, decision in zip(read, decisions, strict=True)
@@ -200,7 +202,12 @@ def tune(
         str | None, typer.Option("--cases", help="JSON lines of tasks; - for standard input.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="Fit this source's coverage instead.")
+        str | None,
+        typer.Option(
+            "--source",
+            help="Fit this source's coverage instead.",
+            autocompletion=completing.sources,
+        ),
     ] = None,
     questions: Annotated[
         str | None,
@@ -255,12 +262,14 @@ def _fit(source: str, config: Path, agent: str | None, scope: Scope) -> tuple[st
     require_enough([case.expected for case in cases])
     router = load_router(config, agent).scoped(scope)
     tasks = [case.task for case in cases]
-    readings = [replace(reading, results={}) for reading in router.read(tasks)]
+    read = in_chunks("reading", router.read, tasks)
+    readings = [replace(reading, results={}) for reading in read]
     labelled = [
         Labelled(task=reading.task, signals=reading.signals, expected=case.expected)
         for case, reading in zip(cases, readings, strict=True)
     ]
-    return router.agent.name, fit(labelled, router.agent, router.record)
+    with waiting("fitting"):
+        return router.agent.name, fit(labelled, router.agent, router.record)
 
 
 def _write(config: Path, name: str, tuning: Tuning) -> str:

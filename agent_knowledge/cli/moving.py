@@ -9,6 +9,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Config, Json
+from agent_knowledge.errors import ConfigError, StoreError
 
 
 def move(
@@ -34,7 +35,11 @@ def move(
     """
     from agent_knowledge.build.moving import move_sources
 
-    moved = move_sources(config, to, names or ())
+    try:
+        moved = move_sources(config, to, names or ())
+    except (StoreError, ConfigError) as error:
+        # The server is that of --to, and a store's messages say where its address usually stands.
+        raise type(error)(str(error).replace("store.url", "--to")) from error
     lines = [f"{name}: {documents} documents" for name, documents in moved.items()]
     kind = "qdrant" if to.startswith("http") else "pgvector"
     lines.append(f"now set store: {{kind: {kind}, url: ...}} in the configuration")

@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
+from agent_knowledge.cli import completing
+
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 Agent = Annotated[
-    str | None, typer.Option("--agent", "-a", help="The agent; default: the only one.")
+    str | None,
+    typer.Option(
+        "--agent",
+        "-a",
+        help="The agent; default: the only one.",
+        autocompletion=completing.agents,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Citations = Annotated[bool, typer.Option("--citations", help="Ask for sources.")]
@@ -18,6 +26,7 @@ Strategy = Annotated[
     typer.Option(
         "--strategy",
         help="Ask for a strategy: direct, retrieval, few_shot or fine_tuned. A rule may refuse it.",
+        autocompletion=completing.strategies,
     ),
 ]
 Input = Annotated[

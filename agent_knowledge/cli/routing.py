@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Row, require_one_way, run_batch, task_of
-from agent_knowledge.cli.filters import scope_of, scope_of_row
+from agent_knowledge.cli.filters import mismatches, scope_of, scope_of_row
 from agent_knowledge.cli.options import (
     CONFIG,
     Agent,
@@ -23,11 +23,15 @@ from agent_knowledge.cli.options import (
     Strategy,
     Tenant,
 )
+from agent_knowledge.cli.terminal import complain
 from agent_knowledge.types import Decision, Task, to_dict
 from agent_knowledge.types.filters import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from agent_knowledge.routing.router import KnowledgeRouter
+
+_LOOKED_AT = 50
+"""Passages whose fields are looked at where a filter lets none through: a limit."""
 
 
 def route(
@@ -52,7 +56,7 @@ def route(
         run_batch(source, target, lambda rows: [to_dict(made) for made in _routed(router, rows)])
         return
     decision = router.route(request)
-    text = _story(request, decision, router) if explain else show.decision(decision)
+    text = story(request, decision, router) if explain else show.decision(decision)
     show.output(to_dict(decision), text, as_json=as_json)
 
 
@@ -70,11 +74,13 @@ def retrieve(
 ) -> None:
     """Search the agent's sources, whatever the router would decide."""
     require_one_way(query, source, target)
-    router = _router(config, agent).scoped(scope_of(filters, tenant))
+    opened, wanted = _router(config, agent), scope_of(filters, tenant)
+    router = opened.scoped(wanted)
 
     def row_of(request: Task, scope: Scope = EVERYTHING) -> Row:
-        found = router.scoped(scope).retrieve(request, k=k)
-        return {"passages": [to_dict(passage) for passage in found]}
+        found = router.scoped(scope).search(request, k=k)
+        passages = [to_dict(passage) for passage in found.passages]
+        return {"passages": passages, "left_out": list(found.left_out)}
 
     if source is not None:
         run_batch(
@@ -84,7 +90,22 @@ def retrieve(
         )
         return
     row = row_of(Task(query or ""))
+    why = [] if row["passages"] else _why_nothing(Task(query or ""), opened, wanted)
+    for line in (*row["left_out"], *why):
+        complain(f"note: {line}")
     show.output(row, show.passages(row["passages"]), as_json=as_json)
+
+
+def _why_nothing(task: Task, router: KnowledgeRouter, scope: Scope) -> list[str]:
+    """What may be the matter where nothing is found within a scope, a line each."""
+    name = router.agent.name
+    if not router.agent.sources:
+        add = f"describe one under sources: and name it in agents.{name}.sources"
+        return [f"agent {name!r} has no source to search; {add}"]
+    if not scope.filter:
+        return []
+    wider = router.scoped(Scope(tenant=scope.tenant)).search(task, k=_LOOKED_AT)
+    return mismatches(scope.filter, [passage.fields for passage in wider.passages])
 
 
 def few_shot(
@@ -121,7 +142,8 @@ def _routed(router: KnowledgeRouter, rows: Sequence[Row]) -> Sequence[Decision]:
     return [router.scoped(scope).route(task) for task, scope in pairs]
 
 
-def _story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
+def story(task: Task, decision: Decision, router: KnowledgeRouter) -> Text:
+    """A decision as a story, with the threshold that it came nearest to."""
     from agent_knowledge.cli.explain import explain as tell
     from agent_knowledge.routing.boundary import nearest_boundary
 

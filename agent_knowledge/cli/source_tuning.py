@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.batch import Line, read_lines
+from agent_knowledge.cli.progress import waiting
 from agent_knowledge.errors import ConfigError, InputError, nearest, shown
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def tune_source(
     source_fit.require_questions([covered for _, covered in rows])
     router = load_router(config, agent or _agent_with(name, config)).scoped(scope)
     router.require_tenant()
-    tuning = source_fit.tune_source(router, name, rows)
+    with waiting("fitting"):
+        tuning = source_fit.tune_source(router, name, rows)
     file = config.store_path / FITS / f"{name}.json"
     written = write and tuning.better
     if written:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +11,10 @@ import typer
 from rich.text import Text
 
 from agent_knowledge.cli import show
+from agent_knowledge.cli.sampling import sample_endpoint
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.config import KnowledgeConfig
+from agent_knowledge.config.editor import SCHEMA_FILE, schema_text
 from agent_knowledge.demo.sample import open_sample
 from agent_knowledge.errors import InputError
 from agent_knowledge.types import Task
@@ -33,7 +32,6 @@ _FILES = {
     "prompts/support.md": "prompts/support.md",
 }
 """From the packaged sample to the new folder."""
-_BASE_URL = "DEMO_BASE_URL"
 
 
 def demo() -> None:
@@ -50,7 +48,7 @@ def demo() -> None:
         reports = index_sources(config).reports
         counts = ", ".join(f"{report.source} {report.passages}" for report in reports)
         show.echo(Text(f"Indexed with {config.embedding}: passages of {counts}.\n", style="dim"))
-        with _endpoint(config):
+        with sample_endpoint(config):
             _run(config)
 
 
@@ -73,27 +71,12 @@ def _run(config: KnowledgeConfig) -> None:
         show.echo()
 
 
-@contextmanager
-def _endpoint(config: KnowledgeConfig) -> Generator[None]:
-    """Start the stand-in for the fine-tuned endpoint, and tell the configuration where it is."""
-    from agent_knowledge.build import load_example_sets, packaged_embedder
-    from agent_knowledge.demo.endpoint import CentroidClassifier, serving
-
-    embedder = packaged_embedder()
-    triage = load_example_sets(config, ("ticket-triage",), embedder)["ticket-triage"]
-    with serving(CentroidClassifier(triage, embedder)) as url:
-        os.environ[_BASE_URL] = url
-        try:
-            yield
-        finally:
-            del os.environ[_BASE_URL]
-
-
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; default: here.")] = Path(),
 ) -> None:
     """Write a commented agent-knowledge.yaml and a tiny sample that works at once."""
-    present = [str(folder / name) for name in _FILES.values() if (folder / name).exists()]
+    names = (*_FILES.values(), SCHEMA_FILE)
+    present = [str(folder / name) for name in names if (folder / name).exists()]
     if present:
         msg = f"{', '.join(present)} would be overwritten; give another folder, or move it away"
         raise InputError(msg)
@@ -105,10 +88,11 @@ def init(
             target.write_text(
                 sample.joinpath(packaged).read_text(encoding="utf-8"), encoding="utf-8"
             )
+        (folder / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8")
     except OSError as error:
         msg = f"cannot write in {str(folder)!r} ({error.strerror}); give another folder"
         raise InputError(msg) from error
-    for name in _FILES.values():
+    for name in names:
         echo_lines(f"wrote {folder / name}")
     echo_lines(
         "next: agent-knowledge index, then: agent-knowledge ask 'How long is the return window?'"

@@ -7,17 +7,21 @@ rich's own markup. No other module of the package opens a console or prints what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
+from rich.rule import Rule
 from rich.segment import Segment
-from rich.table import Table
+from rich.table import Column, Table
 
 from agent_knowledge.citations.notes import visible
 
 _PIPED_WIDTH = 160
 """Columns where nobody's terminal sets a width."""
+_UNBOUNDED = 10_000
+"""Columns in which any table fits: a limit for measuring one."""
 
 
 class Terminal(Console):
@@ -41,9 +45,47 @@ def shown(text: str) -> str:
 
 
 def echo_table(table: Table) -> None:
-    """Print a table for a person."""
+    """Print a table for a person.
+
+    Where it is wider than the terminal it becomes several, each with the names that its first
+    column has: no name is cut, and no row has to be found again by counting.
+    """
     width = None if Terminal().is_terminal else _PIPED_WIDTH
-    Terminal(width=width).print(table)
+    terminal = Terminal(width=width)
+    for part in _parts(table, terminal):
+        terminal.print(part)
+
+
+def _parts(table: Table, terminal: Terminal) -> list[Table]:
+    """Tables that fit, of the same rows; a column that is too wide for itself is folded."""
+    first, *others = table.columns
+    unbounded = terminal.options.update(width=_UNBOUNDED)
+    parts, kept = list[Table](), list[Column]()
+    for column in others:
+        wider = Measurement.get(terminal, unbounded, _of(table, first, [*kept, column]))
+        if kept and wider.maximum > terminal.width:
+            parts.append(_of(table, first, kept))
+            kept = []
+        kept.append(column)
+    return [*parts, _of(table, first, kept)]
+
+
+def _of(table: Table, first: Column, others: Sequence[Column]) -> Table:
+    """A table of some columns of another."""
+    made = Table(box=table.box, pad_edge=table.pad_edge)
+    columns = (first, *others)
+    for column in columns:
+        made.add_column(
+            column.header, justify=column.justify, no_wrap=column.no_wrap, overflow=column.overflow
+        )
+    for row in zip(*(column.cells for column in columns), strict=True):
+        made.add_row(*row)
+    return made
+
+
+def echo_rule(title: str) -> None:
+    """Print a line across, with what stands below it."""
+    Terminal().print(Rule(title, align="left", style="dim", characters="-"))
 
 
 def echo_lines(text: str, *, end: str = "\n") -> None:

@@ -1,7 +1,7 @@
-"""Putting an agent's leaning into its configuration file, and disturbing nothing else there.
+"""Putting an agent, or its leaning, into a configuration file, and disturbing nothing else there.
 
-The text is edited at the places that the YAML parser names, so whatever is no leaning stays byte
-for byte. (Loading and dumping by a library that keeps comments does not: it moves the comment
+The text is edited at the places that the YAML parser names, so everything else stays byte for byte.
+(Loading and dumping by a library that keeps comments does not: it moves the comment
 above the next agent into this one, and lays out anew what it was not asked to touch.) The edited
 text is then read as a configuration, and must say what the old one said but for the leaning;
 layouts for which it would not, such as a policy that agents share by an anchor, are refused.
@@ -37,6 +37,90 @@ def leaning_block(agent: str, present: Leaning, wanted: Leaning) -> str:
     either = _differing(Leaning(), wanted) | _differing(present, wanted)
     values = {key: either[key] for key in Leaning.model_fields if key in either}
     return "\n".join(_lines(("agents", name, *_SECTIONS), values))
+
+
+def write_agent(file: Path, name: str, new: KnowledgeConfig) -> None:
+    """Add an agent to a configuration file, which is replaced in one step; see `put_agent`.
+
+    Args:
+        file: The file.
+        name: The agent's name.
+        new: The agent, with the sources and example sets that are not there yet.
+
+    Raises:
+        ConfigError: As of `put_agent`, or the file cannot be read or written. It is then as it was.
+    """
+    target = file.resolve()
+    try:
+        with target.open(encoding="utf-8", newline="") as opened:
+            text = opened.read()
+        _replace(target, put_agent(text, name, new))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"cannot write {str(file)!r} ({error}); put the agent there yourself"
+        raise ConfigError(msg) from error
+
+
+def put_agent(text: str, name: str, new: KnowledgeConfig) -> str:
+    """Add an agent to the text of a configuration, with what it needs that is not there yet.
+
+    Args:
+        text: YAML; may be empty.
+        name: The agent's name.
+        new: The agent, with the sources and example sets to add.
+
+    Returns:
+        The text with these keys added, and nothing else changed.
+
+    Raises:
+        ConfigError: It is no valid configuration, something of that name is there already, or
+            nothing can be added without changing more.
+    """
+    promised = KnowledgeConfig.parse(text).model_dump()
+    added = new.model_dump(mode="json", exclude_defaults=True)
+    edited = text
+    for section in ("sources", "examples", "agents"):
+        for key in getattr(new, section):
+            if key in promised[section]:
+                msg = f"{section}: {key!r} is there already; give another name"
+                raise ConfigError(msg)
+            edited = _entered(edited, section, {key: added[section].get(key, {})})
+        promised[section] |= new.model_dump()[section]
+    if not _says(edited, promised):
+        msg = (
+            f"agents: {name!r} cannot be added to this file without changing more than that, as"
+            " where an anchor shares the section; put it there yourself"
+        )
+        raise ConfigError(msg)
+    return edited
+
+
+def _entered(text: str, section: str, entry: Mapping[str, object]) -> str:
+    """The text with an entry at the end of one of its sections, which is begun if need be."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode) or not (root.value or root.flow_style):
+        before = text if not text or text.endswith("\n") else f"{text}\n"
+        return before + "\n".join(_dumped({section: entry})) + "\n"
+    there = _value(root, section)
+    if there is None:
+        return _append(text, root, _inline({section: entry})[1:-1], _dumped({section: entry}))
+    if isinstance(there, yaml.MappingNode):
+        return _append(text, there, _inline(entry)[1:-1], _dumped(entry))
+    return _put(text, there, _inline(entry))
+
+
+def _dumped(value: object) -> list[str]:
+    """YAML as a person lays it out: what is innermost in one line."""
+    return _yaml(value, flow=None).splitlines()
+
+
+def _inline(value: object) -> str:
+    return _yaml(value, flow=True).strip()
+
+
+def _yaml(value: object, *, flow: bool | None) -> str:
+    return yaml.safe_dump(
+        value, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=10**6
+    )
 
 
 def write_leaning(file: Path, agent: str, wanted: Leaning) -> None:
@@ -112,14 +196,15 @@ def _edited(text: str, agent: str, present: Leaning, wanted: Leaning) -> str:
     nothing = _value(inner, path[0])
     if nothing is not None:
         return _put(text, nothing, _in_line(path[1:], values))
-    return _append(text, inner, path, values)
+    return _append(text, inner, _in_line(path, values)[1:-1], _lines(path, values))
 
 
 def _set_all(text: str, section: yaml.MappingNode, values: Mapping[str, float]) -> str:
     """Set keys of a section: those that it has where they stand, others at its end."""
     known = {name: node for name in values if (node := _value(section, name)) is not None}
     new = {name: value for name, value in values.items() if name not in known}
-    text = _append(text, section, (), new) if new else text
+    if new:
+        text = _append(text, section, _in_line((), new)[1:-1], _lines((), new))
     for name in sorted(known, key=lambda name: -known[name].start_mark.index):  # the last one first
         text = _put(text, known[name], str(values[name]))
     return text
@@ -141,20 +226,18 @@ def _put(text: str, node: yaml.Node, value: str) -> str:
     return text[:start] + (" " if start == end else "") + value + text[end:]
 
 
-def _append(
-    text: str, section: yaml.MappingNode, path: Sequence[str], values: Mapping[str, float]
-) -> str:
-    """Add keys at the end of a section, in its own style."""
+def _append(text: str, section: yaml.MappingNode, in_line: str, lines: Sequence[str]) -> str:
+    """Add keys at the end of a section, in its own style: within its braces, or as lines."""
     if section.flow_style:
         close = section.end_mark.index - 1
         body = text[:close].rstrip()
         comma = "" if body.endswith("{") else " " if body.endswith(",") else ", "
-        return body + comma + _in_line(path, values)[1:-1] + text[len(body) :]
+        return body + comma + in_line + text[len(body) :]
     column: int = section.value[0][0].start_mark.column
     end = _end_of_block(text, section.end_mark.index, column)
     newline = "\r\n" if "\r\n" in text else "\n"
     before = "" if text[:end].endswith("\n") else newline
-    added = newline.join(" " * column + line for line in _lines(path, values))
+    added = newline.join(" " * column + line for line in lines)
     return text[:end] + before + added + newline + text[end:]
 
 

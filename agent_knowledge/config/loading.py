@@ -197,6 +197,7 @@ def _reference_faults(raw: object) -> list[tuple[Place, str]]:
     return faults
 
 
+_WEB = re.compile(r"https?://|\$", re.IGNORECASE)
 _ORIGINS = ("path", "url", "sitemap", "retriever", "loader", "external")
 """Keys of which a source has exactly one: what it is."""
 _BELONGS = {
@@ -217,6 +218,7 @@ def _source_faults(source: object) -> Iterator[tuple[Place, str]]:
         accepted = "path (file, folder or glob), url, sitemap, retriever, loader, or external: true"
         yield (), f"give exactly one of {accepted}; {found}"
         return
+    yield from _address_faults(given[0], section[given[0]])
     for key, beside in _BELONGS.items():
         if section.get(key) and given[0] not in beside.split(" or "):
             yield (key,), f"belongs beside {beside}, and this source has {given[0]}; take it out"
@@ -225,6 +227,17 @@ def _source_faults(source: object) -> Iterator[tuple[Place, str]]:
             (),
             "a Chroma database is {kind: chroma, path: FOLDER, collection: NAME}; give all three",
         )
+
+
+def _address_faults(key: str, given: object) -> Iterator[tuple[Place, str]]:
+    """Web pages at addresses that no page has; what a variable holds is seen when it is used."""
+    if key not in ("url", "sitemap"):
+        return
+    listed = cast("list[object]", given if isinstance(given, list) else [given])
+    for number, one in enumerate(listed):
+        if isinstance(one, str) and not _WEB.match(one):
+            place = (key, str(number)) if isinstance(given, list) else (key,)
+            yield place, "begins with neither http:// nor https://; give the address of a web page"
 
 
 def _agent_faults(

@@ -40,7 +40,20 @@ _S = TypeVar("_S", bound=Section)
 
 
 class KnowledgeConfig(Section):
-    """A whole configuration; see docs/config.md for every key."""
+    """A whole configuration; see docs/config.md for every key.
+
+    Attributes:
+        embedding: What turns texts into vectors: `minilm`, packaged and offline, or a string for
+            `init_embeddings`, such as `openai:NAME`.
+        store: Where indexes are kept.
+        models: Chat models.
+        sources: Documents to look facts up in, by name.
+        examples: Sets of worked examples, by name.
+        endpoints: Fine-tuned models, by name.
+        prices: What models cost, by the model's string; for `evaluate` and `advise`.
+        log: The log of decisions; without it nothing is kept.
+        agents: Who uses which of them, and how, by name.
+    """
 
     embedding: Text = "minilm"
     store: StoreConfig = StoreConfig()

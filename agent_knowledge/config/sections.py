@@ -62,6 +62,8 @@ class StoreConfig(Section):
     """Where indexes are kept.
 
     Attributes:
+        kind: Which store: Chroma, embedded; PostgreSQL with pgvector; or Qdrant, by `url`
+            or local in `path`.
         path: Folder of the embedded store, of a local Qdrant, and of all that belongs to no source:
             the vectors of example sets, the ledger.
         url: Of a server.
@@ -85,6 +87,10 @@ class ModelsConfig(Section):
     limits hold for both, and for judges.
 
     Attributes:
+        default: What answers whatever no endpoint serves: `extractive`, packaged and
+            offline, or a string for `init_chat_model`, such as `openai:NAME`.
+        router: What the router asks where a policy has it ask a model; never opened
+            otherwise. A decision model is `decisions:NAME` or `systemone:NAME`.
         timeout_s: Seconds that one call may take. A model that thinks before it writes a long
             answer takes a minute or two.
         budget_s: Seconds that all calls for one task may take together, waiting included.
@@ -137,6 +143,7 @@ class SourceConfig(Section):
         loader: `package.module:name` of a LangChain document loader; imported likewise.
         options: What the retriever's function or the loader is called with.
         external: The host hands its retriever over in Python.
+        description: What it holds, in a line; shown to the model by the tool.
         changes: How often its facts change.
         filter: What the metadata of its passages must say.
         tenant: The field of its metadata that names whose a document is; a search then sees the
@@ -168,6 +175,10 @@ class ExampleSetConfig(Section):
     `kind: pattern` teaches what to put out; `kind: style` teaches how to sound.
 
     Attributes:
+        file: JSON lines of {"input": ..., "output": ...}.
+        description: What it teaches, in a line; shown by the tool and in questions to the
+            user.
+        kind: `pattern` teaches what to put out, `style` how to sound.
         k: Examples shown at most.
         selection: Which examples of a set of labels are shown: `balanced`, one of each of the `k`
             likeliest labels; or `weighted`, half of them of the likeliest label.
@@ -194,6 +205,8 @@ class TrainingConfig(Section):
     """What a fine-tuned model was trained on; the gate asks for it.
 
     Attributes:
+        examples: How many it was trained on; the gate refuses fewer than 500.
+        data_as_of: How old its data is, as 2026-06-01.
         file: Its rows, JSON lines or the folder of an export: cases among them are not measured on.
     """
 
@@ -218,11 +231,17 @@ class EndpointConfig(Section):
     """A fine-tuned model behind an OpenAI-compatible URL or an `init_chat_model` string.
 
     Attributes:
+        model: The model behind `base_url`, or without one a string for `init_chat_model`.
+        base_url: An OpenAI-compatible address, best as `${NAME}`.
+        api_key: Its key, best as `${NAME}`.
+        serves: The example set that it was trained to replace; the agent must have it too.
         reason: Which of the guide's four reasons it was trained for; none means what the set that
             it serves is: a style or a pattern.
+        training: What it was trained on; without it the gate stays shut.
         timeout_s: Seconds that one call may take.
         budget_s: Seconds that all calls for one task may take together, waiting included.
         retries: Calls after the first that a task may take, where a repetition is safe.
+        breaker: When it is left alone because it keeps failing.
         hosting_usd_per_month: What its host costs; `advise` counts with it.
         allow_unproven: It may serve without a trial on record.
     """
@@ -300,12 +319,32 @@ class Policy(Section):
     """How an agent wants its tasks served.
 
     Attributes:
+        citations: `when_retrieved`: answers from passages cite them; `always`: every task
+            is grounded and cited, and no endpoint serves; `never`: no answer cites.
+        unsupported: A claim that its passage does not support: say so in its citation, take
+            its marker away, cite the passage that does support it, or refuse the whole
+            answer.
         threshold: The probability of being supported from which a claim counts as such.
         judge_decides: A judge that is given decides on claims in the packaged check's place.
+        when_unsure: Where the evidence carries no choice, or no source seems to hold what
+            is needed: search all the same, use the prompt alone, or ask the user.
+        ask_model_below: A decision less sure than this is put to a model first; none:
+            never.
+        query_rewrite: `model`: a chat model writes what a turn of a conversation searches
+            for.
+        on_failure: When the endpoint fails: serve by the examples of its set, or raise.
+        k: Passages that are retrieved at most.
         rerank: What puts the found passages into their last order: `maxsim`, which reads the
             signatures of code word by word, or `package.module:name` of a LangChain cross-encoder
             or of a function `(query, texts) -> scores`.
         rerank_top: How many of the best found it is given.
+        context_tokens: Budget for passages and examples together; what does not fit is left
+            out and told.
+        latency_budget_ms: The latency that an endpoint is meant to meet; no decision rests on it
+            yet.
+        thresholds: Where a probability begins to count.
+        leaning: What the agent's own tasks add to the evidence; `agent-knowledge tune` fits
+            it.
     """
 
     citations: Literal["when_retrieved", "always", "never"] = "when_retrieved"
@@ -329,9 +368,16 @@ class AgentConfig(Section):
     """What one agent has at hand; every key is optional.
 
     Attributes:
+        description: Who it is, in a line.
+        system_prompt: The file of its system prompt, which may have placeholders.
+        variables: What placeholders of your own stand for.
+        sources: Where its facts come from.
+        examples: Its example sets.
+        endpoint: Its fine-tuned endpoint.
         filter: What the metadata of all passages that it is shown must say.
         tenant: The key or attribute of LangGraph's runtime context that names whose documents a
             run may see; needed where a source or a set keeps its tenants apart.
+        policy: How it wants its tasks served.
     """
 
     description: str = ""

@@ -55,7 +55,7 @@ from agent_knowledge.routing.need import Weights, load_weights
 from agent_knowledge.routing.policy import decide, may_ask_model
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.routing.resources import Shelf
-from agent_knowledge.routing.retrieving import retrieve
+from agent_knowledge.routing.retrieving import Retrieved, retrieve
 from agent_knowledge.routing.sets import AgentSets
 from agent_knowledge.types import Decision, Example, Knowledge, Passage, Plan, Rung, Task
 from agent_knowledge.types.filters import Filter, Scope
@@ -287,11 +287,16 @@ class KnowledgeRouter:
             InputError: The query is empty, or a source needs a tenant and none is given.
             SourceError: A source is not indexed, or every source failed.
         """
+        return self.search(task, k).passages
+
+    def search(self, task: Task | str, k: int | None = None) -> Retrieved:
+        """`retrieve`, with a line for each source or reranker that failed."""
         reading = next(self.read([task]))
         plan = search_plan(reading, self.agent, k)
         with self._observing("retrieve", reading.task, plan) as stage:
-            stage.passages = retrieve(plan, reading.results, self._shelf).passages
-        return tuple(stage.passages)
+            found = retrieve(plan, reading.results, self._shelf)
+            stage.passages = found.passages
+        return found
 
     async def aretrieve(self, task: Task | str, k: int | None = None) -> tuple[Passage, ...]:
         """`retrieve` in a thread."""
@@ -453,7 +458,10 @@ class KnowledgeRouter:
             for place, (reading, made) in enumerate(zip(readings, decisions, strict=True))
             if may_ask_model(reading.task, made, self.agent)
         ]
-        judged = consult(self._judge, [readings[place] for place in weak], self.agent, self._shelf)
+        fit = self.reader.fits.decision
+        judged = consult(
+            self._judge, [readings[place] for place in weak], self.agent, self._shelf, fit
+        )
         for place, signals in zip(weak, judged, strict=True):
             decisions[place] = decided(replace(readings[place], signals=signals))
         return decisions

@@ -13,6 +13,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from agent_knowledge.cli import progress
 from agent_knowledge.ledger import Ledger
 from tests.e2e.conftest import CommandLine
 from tests.unit.trials.desk import cases, write_desk
@@ -239,3 +240,45 @@ def test_bad_cases_are_all_named_and_nothing_is_asked(desk: CommandLine, server:
     assert (ran.code, ran.out, server.calls) == (2, "", 0)
     assert "line 1: 'expected' is None" in ran.err
     assert "line 2: is not JSON" in ran.err
+
+
+def test_a_prompt_that_names_no_label_is_no_fair_rival(desk: CommandLine, server: Server) -> None:
+    write_cases(desk.folder, 4)
+    said = "prompting was not really tried; put {{labels}} into the set's template"
+    assert f"the prompt names 0 of the 2 labels of triage: {said}" in desk(*RUN).out
+    config = json.loads((desk.folder / "agent-knowledge.yaml").read_text())
+    config["examples"]["triage"]["template"] = "template.md"
+    (desk.folder / "agent-knowledge.yaml").write_text(json.dumps(config))
+    (desk.folder / "template.md").write_text("Give one of: {{labels}}\n\n---\n\n{{input}}")
+    assert said not in desk(*RUN).out
+
+
+def test_a_rung_keeps_its_name_on_80_columns(
+    desk: CommandLine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_cases(desk.folder, 4)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # by which rich takes a stream for a terminal
+    monkeypatch.setenv("TERM", "dumb")  # without styles
+    monkeypatch.setenv("COLUMNS", "80")
+    out = desk(*RUN).out
+    assert max(map(len, out.splitlines())) <= 80
+    lines = [line for line in out.splitlines() if line.startswith((" few_shot ", " prompt "))]
+    assert len(lines) == 4, "each rung by its name, in both tables"
+    assert not any("…" in line for line in lines)
+    assert "openai:small" in lines[-1]
+
+
+def test_a_pipe_is_told_progress_every_ten_seconds(
+    desk: CommandLine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)  # as if ten seconds were over
+    write_cases(desk.folder, 4)
+    ran = desk(*RUN, "--json")
+    assert "asking: 8 of 8 answers, " in ran.err
+    assert ran.json["cases"] == 4, "standard output is JSON alone"
+    rows = [{"task": f"task {n}", "expected": "direct"} for n in range(70)]
+    (desk.folder / "routes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    routed = desk("check", "-a", "desk", "--cases", "routes.jsonl")
+    assert "routing: 70 of 70 tasks done" in routed.err
+    batch = desk("route", "-a", "desk", "--input", "routes.jsonl")
+    assert "--input: 64 lines done" in batch.err

@@ -62,6 +62,13 @@ HELD_BY = {
         "test_a_role_past_row_level_security_is_refused_for_tenants",
     ),
     "No value of a filter is part of a statement.": ("test_a_field_name_or_value_is_never_code",),
+    "A caller over MCP sees what the host said.": (
+        "test_what_a_caller_sees_is_said_at_the_start_alone",
+        "test_whose_documents_are_served_has_to_be_said",
+        "test_over_http_a_token_is_needed",
+        "test_http_without_a_token_is_refused",
+        "test_a_page_of_another_host_is_refused_even_with_the_token",
+    ),
     "Code is imported only from where the host allows.": (
         "test_all_else_is_refused_with_what_would_allow_it",
         "test_what_an_allowed_module_merely_imports_is_not_offered",
@@ -112,6 +119,25 @@ HELD_BY = {
     "What is shown does not act.": (
         "test_what_is_printed_does_not_act",
         "test_nothing_else_prints_what_is_not_json",
+    ),
+    "What is told elsewhere has no text unless you ask.": (
+        "test_a_line_a_decision_and_no_text",
+        "test_no_text_leaves_unless_asked",
+        "test_nothing_is_kept_by_default",
+        "test_hash_keeps_no_text",
+        "test_personal_data_is_taken_out_first",
+        "test_without_the_extra_nothing_starts_unredacted",
+        "test_the_file_is_its_owners_alone",
+    ),
+    "The page is this machine's, or has a password.": (
+        "test_beyond_loopback_a_password_is_needed",
+        "test_a_wrong_password_sees_nothing",
+        "test_another_host_is_refused",
+        "test_another_origin_is_refused",
+        "test_hostile_text_is_shown_as_text",
+        "test_every_page_answers_and_names_no_foreign_address",
+        "test_an_id_that_nobody_was_given_is_never_taken_over",
+        "test_a_page_of_one_tenant_shows_no_other",
     ),
     "An agent's state stays its own.": ("test_a_hosts_own_keys_are_left_alone",),
     "Documents are screened.": (

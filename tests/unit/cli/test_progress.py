@@ -11,7 +11,8 @@ from contextlib import redirect_stderr, suppress
 
 import pytest
 
-from agent_knowledge.cli.progress import Lines, line, telling
+from agent_knowledge.cli import progress
+from agent_knowledge.cli.progress import Lines, line, telling, waiting
 
 
 class Clock:
@@ -91,3 +92,16 @@ def test_who_wants_json_is_told_nothing_else():
     err = io.StringIO()
     with redirect_stderr(err), telling(silent=True) as told:
         assert told is None
+
+
+def test_a_pipe_is_told_that_something_of_unknown_length_goes_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(progress, "EVERY_S", 0.01)
+    err = io.StringIO()
+    with redirect_stderr(err), waiting("fitting"):
+        end = time.monotonic() + 20
+        while "fitting: 1 s so far" not in err.getvalue() and time.monotonic() < end:
+            time.sleep(0.01)
+    told = err.getvalue()
+    assert told.startswith("fitting: 1 s so far\n")
+    time.sleep(0.05)
+    assert err.getvalue() == told, "what is over is not told of"

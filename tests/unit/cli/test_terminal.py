@@ -113,7 +113,7 @@ def test_an_index_run_tells_file_names_as_they_are_and_no_more(
 
 
 def test_an_error_that_ends_a_command_does_not_act(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise InputError(HOSTILE)
 
     monkeypatch.setattr(app, "app", fail)
@@ -150,3 +150,25 @@ def test_nothing_else_prints_what_is_not_json() -> None:
                     found.append(f"{file.name}: {ast.unparse(node)}")
     assert found == []
     assert "agent_knowledge.cli.terminal" in sys.modules
+
+
+def test_a_table_that_is_too_wide_becomes_several_with_the_names_in_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table(box=None)
+    for n in range(6):
+        table.add_column(f"column {n}", no_wrap=n < 5)
+    for name in ("retrieval+few_shot", "prompt"):
+        table.add_row(
+            name, *(str(10**n) for n in range(1, 5)), "a model's name that is far too long"
+        )
+    out = io.StringIO()
+    with redirect_stdout(out):
+        echo_table(table)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert sum("retrieval+few_shot" in line for line in lines) == 3
+    for cell in ("10000", "column 4", "column 5", " long"):
+        assert any(cell in line for line in lines)

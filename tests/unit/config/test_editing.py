@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 import yaml
 
-from agent_knowledge.config import KnowledgeConfig, Leaning
-from agent_knowledge.config.editing import leaning_block, put_leaning, write_leaning
+from agent_knowledge.config import AgentConfig, KnowledgeConfig, Leaning, SourceConfig
+from agent_knowledge.config.editing import leaning_block, put_agent, put_leaning, write_leaning
 from agent_knowledge.errors import ConfigError
 
 WANTED = Leaning(retrieval=0.65, few_shot=-0.4)
@@ -149,3 +150,36 @@ def test_a_file_that_is_refused_is_as_it_was(tmp_path: Path):
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path):
     with pytest.raises(ConfigError, match="put the leaning there yourself"):
         write_leaning(tmp_path / "gone.yaml", "x", WANTED)
+
+
+NEW = KnowledgeConfig(
+    sources={"docs": SourceConfig(path="d")},
+    agents={"new": AgentConfig(description="it's", sources=("docs",))},
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# only this\n",
+        "{}",
+        "agents: {x: {}}",
+        "agents:\n  x: {}  # the one\n# the end\n",
+        "agents:\r\n    x:\r\n        description: y\r\nsources:\r\n",
+        "store: {path: p}\nsources:\n  # none yet\nagents:\n",
+    ],
+)
+def test_an_agent_is_added_and_every_line_of_the_others_stays(text: str) -> None:
+    before, after = KnowledgeConfig.parse(text), put_agent(text, "new", NEW)
+    read = KnowledgeConfig.parse(after)
+    assert read.agents == before.agents | NEW.agents
+    assert read.sources == before.sources | NEW.sources
+    assert [c for c in re.findall("#.*", text) if c not in after] == []
+    assert ("\r\n" in text) == ("\r\n" in after)
+
+
+def test_an_agent_that_is_there_is_not_replaced() -> None:
+    shared = "agents: {new: {}}\n"
+    with pytest.raises(ConfigError, match="there already"):
+        put_agent(shared, "new", NEW)

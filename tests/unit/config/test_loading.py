@@ -288,3 +288,20 @@ def test_whatever_is_given_loads_or_is_refused_as_a_fault(value: object):
 def test_a_filter_says_itself_what_it_accepts():
     (fault,) = faults_of("sources: {rows: {path: a.csv, filter: {year: {above: 3}}}}")
     assert fault.startswith("sources.rows.filter (line 1): the filter's field 'year' has 'above';")
+
+
+@pytest.mark.parametrize(
+    ("origin", "key"),
+    [
+        ("url: ftp://files.example/a.md", "url"),
+        ("url: [https://a.example/, file:///etc/hosts]", "url.1"),
+        ("sitemap: www.example/sitemap.xml", "sitemap"),
+    ],
+)
+def test_an_address_that_no_web_page_has_is_told_before_anything_is_read(origin: str, key: str):
+    (fault,) = faults_of(f"sources: {{s: {{{origin}}}}}")
+    assert fault.startswith(f"sources.s.{key} (line 1): begins with neither http:// nor https://")
+
+
+def test_an_address_that_a_variable_holds_is_read_when_it_is_used():
+    KnowledgeConfig.parse("sources: {s: {url: '${WIKI}/start'}, t: {sitemap: HTTPS://e.example/s}}")
