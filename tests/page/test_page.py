@@ -18,7 +18,7 @@ from agent_knowledge.cli.labelled import read_cases
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.ledger import Ledger, RungResult, Trial
 from agent_knowledge.page.app import PageSettings, build_page
-from agent_knowledge.page.talks import MOST_TALKS, MOST_TURNS, ShownTurn, Talks
+from agent_knowledge.page.talks import MOST_CHARACTERS, MOST_TALKS, MOST_TURNS, ShownTurn, Talks
 from agent_knowledge.page.turns import NoAnswer, replies
 from agent_knowledge.page.views import ago, sentence
 from agent_knowledge.types import Task
@@ -240,6 +240,24 @@ def test_the_oldest_conversations_and_turns_go_first() -> None:
     for _ in range(MOST_TALKS):
         talks.add(talks.get("", "a"), held.turns[0], None)
     assert talks.get(first.id, "a").id != first.id
+
+
+def test_large_turns_are_held_within_a_limit_of_memory() -> None:
+    talks, large = Talks(), Task("x" * 1_900_000)  # as many characters as a request may have
+    ids: list[str] = []
+    for _ in range(3):
+        talk = talks.get("", "a")
+        ids.append(talk.id)
+        for _ in range(MOST_TURNS // 2):
+            talks.add(talk, ShownTurn(task=large, strategy=None, said=Markup()), None)
+    held = [talk for talk in (talks.get(id_, "a") for id_ in ids) if talk.turns]
+    assert sum(len(turn.task.text) for talk in held for turn in talk.turns) <= MOST_CHARACTERS
+    assert [talk.id for talk in held] == ids[-1:]
+    for _ in range(MOST_TURNS // 2):
+        talks.add(held[0], ShownTurn(task=large, strategy=None, said=Markup()), None)
+    last = talks.get(ids[-1], "a")
+    assert last.turns[-1].number == MOST_TURNS
+    assert last.characters <= MOST_CHARACTERS
 
 
 def test_without_script_a_question_is_answered(page: TestClient) -> None:
