@@ -18,8 +18,8 @@ MOST_TALKS = 200
 MOST_TURNS = 40
 """Turns that one holds, of which its next task is told: a limit, so that memory has one."""
 MOST_CHARACTERS = 50_000_000
-"""Of all turns that are held, as asked and as shown: a limit of memory, which questions of a million
-characters would fill otherwise."""
+"""Of all turns that are held, as asked and as shown: a limit of memory, which questions of a
+million characters would fill otherwise."""
 _ID_BYTES = 18
 """Of a conversation's id: 144 random bits, which nobody guesses."""
 

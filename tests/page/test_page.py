@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from agent_knowledge import Answerer, KnowledgeConfig, index_sources
 from agent_knowledge.cli.labelled import read_cases
@@ -161,6 +162,30 @@ def test_more_than_is_accepted_is_refused(page: TestClient, sent: object) -> Non
     came = page.post("/ask", content=sent)  # pyright: ignore[reportArgumentType]
     assert came.status_code == 413
     assert "2,097,152 bytes" in came.text
+
+
+async def test_half_a_question_is_not_asked(page: TestClient) -> None:
+    came: list[Message] = [
+        {"type": "http.request", "body": b"agent=support&task=How", "more_body": True}
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return came.pop(0) if came else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1:7860"), (b"content-length", b"99")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/ask",
+        "query_string": b"",
+        "headers": headers,
+    }
+    await page.app(scope, receive, send)
+    assert not sent
 
 
 def test_a_method_that_is_none_changes_nothing(page: TestClient) -> None:
