@@ -64,9 +64,9 @@ class Talk:
         """The next request of this conversation."""
         return Task(text, history=self.history, cited=self.cited)
 
-    def turn(self, number: int) -> ShownTurn | None:
-        """A turn by its number; None where there is none, or no longer."""
-        return next((turn for turn in self.turns if turn.number == number), None)
+    def turn(self, number: str) -> ShownTurn | None:
+        """A turn by its number, as a form has it; None where there is none, or no longer."""
+        return next((turn for turn in self.turns if str(turn.number) == number), None)
 
     @property
     def characters(self) -> int:

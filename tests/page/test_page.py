@@ -311,12 +311,36 @@ def test_feedback_is_a_case_that_check_reads(page: TestClient, ask: Asked, tmp_p
     assert shown.count("Kept as a case") == 2
 
 
+def test_feedback_is_its_owners_alone_unless_they_say_otherwise(
+    page: TestClient, ask: Asked, tmp_path: Path
+) -> None:
+    ask(RETURNS)
+    fields = {"agent": "support", "talk": ask.talk, "turn": "1", "expected": "direct"}
+    file = tmp_path / "feedback" / "support.jsonl"
+    for mode in (0o600, 0o640):
+        page.post("/feedback", data=fields)
+        assert file.stat().st_mode & 0o777 == mode
+        file.chmod(0o640)
+
+
+def test_feedback_that_cannot_be_kept_says_why(
+    page: TestClient, ask: Asked, tmp_path: Path
+) -> None:
+    ask(RETURNS)
+    (tmp_path / "feedback").mkdir()
+    (tmp_path / "feedback" / "support.jsonl").write_bytes(b'{"task": "caf\xe9"}\n')
+    fields = {"agent": "support", "talk": ask.talk, "turn": "1", "expected": "direct"}
+    told = page.post("/feedback", data=fields, headers={"accept": "application/json"}).json()
+    assert "Not kept" in told["kept"]
+    assert "no UTF-8" in told["kept"]
+
+
 def test_feedback_to_nothing_is_refused(page: TestClient, ask: Asked, tmp_path: Path) -> None:
     ask(RETURNS)
     fields = {"agent": "support", "talk": ask.talk, "turn": "1", "expected": "../../x"}
     told = page.post("/feedback", data=fields, headers={"accept": "application/json"}).json()
     assert "Not kept" in told["kept"]
-    for change in ({"turn": "7"}, {"turn": "x"}, {"talk": "x"}):
+    for change in ({"turn": "7"}, {"turn": "x"}, {"turn": "1" * 5000}, {"talk": "x"}):
         assert page.post("/feedback", data={**fields, **change}).status_code == 404
     assert not (tmp_path / "feedback").exists()
 
