@@ -28,6 +28,7 @@ import difflib
 import re
 import reprlib
 from collections.abc import Iterable
+from traceback import format_tb
 from typing import Any
 
 DISTRIBUTION = "langchain-agent-knowledge"
@@ -151,6 +152,14 @@ _MOST_NAMED = 20
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = _MOST_SHOWN
 _repr.maxlevel = 3
+
+
+def without_words(error: BaseException) -> str:
+    """What kind of error it is and where it came from, for a log.
+
+    Its own words may hold what somebody asked, or a key.
+    """
+    return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}".rstrip()
 
 
 def shown(value: Any) -> str:
