@@ -21,3 +21,9 @@ def test_every_link_inside_the_docs_leads_somewhere() -> None:
     pages = written_pages(ROOT)
     for page in [ROOT / "README.md", *(page for page in pages if page.suffix == ".md")]:
         for_the_site(page, pages, ROOT, "")  # raises where a link leads to no file
+
+
+def test_every_picture_of_the_readme_is_there() -> None:
+    shown = re.findall(r'(?:src|srcset)="([^"]+)"', (ROOT / "README.md").read_text("utf-8"))
+    assert shown
+    assert not [picture for picture in shown if not (ROOT / picture).is_file()]

@@ -6,6 +6,8 @@ import ast
 import os
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,10 @@ TESTS = Path(__file__).parents[1]
 PACKAGE = Path(agent_knowledge.__file__).parent
 
 HELD_BY = {
+    "Nothing reports home.": (
+        "test_no_library_keeps_a_name_of_this_machine_to_report_by",
+        "test_chroma_is_embedded_and_silent_and_embeds_nothing",
+    ),
     "What another middleware takes out stays out.": (
         "test_what_another_middleware_redacts_stays_redacted",
         "test_what_is_redacted_in_an_answer_comes_back_in_no_later_turn",
@@ -283,7 +289,7 @@ def test_chroma_is_embedded_and_silent_and_embeds_nothing():
     assert not [name for name in chroma if "server" in name.lower() or "HttpClient" in name]
     made = {name for _, name in calls() if name.startswith("chromadb.")}
     assert made == {"chromadb.PersistentClient"}
-    source = (PACKAGE / "retrieval" / "vectors.py").read_text()
+    source = (PACKAGE / "retrieval" / "embedded" / "vectors.py").read_text()
     assert "anonymized_telemetry=False" in source
     opened = re.findall(r"(?:get|create)_collection\([^)]*\)", source)
     assert opened
@@ -292,3 +298,12 @@ def test_chroma_is_embedded_and_silent_and_embeds_nothing():
 
 def test_the_packaged_embedder_is_the_one_of_a_plain_configuration():
     assert packaged_embedder().name == KnowledgeConfig().embedding
+
+
+def test_no_library_keeps_a_name_of_this_machine_to_report_by(tmp_path: Path):
+    kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
+    env = {name: os.environ[name] for name in kept if name in os.environ}
+    code = "from agent_knowledge.build import packaged_embedder as made; made().embed(['x'])"
+    run = [sys.executable, "-c", code]
+    subprocess.run(run, env={**env, "HOME": str(tmp_path)}, check=True, capture_output=True)
+    assert not list(tmp_path.rglob("*"))

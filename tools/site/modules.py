@@ -8,6 +8,8 @@ PUBLIC = (
     "agent_knowledge.ports",
     "agent_knowledge.errors",
     "agent_knowledge.testing",
+    "agent_knowledge.telemetry",
+    "agent_knowledge.mcp",
 )
 """What a user may import from; the rest may change without notice."""
 
