@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -34,7 +35,8 @@ def test_every_command_has_a_page_with_every_option_of_it():
 def test_what_would_break_a_table_is_written_as_its_sign():
     page = command_pages()["agent-knowledge-ask.md"]
     assert "'team=a&#124;b'" in page
-    assert "<code>--strategy &#60;str&#62;</code>" in page
+    assert "<code>--strategy " in page
+    assert not re.search(r"<(?!/?code>)", page)  # a value's name, as <str>, is no element
 
 
 def in_nav(entry: object) -> Iterator[str]:
