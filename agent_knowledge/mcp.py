@@ -24,7 +24,7 @@ from pydantic import AnyHttpUrl, BaseModel, Field
 from agent_knowledge.build import load_verifier
 from agent_knowledge.citations.rows import verified_row
 from agent_knowledge.citations.verifier import CitationVerifier
-from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError
+from agent_knowledge.errors import DISTRIBUTION, AgentKnowledgeError, InputError
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.types import Message, Role, Task, to_dict
 from agent_knowledge.types.filters import Filter, Scope
@@ -92,7 +92,13 @@ def build_server(routers: Mapping[str, KnowledgeRouter], *, token: str | None = 
             several, each tool asks which.
         token: What callers over HTTP must show; None where only standard input and output are
             served.
+
+    Raises:
+        InputError: No router is given.
     """
+    if not routers:
+        msg = "build_server: no router is given; give at least one, as {'support': router}"
+        raise InputError(msg)
     names = tuple(routers)
     auth = AuthSettings(issuer_url=_ISSUER, resource_server_url=None) if token else None
     server: MCPServer = MCPServer(
@@ -120,7 +126,13 @@ def http_server(server: MCPServer, host: str) -> uvicorn.Server:
         server: From `build_server`, with a token.
         host: Where it will be served; on this machine's own address, pages of others that have
             found out the port are refused by their `Host` and `Origin`.
+
+    Raises:
+        InputError: It has no token.
     """
+    if server.settings.auth is None:
+        msg = "http_server: the server has no token; give build_server one for HTTP"
+        raise InputError(msg)
     app = server.streamable_http_app(host=host, stateless_http=True, json_response=True)
     return uvicorn.Server(uvicorn.Config(app, log_level="warning"))
 

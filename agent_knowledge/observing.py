@@ -140,7 +140,8 @@ def _line(stage: Stage, took_ms: float) -> str:
     parts.append(f"{len(answer.claims)} claims, {unsupported} unsupported")
     parts += [f"{len(answer.fallbacks)} rungs failed before"] if answer.fallbacks else []
     parts += answer.flags
-    done = "verified" if stage.kind == "verify" else f"answered by {as_written(answer.model)}"
+    done = "verified" if stage.kind == "verify" else "answered"
+    done += f" by {as_written(answer.model)}" if answer.model and stage.kind == "answer" else ""
     return f"{done} in {took_ms:.0f} ms: {', '.join(parts)}"
 
 

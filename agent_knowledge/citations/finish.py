@@ -100,8 +100,9 @@ def finish_with(
     if unsupported == "repair":
         moves, known = repaired(_failed(text, said, known), known, checks, search)
         text = rewrite(text, moves)
-    text = without_unknown(text, known)
-    found = verify_with(checks, text, known)
+    shown = without_unknown(text, known)
+    changed = unsupported == "repair" or shown != text
+    text, found = shown, verify_with(checks, shown, known) if changed else said
     if unsupported in {"strip", "repair"}:
         text, found = _stripped(checks, text, found, known)
     return Finished(

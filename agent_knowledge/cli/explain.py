@@ -36,7 +36,8 @@ def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text
     text.append_text(_bar("multi-hop", signals.multi_hop))
     if asked := signals.asked:
         text.append(f"\n  {asked.model} was asked and ", style="dim")
-        text.append(f"says {asked.need}" if asked.need else "settles nothing", style="dim")
+        nothing = "answers in part" if asked.holds or asked.fresh is not None else "settles nothing"
+        text.append(f"says {asked.need}" if asked.need else nothing, style="dim")
     if signals.coverage or signals.pattern:
         text.append("\nwhat the agent's own knowledge says", style="bold")
     for name, covered in signals.coverage.items():

@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from agent_knowledge.cli import show
-from agent_knowledge.cli.options import CONFIG, Agent, Config, Json
+from agent_knowledge.cli.options import CONFIG, Config, Json
 from agent_knowledge.cli.terminal import complain
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import InputError, nearest, shown
@@ -42,7 +42,9 @@ def log(
         str | None,
         typer.Option("--since", help="How far back: 12h, 7d, 4w, or a date such as 2026-11-01."),
     ] = None,
-    agent: Agent = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", "-a", help="Whose turns; default: everybody's.")
+    ] = None,
     to_cases: Annotated[
         Path | None,
         typer.Option(

@@ -5,8 +5,10 @@
     graph     route_node(router), by_strategy   a node, and edges that follow the decision
     chain     knowledge_runnable(router)        a `Runnable` to what a model is to be given
     search    KnowledgeRetriever(router)        the sources alone
+    decide    RouterDecisions(router=router)    where LangChain 1.5 takes a decision model
 
-Names are imported when first used.
+Names are imported when first used. Those of `decisions` take the extra of that name, so they stand
+in no `__all__`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from agent_knowledge.langchain.citing import cite_fields as cite_fields
     from agent_knowledge.langchain.citing import cite_sources as cite_sources
     from agent_knowledge.langchain.convert import without_citations as without_citations
+    from agent_knowledge.langchain.decisions import RouterDecisions as RouterDecisions
+    from agent_knowledge.langchain.decisions import VerifierDecisions as VerifierDecisions
     from agent_knowledge.langchain.graph import by_strategy as by_strategy
     from agent_knowledge.langchain.graph import knowledge_of as knowledge_of
     from agent_knowledge.langchain.graph import route_node as route_node
@@ -37,6 +41,8 @@ _HOMES = {
     "KnowledgeMiddleware": "middleware",
     "KnowledgeRetriever": "retriever",
     "KnowledgeTool": "tool",
+    "RouterDecisions": "decisions",
+    "VerifierDecisions": "decisions",
     "by_strategy": "graph",
     "cite_answer": "runnable",
     "cite_fields": "citing",

@@ -34,7 +34,7 @@ from agent_knowledge.langchain.routers import (
     FailedCalls,
     LedTurn,
     RouterPart,
-    kept_where_it_fails,
+    attempt,
     knowledge_by_name,
     led_turn,
     parts_of,
@@ -186,7 +186,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request, led = self._begin(request)
         if led is None:
             return handler(request)
-        with kept_where_it_fails(request, led), observe(led.stage, led.by.router.observers):
+        with observe(led.stage, led.by.router.observers), attempt(request, led):
             return led.by._lead(request, handler, led)
 
     async def awrap_model_call(
@@ -198,7 +198,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request, led = await asyncio.to_thread(self._begin, request)
         if led is None:
             return await handler(request)
-        with kept_where_it_fails(request, led), observe(led.stage, led.by.router.observers):
+        with observe(led.stage, led.by.router.observers), attempt(request, led):
             return await led.by._alead(request, handler, led)
 
     def _lead(

@@ -97,14 +97,20 @@ class FailedCalls:
 
 
 @contextmanager
-def kept_where_it_fails(request: ModelRequest[Any], led: LedTurn[Any]) -> Generator[None]:
-    """Keep everybody's part in a call of a model that fails, for the next attempt."""
+def attempt(request: ModelRequest[Any], led: LedTurn[Any]) -> Generator[None]:
+    """One attempt at a call of a model: where it fails, everybody's part is kept for the next.
+
+    Where the model calls tools the turn goes on, and those who watch are told of no decision that
+    was answered.
+    """
     try:
         yield
     except Exception:
         for part in led.parts.values():
             part.by.failed.keep(request, part)
         raise
+    if led.stage.answer is None:
+        led.stage.decision = None
 
 
 def knowledge_by_name(parts: Mapping[str, RouterPart[Any]]) -> dict[str, Knowledge]:

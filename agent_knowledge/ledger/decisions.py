@@ -208,7 +208,7 @@ class DecisionLog:
         digest, kept = self._kept(stage.task, decision, answer)
         return LoggedTurn(
             at=ended.at,
-            id=self._id(decision),
+            id=self._id(stage, decision),
             agent=stage.agent,
             strategy=decision.strategy,
             confidence=decision.confidence,
@@ -232,10 +232,13 @@ class DecisionLog:
             dropped=dropped,
         )
 
-    def _id(self, decision: Decision) -> str:
-        """What a decision's row and its answer's have in common, and no other turn's."""
-        measured = (decision.agent, decision.elapsed_ms, *decision.signals.need.values())
-        told = repr(measured).encode()
+    def _id(self, stage: Stage, decision: Decision) -> str:
+        """What a decision's row and its answer's have in common, and no other turn's.
+
+        An agent that has called tools since has kept the decision without its signals.
+        """
+        task = stage.task.text if stage.task else ""
+        told = repr((decision.agent, decision.elapsed_ms, task)).encode()
         return hashlib.blake2b(told, key=self._salt, digest_size=_DIGITS // 2).hexdigest()
 
     def _kept(
@@ -279,15 +282,21 @@ def read_turns(file: Path, since: str = "", agent: str | None = None) -> tuple[L
     Raises:
         SourceError: There is a file, and it cannot be read.
     """
-    turns: dict[str, LoggedTurn] = {}
+    turns: list[LoggedTurn] = []
+    alone: dict[tuple[str, bool], int] = {}  # places of rows whose other half may yet come
     for row in Records(file, LoggedTurn).read():
-        before = turns.pop(row.id, None)
-        turns[row.id] = _joined(before, row) if before else row
-    rows = turns.values()
-    return tuple(row for row in rows if row.at >= since and agent in {None, row.agent})
+        answered = row.answered_ms is not None
+        place = alone.pop((row.id, not answered), None)
+        if place is None:
+            alone[row.id, answered] = len(turns)
+            turns.append(row)
+        else:
+            turns[place] = _joined(turns[place], row)
+    return tuple(row for row in turns if row.at >= since and agent in {None, row.agent})
 
 
 def _joined(one: LoggedTurn, other: LoggedTurn) -> LoggedTurn:
-    """Two rows of a turn as one: what was answered, whichever was written last."""
+    """A decision and its answer as one, whichever was written first."""
     whole = one if other.answered_ms is None else other
-    return replace(whole, dropped=one.dropped + other.dropped)
+    coverage = one.coverage or other.coverage
+    return replace(whole, coverage=coverage, dropped=one.dropped + other.dropped)

@@ -11,7 +11,11 @@ from contextlib import contextmanager
 
 from langchain_core.documents import Document
 from langchain_core.runnables import RunnableConfig, ensure_config
-from langchain_core.runnables.config import get_callback_manager_for_config
+from langchain_core.runnables.config import (
+    get_callback_manager_for_config,
+    patch_config,
+    var_child_runnable_config,
+)
 
 from agent_knowledge.errors import SourceError
 from agent_knowledge.types import Passage, to_dict
@@ -36,21 +40,39 @@ class CallbackRuns:
 
     @contextmanager
     def watch(self, stage: Stage) -> Generator[None]:
-        """One retriever run around a search; nothing around other stages."""
-        if stage.kind != "retrieve":
+        """One retriever run around a search; nothing around deciding and verifying."""
+        if stage.kind == "retrieve":
+            with self._searching(stage):
+                yield
+        elif stage.kind == "answer" and self._config:
+            with _within(ensure_config(self._config)):
+                yield
+        else:
             yield
-            return
-        config = ensure_config(self._config)
-        name = ", ".join(stage.sources)
+
+    @contextmanager
+    def _searching(self, stage: Stage) -> Generator[None]:
+        config, name = ensure_config(self._config), ", ".join(stage.sources)
         about = {"agent": stage.agent, "ls_retriever_name": name}
         config["metadata"] = {**(config.get("metadata") or {}), **about}
         manager = get_callback_manager_for_config(config)
         run = manager.on_retriever_start({"name": name}, stage.query, name=name)
-        yield
+        with _within(patch_config(config, callbacks=run.get_child())):
+            yield
         if stage.error:
             run.on_retriever_error(SourceError(stage.error))
         else:
             run.on_retriever_end(as_documents(stage.passages) if manager.handlers else [])
+
+
+@contextmanager
+def _within(config: RunnableConfig) -> Generator[None]:
+    """Have a host's own retrievers and rerankers take their callbacks from a config."""
+    token = var_child_runnable_config.set(config)
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
 
 
 def as_documents(passages: Iterable[Passage]) -> list[Document]:

@@ -264,7 +264,10 @@ class _Page:
     def _shown(self, talk: Talk, task: Task, answer: Answer) -> ShownTurn:
         router, made = self._answerer(talk.agent).router, answer.decision
         boundary = nearest_boundary(task, made, router.agent, router.record)
-        story, key = story_of(made, boundary, router.agent.policy.leaning), secrets.token_hex(4)
+        story, key = (
+            story_of(answer.knowledge, boundary, router.agent.policy.leaning),
+            secrets.token_hex(4),
+        )
         return ShownTurn(
             task=task,
             strategy=made.strategy,

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from agent_knowledge.citations.notes import excerpt, heading, place
 from agent_knowledge.config import Leaning
 from agent_knowledge.routing.boundary import Boundary
 from agent_knowledge.routing.standing import leaned, likely_of
-from agent_knowledge.types import STRATEGIES, Decision, Plan, Reason, Rejection, Strategy
+from agent_knowledge.types import STRATEGIES, Decision, Knowledge, Plan, Reason, Rejection, Strategy
 
 CALLED: Mapping[str, str] = {
     "direct": "Direct",
@@ -19,25 +20,28 @@ CALLED: Mapping[str, str] = {
 }
 """What people call a strategy, or the need that it meets."""
 _PIECES: Mapping[str, str] = {
-    "text_retrieval": "The text asks for facts",
-    "text_few_shot": "The text follows a pattern",
-    "agent_retrieval": "An agent would look this up",
-    "agent_few_shot": "An agent would follow examples",
-    "fresh": "The answer changes with time",
-    "turn": "It is part of a conversation",
-    "turn_agent_retrieval": "A turn that would be looked up",
-    "turn_retrieval": "The turn asks for facts",
-    "turn_few_shot": "The turn follows a pattern",
-    "foreign": "It is in another language",
-    "coverage": "A source holds it",
-    "turn_coverage": "A source holds this turn",
-    "pattern": "It matches an example set",
-    "turn_pattern": "The turn matches an example set",
-    "asked": "A model was asked",
+    "text_retrieval": "Does the text ask for facts?",
+    "text_few_shot": "Does the text follow a pattern?",
+    "agent_retrieval": "Would an agent look it up?",
+    "agent_few_shot": "Would an agent follow examples?",
+    "fresh": "Does the answer change with time?",
+    "turn": "Is it part of a conversation?",
+    "turn_agent_retrieval": "Would the turn be looked up?",
+    "turn_retrieval": "Does the turn ask for facts?",
+    "turn_few_shot": "Does the turn follow a pattern?",
+    "foreign": "Is it in another language?",
+    "coverage": "Does a source hold it?",
+    "turn_coverage": "Does a source hold the turn?",
+    "pattern": "Does an example set match?",
+    "turn_pattern": "Does a set match the turn?",
+    "asked": "What a model that was asked says",
 }
-"""What a piece of evidence says, in words; docs/how-it-works.md has how each is measured."""
+"""What a piece of evidence answers; that it is not so is evidence too. docs/how-it-works.md has how
+each is measured."""
 _SHOWN = 6
 """Pieces of evidence that are shown, those that moved most."""
+_EXCERPT = 90
+"""Characters of an example that are shown: two lines."""
 _LEAST = 0.05
 """Log-odds below which a piece moved nothing that anybody would see in a bar."""
 
@@ -86,6 +90,8 @@ class Story:
         plan: What is handed to the model, as terms and texts.
         otherwise: What would change the strategy.
         asked: What a model that was asked said; empty where none was.
+        asked_of: The probabilities that it gave, if it gave any.
+        handed: The passages and examples that the model was given, a line each.
         elapsed_ms: Time the decision took.
     """
 
@@ -101,6 +107,8 @@ class Story:
     plan: tuple[tuple[str, str], ...]
     otherwise: str
     asked: str
+    asked_of: tuple[ShareBar, ...]
+    handed: tuple[str, ...]
     elapsed_ms: float
 
     @property
@@ -109,15 +117,15 @@ class Story:
         return CALLED[self.strategy]
 
 
-def story_of(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Story:
+def story_of(given: Knowledge, boundary: Boundary | None, leaning: Leaning) -> Story:
     """Tell a decision.
 
     Args:
-        made: The decision.
+        given: What the model was given, with the decision.
         boundary: The nearest threshold whose other side decides otherwise, if any.
         leaning: What the agent leans to.
     """
-    signals = made.signals
+    made, signals = given.decision, given.decision.signals
     return Story(
         strategy=made.strategy,
         confidence=made.confidence,
@@ -138,6 +146,8 @@ def story_of(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Sto
         plan=tuple(_planned(made.plan)),
         otherwise=otherwise(boundary),
         asked=_asked(made),
+        asked_of=tuple(_asked_of(made)),
+        handed=tuple(_handed(given)),
         elapsed_ms=made.elapsed_ms,
     )
 
@@ -212,3 +222,24 @@ def _asked(made: Decision) -> str:
         return ""
     said = f"says {CALLED[asked.need].lower()}" if asked.need else "settles nothing"
     return f"{asked.model} was asked and {said}" + (f": {asked.reason}" if asked.reason else "")
+
+
+def _asked_of(made: Decision) -> Iterable[ShareBar]:
+    """What a decision model that was asked held likely."""
+    asked = made.signals.asked
+    if asked is None:
+        return
+    for need, share in asked.probabilities.items():
+        yield ShareBar(name=CALLED[need], share=share)
+    for source, share in asked.holds.items():
+        yield ShareBar(name=f"{source} holds it", share=share)
+    if asked.fresh is not None:
+        yield ShareBar(name="Changes with time", share=asked.fresh)
+
+
+def _handed(given: Knowledge) -> Iterable[str]:
+    """Each passage by its number and title, each example with its output."""
+    for number, passage in enumerate(given.passages, start=1):
+        yield f"[{number}] {heading(passage)} ({place(passage)})"
+    for example in given.examples:
+        yield f"{excerpt(example.input, _EXCERPT)} → {excerpt(example.output, _EXCERPT)}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent_knowledge.config import AgentProfile
+from agent_knowledge.errors import SourceError
 from agent_knowledge.judges import verdicts
 from agent_knowledge.ports import InformedJudge, NeedJudge
 from agent_knowledge.retrieval.fusion import fuse
@@ -96,5 +97,8 @@ def _briefs(reading: MeasuredTask, agent: AgentProfile, shelf: Shelf) -> tuple[S
 def _titles(found: SearchResult | None, shelf: Shelf) -> tuple[str, ...]:
     if found is None or found.failure or shelf.index is None:
         return ()
-    passages = shelf.index.passages(fuse([found])[:_TITLES], shelf.scope)
+    try:
+        passages = shelf.index.passages(fuse([found])[:_TITLES], shelf.scope)
+    except SourceError:  # a store that has gone since the search: the judge sees less
+        return ()
     return tuple(dict.fromkeys(passage.title for passage in passages if passage.title))

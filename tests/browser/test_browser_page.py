@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from agent_knowledge import KnowledgeConfig
+from agent_knowledge import Answerer, KnowledgeConfig, KnowledgeRouter
+from agent_knowledge.models.chat import Chat
 from tests.browser.conftest import Opener
 
 if TYPE_CHECKING:
@@ -166,6 +172,21 @@ def test_nothing_is_fetched_from_elsewhere(visit: Opener, address: str) -> None:
     assert not [url for url in asked if not url.startswith(address)]
 
 
+def test_with_the_password_it_is_asked_as_ever(
+    shop: KnowledgeConfig, opened: Browser, tmp_path: Path
+) -> None:
+    with served(shop, tmp_path, password="correct horse") as address:
+        credentials: Any = {"username": "any", "password": "correct horse"}
+        context = opened.new_context(http_credentials=credentials)
+        page = context.new_page()
+        page.goto(address)
+        turn = ask(page, CITED)
+        expect(turn).to_contain_text("31 January")
+        turn.get_by_role("button", name="Yes").click()
+        expect(turn.locator(".kept")).to_contain_text("Kept as a case in")
+        context.close()
+
+
 def test_without_script_it_is_asked_and_answers(opened: Browser, address: str) -> None:
     context = opened.new_context(java_script_enabled=False, viewport={"width": 360, "height": 800})
     page = context.new_page()
@@ -178,6 +199,45 @@ def test_without_script_it_is_asked_and_answers(opened: Browser, address: str) -
     turn.get_by_role("button", name="Yes").click()
     expect(page.locator(".kept")).to_contain_text("Kept as a case in")
     context.close()
+
+
+class Halting(BaseChatModel):
+    """Says half of its answer, and the rest when it is let go on."""
+
+    go_on: Event
+
+    @property
+    def _llm_type(self) -> str:
+        return "halting"
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        raise NotImplementedError
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        yield ChatGenerationChunk(message=AIMessageChunk("The return window "))
+        self.go_on.wait(30)
+        yield ChatGenerationChunk(message=AIMessageChunk("is 30 days [1]."))
+
+
+def test_an_answer_is_shown_as_it_comes_and_whoever_types_on_asks_the_next(
+    support: KnowledgeRouter, shop: KnowledgeConfig, opened: Browser, tmp_path: Path
+) -> None:
+    model = Halting(go_on=Event())
+    answerer = Answerer(support, Chat(model=model, name="halting"))
+    with served(shop, tmp_path, {"support": answerer}) as address:
+        page = opened.new_page()
+        page.goto(address)
+        field = page.get_by_role("textbox", name="Ask")
+        field.fill("How long is the return window?")
+        field.press("Enter")
+        expect(page.locator("#pending")).to_contain_text("The return window")
+        expect(page.get_by_role("status").first).to_have_text("Looking it up…")
+        model.go_on.set()
+        expect(page.locator(".turn")).to_contain_text("is 30 days")
+        expect(page.locator("#pending")).to_be_hidden()
+        page.keyboard.type("And")
+        expect(field).to_have_value("And")
+        page.close()
 
 
 def test_a_server_that_is_gone_is_told_and_the_question_is_kept(

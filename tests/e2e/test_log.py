@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 import subprocess
@@ -12,16 +13,21 @@ from threading import Event
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 
 from agent_knowledge import KnowledgeConfig, Task, load_answerer, load_router
 from agent_knowledge.build.logs import load_log, log_file
 from agent_knowledge.config import LogConfig
 from agent_knowledge.errors import MissingExtraError
+from agent_knowledge.langchain import KnowledgeMiddleware
 from agent_knowledge.ledger.decisions import DecisionLog, LoggedTurn, read_turns
 from agent_knowledge.observing import observed_by
 from agent_knowledge.types import Message
 from tests.e2e.conftest import CommandLine
-from tests.small import QUESTION, small_router
+from tests.scripted import ScriptedModel
+from tests.small import QUESTION, SAID, small_router
 
 REFUND = "How long is the return window?"
 MAIL = "I am jane.doe@example.com. How long is the return window?"
@@ -234,6 +240,28 @@ def test_a_long_turn_is_told_without_its_text(tmp_path: Path) -> None:
     assert turn.digest
 
 
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_the_turns_of_an_agent_are_logged_with_their_answers(tmp_path: Path, mode: str) -> None:
+    log = DecisionLog(tmp_path / "log.jsonl")
+    router = small_router()
+    router.observers = (log,)
+    model = ScriptedModel(replies=[SAID])
+    agent: Any = create_agent(
+        model, middleware=[KnowledgeMiddleware(router)], checkpointer=InMemorySaver()
+    )
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    for _ in range(2):
+        turn = {"messages": [HumanMessage(QUESTION)]}
+        if mode == "sync":
+            agent.invoke(turn, thread)
+        else:
+            asyncio.run(agent.ainvoke(turn, thread))
+    assert log.flush(30)
+    turns = read_turns(log.file)
+    assert [turn.claims for turn in turns] == [1, 1]
+    assert all(turn.answered_ms and turn.decided_ms for turn in turns)
+
+
 def test_rows_of_one_answer_are_joined_in_whatever_order_they_come(tmp_path: Path) -> None:
     from agent_knowledge.ledger.records import Records  # noqa: PLC0415
 
@@ -242,9 +270,10 @@ def test_rows_of_one_answer_are_joined_in_whatever_order_they_come(tmp_path: Pat
     records.append(LoggedTurn(id="x", strategy="few_shot", answered_ms=9.0, dropped=1, **told))
     records.append(LoggedTurn(id="x", strategy="fine_tuned", dropped=1, **told))
     records.append(LoggedTurn(id="y", strategy="direct", **told))
-    first, second = read_turns(records.file)
+    records.append(LoggedTurn(id="y", strategy="direct", **told))  # asked twice, not answered
+    first, *others = read_turns(records.file)
     assert (first.strategy, first.answered_ms, first.dropped) == ("few_shot", 9.0, 2)
-    assert second.strategy == "direct"
+    assert [other.id for other in others] == ["y", "y"]
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ import pytest
 from mcp import Client
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, Task, load_router
-from agent_knowledge.mcp import build_server
+from agent_knowledge.errors import InputError
+from agent_knowledge.mcp import build_server, http_server
 from agent_knowledge.types import Message, to_dict
 from tests.unit.scoped_index import ACME, RENT, agent, made
 
@@ -120,3 +121,13 @@ def test_what_a_caller_sees_is_said_at_the_start_alone() -> None:
         owners = {one["fields"].get("customer", "acme") for one in given["passages"]}
         assert owners <= {"acme"}
     assert asyncio.run(call(router, "retrieve", query=RENT))["passages"]
+
+
+def test_a_server_of_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="give at least one"):
+        build_server({})
+
+
+def test_no_http_without_a_token(support: KnowledgeRouter) -> None:
+    with pytest.raises(InputError, match="no token"):
+        http_server(build_server({"support": support}), "127.0.0.1")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markupsafe import Markup
@@ -18,6 +20,7 @@ from agent_knowledge.cli.labelled import read_cases
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.ledger import Ledger, RungResult, Trial
 from agent_knowledge.page.app import PageSettings, build_page
+from agent_knowledge.page.guard import LOOPBACK, Guard
 from agent_knowledge.page.talks import MOST_TALKS, MOST_TURNS, ShownTurn, Talks
 from agent_knowledge.page.turns import NoAnswer, replies
 from agent_knowledge.page.views import ago, sentence
@@ -26,7 +29,9 @@ from agent_knowledge.types.filters import Scope
 from tests.page.conftest import HERE, RETURNS, Asked
 
 GAP = "Who is the current CEO?"
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \u202e{{ 7 * 7 }} ' onclick='x"
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)> \u202e{{ 7777 * 7777 }} ' onclick='x"
+)
 
 
 def text_of(html: str) -> str:
@@ -60,8 +65,11 @@ def test_an_answer_tells_its_route_citation_evidence_and_what_was_rejected(ask: 
     assert re.search(r"All evidence together Direct : 0\.\d\d Retrieval : 0\.\d\d", said)
     assert "Rejected Direct A prompt alone is not enough" in said
     assert "facts-need-retrieval" in said
-    assert re.search(r"A source holds it : retrieval \+\d\.\d\d , few-shot", said)
+    assert re.search(r"Does a source hold it\? : retrieval \+\d\.\d\d , few-shot", said)
     assert "<mark>" in html
+    assert re.search(
+        r"What the model is handed .* \[1\] \S.* \(handbook/refunds-and-returns.md\)", said
+    )
 
 
 def test_a_gap_is_told_in_words(ask: Asked) -> None:
@@ -158,6 +166,33 @@ def test_more_than_is_accepted_is_refused(page: TestClient, sent: object) -> Non
     assert "2,097,152 bytes" in came.text
 
 
+def test_a_request_that_breaks_off_is_not_acted_on() -> None:
+    asked: list[str] = []
+    sent: list[Any] = [
+        {"type": "http.request", "body": b"agent=support&task=half of a", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def reached(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+
+    async def receive() -> Any:
+        return sent.pop(0)
+
+    async def send(message: Any) -> None:
+        pass
+
+    guard = Guard(reached, password="", hosts=LOOPBACK)
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/ask",
+        "headers": [(b"host", b"localhost")],
+    }
+    asyncio.run(guard(scope, receive, send))
+    assert not asked
+
+
 def test_a_method_that_is_none_changes_nothing(page: TestClient) -> None:
     assert page.get("/ask").status_code == 405
     assert page.put("/", content=b"x").status_code == 405
@@ -170,7 +205,7 @@ def test_hostile_text_is_shown_as_text(says: Callable[..., Asked]) -> None:
     assert "<script" not in html
     assert "<img" not in html
     assert not re.search(r"<[^>]+\sonclick=", html)
-    assert "49" not in text_of(html)
+    assert "60481729" not in html
     assert "\u202e" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 

@@ -12,13 +12,18 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
 from agent_knowledge import Answer, Answerer, KnowledgeRouter, Task
+from agent_knowledge.build import packaged_embedder
+from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import EndpointError, InputError
 from agent_knowledge.models.callbacks import CallbackRuns
 from agent_knowledge.models.chat import Chat
 from agent_knowledge.observing import add_observer, observe, observed_by
+from agent_knowledge.retrieval.others.external import ExternalSource
+from agent_knowledge.testing import HashEmbedder
 from agent_knowledge.types.stages import Stage
 from tests.scripted import ScriptedModel
 
@@ -52,6 +57,8 @@ class Runs(BaseCallbackHandler):
         self.failed: list[str] = []
         self.parents: list[object] = []
         self.chains: list[object] = []
+        self.retrievals: list[object] = []
+        self.tags: list[list[str]] = []
 
     def on_chain_start(self, *args: Any, run_id: object, **kwargs: Any) -> None:
         self.chains.append(run_id)
@@ -59,6 +66,8 @@ class Runs(BaseCallbackHandler):
     def on_retriever_start(self, serialized: Any, query: str, **kwargs: Any) -> None:
         self.runs.append((kwargs["name"], query, kwargs["metadata"]))
         self.parents.append(kwargs["parent_run_id"])
+        self.retrievals.append(kwargs["run_id"])
+        self.tags.append(kwargs["tags"])
 
     def on_retriever_end(self, documents: Any, **kwargs: Any) -> None:
         self.found.append(list(documents))
@@ -208,18 +217,43 @@ async def test_a_search_is_a_retriever_run_of_the_callers(
     assert documents[0].metadata["source"] == "handbook"
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("handed_over", [True, False])
-def test_it_stands_below_the_run_that_it_is_made_in(
-    support: KnowledgeRouter, handed_over: bool
+async def test_it_stands_below_the_run_that_it_is_made_in(
+    support: KnowledgeRouter, way: str, handed_over: bool
 ) -> None:
     runs, answerer = Runs(), answerer_of(support)
 
-    def step(task: str, config: RunnableConfig) -> str:
-        return answerer.answer(task, config=config if handed_over else None).text
+    async def step(task: str, config: RunnableConfig) -> str:
+        return (await ask(answerer, way, task, config if handed_over else None)).text
 
-    RunnableLambda(step).invoke(REFUND, {"callbacks": [runs]})
+    await RunnableLambda(step).ainvoke(REFUND, {"callbacks": [runs]})
     assert runs.parents == runs.chains
     assert len(runs.parents) == 1
+
+
+class Web(BaseRetriever):
+    """A host's own."""
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document("The return window is thirty days.")]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_hosts_own_retriever_is_a_run_within_the_search(way: str) -> None:
+    profile = {"sources": {"web": {"external": True}}, "policy": {"citations": "always"}}
+    router = KnowledgeRouter(
+        AgentProfile.model_validate(profile),
+        embedder=HashEmbedder(),
+        encoder=packaged_embedder(),
+        retrievers={"web": ExternalSource("web", Web())},
+    )
+    runs = Runs()
+    await ask(answerer_of(router), way, config={"callbacks": [runs], "tags": ["desk-7"]})
+    (ours, _, _), (theirs, query, _) = runs.runs
+    assert (ours, theirs, query) == ("web", "Web", REFUND)
+    assert runs.parents == [None, runs.retrievals[0]]
+    assert runs.tags == [["desk-7"], ["desk-7"]]
 
 
 def test_outside_any_run_no_callback_is_told(support: KnowledgeRouter) -> None:

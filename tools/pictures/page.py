@@ -5,19 +5,22 @@
 takes the sample shop's page, light and dark, into docs/pictures.
 """
 
+# pyright: reportMissingImports=false
+# Types are checked where the extra `browser` is not installed, too.
+
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from agent_knowledge import KnowledgeConfig, index_sources, open_sample
+from agent_knowledge import Answerer, KnowledgeConfig, index_sources, open_sample
 from agent_knowledge.cli.sampling import sample_endpoint, sample_tasks
 from agent_knowledge.page.app import PageSettings, build_page, listen, server_of
 
@@ -47,15 +50,22 @@ _SETTLED_MS = 250
 
 
 @contextmanager
-def served(config: KnowledgeConfig, cases: Path) -> Generator[str]:
-    """Serve a configuration's page from a thread.
+def served(
+    config: KnowledgeConfig,
+    cases: Path,
+    answerers: Mapping[str, Answerer] | None = None,
+    password: str = "",
+) -> Generator[str]:
+    """Serve a configuration's page from a thread; see `build_page`.
 
     Yields:
         Its address.
     """
-    settings = PageSettings(port=0, cases=cases, suggestions=sample_tasks(config))
+    settings = PageSettings(
+        port=0, password=password, cases=cases, suggestions=sample_tasks(config)
+    )
     with listen(settings) as taken:
-        server = server_of(build_page(config, settings))
+        server = server_of(build_page(config, settings, answerers=answerers))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
         thread.start()
         until = time.monotonic() + _STARTED_S

@@ -57,7 +57,8 @@ const ask = async (task) => {
   one("#pending-task").textContent = task;
   said.textContent = "";
   pending.hidden = false;
-  pending.scrollIntoView({ block: "end" });
+  foldAllBut(pending);
+  pending.scrollIntoView({ block: "nearest" });
   told.textContent = "Looking it up…";
   send.disabled = true;
   form.elements.task.value = "";
@@ -89,6 +90,10 @@ form?.elements.task.addEventListener("keydown", (event) => {
     event.preventDefault();
     form.requestSubmit();
   }
+});
+document.addEventListener("keydown", (event) => { // whoever types on means the next question
+  const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (form && plain && document.activeElement.matches("body, .turn")) form.elements.task.focus();
 });
 one(".suggestions")?.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -75,18 +75,21 @@ class VectorStore:
 
     def vectors(self, source: StoredSource, keys: Sequence[str]) -> Matrix:
         """Read vectors, one row per key, in the order of `keys`; NaN where there is none."""
-        row_of = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+        row_of: dict[str, int] = {}
+        first = [row_of.setdefault(key, row) for row, key in enumerate(keys)]
         collection, asked = self._collection(source), list(row_of)
-        vectors = np.full((len(asked), 1), np.nan, dtype=np.float32)
+        vectors = np.full((len(keys), 1), np.nan, dtype=np.float32)
         for i in range(0, len(asked), _BATCH):
             found = collection.get(ids=asked[i : i + _BATCH], include=["embeddings"])
             given: Any = found["embeddings"]
             if not found["ids"]:
                 continue
             if vectors.shape[1] != len(given[0]):  # written in place: a source may fill the memory
-                vectors = np.full((len(asked), len(given[0])), np.nan, dtype=np.float32)
+                vectors = np.full((len(keys), len(given[0])), np.nan, dtype=np.float32)
             vectors[[row_of[key] for key in found["ids"]]] = given
-        return vectors if len(asked) == len(keys) else vectors[[row_of[key] for key in keys]]
+        again = [row for row, earlier in enumerate(first) if row != earlier]
+        vectors[again] = vectors[[first[row] for row in again]]
+        return vectors
 
     def put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
         """Write vectors; writing one twice changes nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from agent_knowledge.langchain import (
     knowledge_runnable,
     route_node,
 )
+from agent_knowledge.ledger.decisions import DecisionLog, read_turns
 from agent_knowledge.observing import observed_by
 from agent_knowledge.types.stages import Stage
 from tests.scripted import ScriptedModel
@@ -143,3 +145,21 @@ def test_a_step_that_calls_tools_has_no_answer_yet() -> None:
         agent.invoke({"messages": [HumanMessage(QUESTION)]})
     steps = [stage.answer is not None for stage in seen.ended if stage.kind == "answer"]
     assert steps == [False, True]
+
+
+@pytest.mark.parametrize("name", ["called", "plain"])
+def test_a_turn_is_logged_once_with_what_was_measured(tmp_path: Path, name: str) -> None:
+    log, router = DecisionLog(tmp_path / "log.jsonl"), small_router()
+    router.observers = (log,)
+    replies = [CALL, SAID] if name == "called" else [SAID]
+    agent: Any = create_agent(
+        ScriptedModel(replies=replies),
+        [KnowledgeTool(small_router())],
+        middleware=[KnowledgeMiddleware(router)],
+    )
+    agent.invoke({"messages": [HumanMessage(QUESTION)]})
+    assert log.flush(30)
+    (turn,) = read_turns(log.file)
+    assert (turn.strategy, turn.claims, turn.unsupported) == ("retrieval", 1, 0)
+    assert turn.answered_ms
+    assert turn.coverage.keys() == {"handbook"}

@@ -13,6 +13,7 @@ from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage
 from packaging.version import Version
 
+import agent_knowledge.langchain as faces
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router, load_verifier
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import InputError, MissingExtraError
@@ -53,8 +54,13 @@ def asked(model: Any, state: Any, **questions: Any) -> Any:
 def test_core_1_7_says_which_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "langchain_core.decisions", None)
     monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    for name in ("RouterDecisions", "VerifierDecisions"):
+        monkeypatch.delitem(vars(faces), name, raising=False)
     with pytest.raises(MissingExtraError, match=r"pip install '.*\[decisions\]'"):
         importlib.import_module(MODULE)
+    for name in ("RouterDecisions", "VerifierDecisions"):
+        with pytest.raises(MissingExtraError, match="langchain-core"):
+            getattr(faces, name)
 
 
 @needs_core

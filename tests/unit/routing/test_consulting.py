@@ -10,20 +10,30 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from agent_knowledge import Decision, KnowledgeConfig, Message, Task, load_answerer, load_router
-from agent_knowledge.build import load_model
+from agent_knowledge import (
+    Decision,
+    KnowledgeConfig,
+    KnowledgeRouter,
+    Message,
+    Task,
+    load_answerer,
+    load_router,
+)
+from agent_knowledge.build import load_model, packaged_embedder
 from agent_knowledge.config import AgentProfile, ExampleSetConfig, Policy, SourceConfig
-from agent_knowledge.errors import ConfigError
+from agent_knowledge.errors import ConfigError, StoreUnavailableError
 from agent_knowledge.judges import verdicts
 from agent_knowledge.models.decisions import Asking
 from agent_knowledge.routing.consulting import with_answers
 from agent_knowledge.routing.decision_judge import DecisionNeedJudge
 from agent_knowledge.routing.need import evidence_of, load_fits
 from agent_knowledge.routing.standing import likely_of
+from agent_knowledge.testing import HashEmbedder, MemoryIndex
 from agent_knowledge.types import NeedVerdict, Signals, to_dict
 from agent_knowledge.types.search import SourceBrief
 from tests.decision_server import MISSING, REFUSED, Said, answering, decision_server, first_option
 from tests.loopback import Loopback, failing
+from tests.unit.fakes import passage
 
 LAMPS = "Tell me about lamps"
 FOLLOW_UP = Task(
@@ -114,6 +124,27 @@ def test_much_is_cut_and_what_is_not_asked_is_told() -> None:
     assert len(asked.state["sources"]) == 30
     assert "not asked of 10 sources" in verdict.reason
     assert len(json.dumps(asked.state)) < 50_000
+
+
+def test_titles_that_cannot_be_read_are_not_shown_and_stop_nothing() -> None:
+    class Gone(MemoryIndex):
+        def passages(self, hits: Any, scope: Any = None) -> Any:
+            raise StoreUnavailableError("the store is down")
+
+    asked = Remembering()
+    agent = AgentProfile(
+        sources={"handbook": SourceConfig(path="x", description="policies")},
+        policy=Policy(ask_model_below=1),
+    )
+    router = KnowledgeRouter(
+        agent,
+        embedder=HashEmbedder(),
+        encoder=packaged_embedder(),
+        index=Gone([passage("Refunds take 30 days.", title="Refunds")], HashEmbedder()),
+        judge=DecisionNeedJudge(client=asked, agent=agent),
+    )
+    assert router.route(LAMPS).signals.asked is not None
+    assert asked.state["sources"] == [{"name": "handbook", "description": "policies", "titles": []}]
 
 
 class Remembering:
