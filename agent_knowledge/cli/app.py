@@ -25,6 +25,7 @@ from agent_knowledge.cli import (
     screening,
     setting_up,
     starting,
+    trials,
 )
 from agent_knowledge.cli.allowing import allowing
 from agent_knowledge.cli.terminal import complain, echo_lines
@@ -78,6 +79,7 @@ app.command("screen")(screening.screen)
 app.command("tune")(allowing(labelled.tune))
 app.command("advise")(allowing(advising.advise))
 app.command("evaluate")(allowing(evaluating.evaluate))
+app.add_typer(trials.app, name="trials")
 app.command("export")(allowing(exporting.export))
 app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)

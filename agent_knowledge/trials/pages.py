@@ -88,6 +88,8 @@ class CaseOutcome:
         answers: Per rung, what was answered; a rung that failed has none.
         scores: Per rung that answered, 0..1; 0 where the answer broke its form.
         errors: Per rung without an answer that anybody would be shown, what went wrong.
+        digest: The case's hash, by which another trial's is the same.
+        tags: The case's.
     """
 
     case: str
@@ -96,6 +98,8 @@ class CaseOutcome:
     answers: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
     scores: Mapping[Rung, float] = field(default_factory=dict[Rung, float])
     errors: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
+    digest: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

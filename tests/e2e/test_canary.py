@@ -90,6 +90,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--cases", "cases.jsonl", "--metric", "exact"),
         ("--cases", "cases.jsonl", "--dry-run"),
     ),
+    "trials": (("list",), ("list", "--json"), ("compare", "20", "20")),
     "export": (("--set", "triage", "--out", "data"),),
     "doctor": ((), ("--json",)),
     "screen": ((RETURNS,), (RETURNS, "--json"), ("--input", "texts.jsonl")),
