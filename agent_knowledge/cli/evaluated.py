@@ -236,11 +236,8 @@ def _rung_row(result: RungResult) -> dict[str, Any]:
         "score": result.score,
         "ci": list(result.ci),
         "latency_ms": {"p50": result.latency_p50_ms, "p95": result.latency_p95_ms},
-        "tokens": {
-            "in": result.tokens_in,
-            "out": result.tokens_out,
-            "cached": result.tokens_cached,
-        },
+        "tokens": {"in": result.tokens_in, "out": result.tokens_out}
+        | ({"cached": result.tokens_cached} if result.tokens_cached else {}),
         "cost_usd_per_1k": result.cost_usd_per_1k,
         "errors": result.errors,
         "unusable": result.unusable,

@@ -76,8 +76,9 @@ def compare_trials(
 
     store = KnowledgeConfig.from_yaml(config).store_path
     trials = Ledger(store).trials(agent)
-    pair = sorted((find_trial(trials, wanted) for wanted in (one, other)), key=trials.index)
-    found = compare(*pair, [read_scores(store, trial.id) for trial in pair])
+    pair = [find_trial(trials, wanted) for wanted in (one, other)]
+    first, last = sorted(pair, key=trials.index)
+    found = compare(first, last, *(read_scores(store, trial.id) for trial in (first, last)))
     show.output(_comparison_row(found), _told(found), as_json=as_json)
 
 

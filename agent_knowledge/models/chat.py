@@ -188,12 +188,12 @@ class Chat:
 
     def _completed(self, message: AIMessage) -> Completion:
         usage = message.usage_metadata
-        read = usage.get("input_token_details", {}) if usage else {}
+        details = usage.get("input_token_details") if usage else None
         return Completion(
             text=self._checked(message.text),
             tokens_in=usage["input_tokens"] if usage else None,
             tokens_out=usage["output_tokens"] if usage else None,
-            tokens_cached=read.get("cache_read", 0) or 0,
+            tokens_cached=(details.get("cache_read") or 0) if details else 0,
         )
 
     def _checked(self, text: str) -> str:

@@ -14,10 +14,11 @@ from agent_knowledge.trials.scores import CaseScores
 from agent_knowledge.trials.statistics import of_means
 from agent_knowledge.types import RUNGS, Rung
 
-_GROUND = (
+_PLAIN = (
     *("agent", "metric", "cases", "example_set", "examples", "endpoint", "endpoint_model"),
-    *("model", "versions", "documents", "tenant", "conditions", "repeats"),
+    *("model", "tenant", "repeats"),
 )
+_MAPPED = ("versions", "documents", "conditions")
 """What a trial rests on, by its fields."""
 
 
@@ -68,20 +69,27 @@ class Comparison:
     moves: tuple[RungMove, ...]
 
 
-def compare(one: Trial, other: Trial, scores: Sequence[CaseScores] = ({}, {})) -> Comparison:
+_NOTHING: CaseScores = {}
+
+
+def compare(
+    one: Trial, other: Trial, was: CaseScores = _NOTHING, now: CaseScores = _NOTHING
+) -> Comparison:
     """Compare two trials; by the same metric, their shared cases are paired.
 
     Args:
         one: The earlier.
         other: The later.
-        scores: What each case of either scored, where that was kept.
+        was: What each case of the earlier scored, where that was kept.
+        now: The same of the later.
     """
-    paired = scores if one.metric == other.metric != "macro_f1" else ({}, {})
+    if one.metric != other.metric or one.metric == "macro_f1":
+        was = now = _NOTHING
     return Comparison(
         one=one,
         other=other,
         changed=dict(_changed(one, other)),
-        moves=tuple(_moves(one, other, *paired)),
+        moves=tuple(_moves(one, other, was, now)),
     )
 
 
@@ -103,14 +111,19 @@ def find_trial(trials: Sequence[Trial], wanted: str) -> Trial:
 
 
 def _changed(one: Trial, other: Trial) -> Iterator[tuple[str, tuple[str, str]]]:
-    for name in _GROUND:
-        before, after = getattr(one, name), getattr(other, name)
-        if isinstance(before, Mapping):
-            for key in sorted({*before, *after}):
-                if before.get(key) != after.get(key):
-                    yield f"{name}.{key}", (before.get(key, "none"), after.get(key, "none"))
-        elif before != after:
-            yield name, (str(before or "none"), str(after or "none"))
+    before, after = _ground(one), _ground(other)
+    for name in dict.fromkeys((*before, *after)):
+        if before.get(name) != after.get(name):
+            yield name, (before.get(name) or "none", after.get(name) or "none")
+
+
+def _ground(trial: Trial) -> dict[str, str]:
+    """What a trial rests on, as texts by their names."""
+    told = {name: str(getattr(trial, name) or "") for name in _PLAIN}
+    for name in _MAPPED:
+        held: Mapping[str, str] = getattr(trial, name)
+        told |= {f"{name}.{key}": value for key, value in sorted(held.items())}
+    return told
 
 
 def _moves(one: Trial, other: Trial, was: CaseScores, now: CaseScores) -> Iterator[RungMove]:

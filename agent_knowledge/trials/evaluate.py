@@ -119,9 +119,8 @@ def measure(setup: Setup, watch: Watch | None = None) -> TrialResult:
 
 def _prompts(setup: Setup, replies: Mapping[str, Sequence[ArmReply]]) -> Iterator[PromptResult]:
     """How each other system prompt did beside the configured one, on the same cases."""
-    base = next((arm for arm in setup.arms if arm.rung == "prompt"), None)
-    for arm in setup.prompts if base else ():
-        found = setup.scorer.estimate([replies[base.name], replies[arm.name]])
+    for arm in setup.prompts:  # of which there are none without the rung `prompt`
+        found = setup.scorer.estimate([replies["prompt"], replies[arm.name]])
         gap = found.gaps[1, 0]
         yield PromptResult(
             prompt=arm.name,

@@ -52,7 +52,8 @@ def to_csv(measured: TrialResult) -> str:
 
 
 def _rows(case: CaseOutcome, measured: TrialResult) -> Iterator[list[str]]:
-    for rung in (result.rung for result in measured.trial.rungs):
+    for result in measured.trial.rungs:
+        rung = result.rung
         if _ran(case, rung):
             score = str(case.scores[rung]) if rung in case.scores else ""
             texts = (

@@ -82,7 +82,7 @@ def write_cases(folder: Path, count: int) -> None:
 
 def test_the_json_has_the_form_that_scripts_rely_on(desk: CommandLine, server: Server) -> None:
     ran = desk(*RUN, "--json")
-    assert (ran.code, ran.err) == (0, "")
+    assert ran.code == 0, ran.err
     row = ran.json
     prompt, few_shot = row["rungs"]
     assert set(prompt) >= {
@@ -302,6 +302,8 @@ def test_trials_are_listed_and_compared_and_told_to_other_programs(
     assert "shipping taken for returns: 4 of 4" in first.out, "twice two cases"
     assert 'testsuite name="few_shot" tests="4" failures="0"' in (desk.folder / "j.xml").read_text()
     assert len((desk.folder / "c.csv").read_text().splitlines()) == 1 + 4 * 2
+    (report,) = (desk.folder / ".agent-knowledge" / "reports").glob("*.html")
+    assert "<code>other.md</code>" in report.read_text(encoding="utf-8")
     second = desk(*RUN, "--json").json
     assert second["rungs"][0]["confusion"]["shipping"] == {"returns": 2}
     assert second["rungs"][0]["slices"] == {"first": {"n": 4, "score": 0.5}}

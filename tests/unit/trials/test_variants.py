@@ -145,7 +145,7 @@ def test_two_trials_are_paired_case_by_case(desk: KnowledgeConfig) -> None:
     one, other = find_trial(trials, "-2"), find_trial(trials, trials[1].id)
     was, now = (read_scores(desk.store_path, trial.id) for trial in (one, other))
     assert sorted(row["prompt"] for row in was.values()) == [0, 0, 1, 1]
-    found = compare(one, other, (was, now))
+    found = compare(one, other, was, now)
     assert [(move.rung, move.difference, move.n) for move in found.moves] == [
         ("prompt", 0.5, 4),
         ("few_shot", 0.0, 4),
@@ -154,9 +154,9 @@ def test_two_trials_are_paired_case_by_case(desk: KnowledgeConfig) -> None:
     many = [
         {f"{key}{n}": row for n in range(20) for key, row in kept.items()} for kept in (was, now)
     ]
-    assert compare(one, other, many).moves[0].verdict == "better"
-    assert compare(other, one, many[::-1]).moves[0].verdict == "worse"
-    assert compare(one, other, many).moves[1].verdict == "no difference is proven"
+    assert compare(one, other, *many).moves[0].verdict == "better"
+    assert compare(other, one, *many[::-1]).moves[0].verdict == "worse"
+    assert compare(one, other, *many).moves[1].verdict == "no difference is proven"
     assert compare(one, other).moves[0].verdict == "not comparable"
     with pytest.raises(InputError, match="begins 2 of them"):
         find_trial(trials, "20")
