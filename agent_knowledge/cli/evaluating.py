@@ -16,6 +16,7 @@ from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.cli.progress import counting
 from agent_knowledge.cli.terminal import complain
+from agent_knowledge.errors import InputError
 
 if TYPE_CHECKING:
     from agent_knowledge.trials.cases import CaseSet
@@ -117,6 +118,10 @@ def evaluate(
         repeats=repeats,
         prompts=tuple(prompts or ()),
     )
+    outputs = _Outputs(report=report, junit=junit, csv=csv)
+    if tune and (prompts or repeats > 1 or outputs != _Outputs()):
+        msg = "--tune-k measures examples alone; leave --prompt, --repeats and the files out"
+        raise InputError(msg)
     read = read_cases(cases)
     if dry_run:
         _price(config, read, agent, settings, as_json=as_json)
@@ -125,7 +130,7 @@ def evaluate(
     if tune:
         _tune(setup, as_json=as_json)
         return
-    _measure(setup, _Outputs(report=report, junit=junit, csv=csv), ledger=ledger, as_json=as_json)
+    _measure(setup, outputs, ledger=ledger, as_json=as_json)
 
 
 def _set_up(
@@ -140,9 +145,9 @@ def _set_up(
 class _Outputs:
     """Where a trial's cases go, beside the terminal."""
 
-    report: Path | None
-    junit: Path | None
-    csv: Path | None
+    report: Path | None = None
+    junit: Path | None = None
+    csv: Path | None = None
 
 
 def _measure(setup: Setup, outputs: _Outputs, *, ledger: bool, as_json: bool) -> None:
