@@ -17,7 +17,7 @@ test-slow: .venv/dev  ## those: the same behaviours on larger inputs, or through
 	$(BIN)/python -m pytest -m "slow and not browser"
 
 test-page: .venv/browser  ## the page in Chromium, which the system has to have
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest tests/browser -m browser
 
 docs: .venv/docs  ## the pages of docs/ as a site, its links checked
 	$(BIN)/python -m tools.site

@@ -12,6 +12,7 @@ Names are imported when first used, so that importing the package costs next to 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ if TYPE_CHECKING:
     from agent_knowledge.types.filters import Scope as Scope
 
     __version__: str
+
+# Releases of onnxruntime since 1.29 report their use to their maker unless told otherwise before
+# they are first imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "AgentConfig": "config",

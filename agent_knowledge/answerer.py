@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
@@ -22,13 +25,16 @@ from agent_knowledge.build import (
 from agent_knowledge.citations.streaming import MarkerBuffer
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
+from agent_knowledge.models.callbacks import CallbackRuns
 from agent_knowledge.models.chat import Chat, served_name
+from agent_knowledge.observing import observe, observed_by
 from agent_knowledge.ports import ClaimJudge, Embedder
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.turn import CallModel, Failed, Said, Turn, Verifying, answer_of
 from agent_knowledge.types import Task
 from agent_knowledge.types.answers import Answer
 from agent_knowledge.types.filters import EVERYTHING, Scope
+from agent_knowledge.types.stages import Stage
 from agent_knowledge.types.tasks import as_task
 
 if TYPE_CHECKING:
@@ -141,17 +147,19 @@ class Answerer:
         """
         if scope != EVERYTHING:
             return self.scoped(scope).answer(task, config=config)
-        turn = self._begin(task)
-        while step := turn.asks:
-            turn.feed(self._ask(step, config))
-        return self._finish(turn)
+        with self._answering(task, config) as stage:
+            turn = self._begin(stage)
+            while step := turn.asks:
+                turn.feed(self._ask(step, config))
+            return self._finish(turn, stage)
 
     async def aanswer(self, task: Task | str, *, config: RunnableConfig | None = None) -> Answer:
         """`answer`, waiting for the model without a thread."""
-        turn = await asyncio.to_thread(self._begin, task)
-        while step := turn.asks:
-            turn.feed(await self._aask(step, config))
-        return await asyncio.to_thread(self._finish, turn)
+        with self._answering(task, config) as stage:
+            turn = await asyncio.to_thread(self._begin, stage)
+            while step := turn.asks:
+                turn.feed(await self._aask(step, config))
+            return await asyncio.to_thread(self._finish, turn, stage)
 
     def stream(
         self, task: Task | str, *, config: RunnableConfig | None = None
@@ -166,50 +174,88 @@ class Answerer:
             EndpointError: Also when a model breaks off after its first piece: half an answer is
                 never passed on as a whole one.
         """
-        turn = self._begin(task)
-        while step := turn.asks:
-            if not step.may_stream:
-                turn.feed(self._ask(step, config))
-                continue
-            heard = _Pieces()
-            try:
-                for piece in self._chat(step).stream(step.prompt, config):
-                    if shown := heard.take(piece):
-                        yield shown
-            except EndpointError as error:
-                turn.feed(Failed(error=error, partial=bool(heard.text.strip())))
-                continue
-            if rest := heard.rest():
-                yield rest
-            turn.feed(Said(text=heard.text, model=self._chat(step).name))
-        yield self._finish(turn)
+        # In a context of its own: what an observer sets there is not the taker's between pieces,
+        # and each piece may be taken in another thread.
+        context, pieces = copy_context(), self._stream(task, config)
+        try:
+            while (piece := context.run(next, pieces, None)) is not None:
+                yield piece
+        finally:
+            context.run(pieces.close)
+
+    def _stream(
+        self, task: Task | str, config: RunnableConfig | None
+    ) -> Generator[str | Answer, None, None]:
+        with self._answering(task, config) as stage:
+            turn = self._begin(stage)
+            while step := turn.asks:
+                if not step.may_stream:
+                    turn.feed(self._ask(step, config))
+                    continue
+                heard = _Pieces()
+                try:
+                    for piece in self._chat(step).stream(step.prompt, config):
+                        if shown := heard.take(piece):
+                            yield shown
+                except EndpointError as error:
+                    turn.feed(Failed(error=error, partial=bool(heard.text.strip())))
+                    continue
+                if rest := heard.rest():
+                    yield rest
+                turn.feed(Said(text=heard.text, model=self._chat(step).name))
+            answer = self._finish(turn, stage)
+        yield answer
 
     async def astream(
         self, task: Task | str, *, config: RunnableConfig | None = None
     ) -> AsyncIterator[str | Answer]:
         """`stream`, waiting for the model without a thread."""
-        turn = await asyncio.to_thread(self._begin, task)
-        while step := turn.asks:
-            if not step.may_stream:
-                turn.feed(await self._aask(step, config))
-                continue
-            heard = _Pieces()
-            try:
-                async for piece in self._chat(step).astream(step.prompt, config):
-                    if shown := heard.take(piece):
-                        yield shown
-            except EndpointError as error:
-                turn.feed(Failed(error=error, partial=bool(heard.text.strip())))
-                continue
-            if rest := heard.rest():
-                yield rest
-            turn.feed(Said(text=heard.text, model=self._chat(step).name))
-        yield await asyncio.to_thread(self._finish, turn)
+        context, pieces = copy_context(), self._astream(task, config)
 
-    def _begin(self, task: Task | str) -> Turn:
-        task = Task(task) if isinstance(task, str) else task
-        task = as_task(task)
-        return Turn(self.router.prepare(task), self.router.agent.policy, history=task.history)
+        async def taken() -> str | Answer | None:
+            return await anext(pieces, None)
+
+        try:
+            while (piece := await asyncio.create_task(taken(), context=context)) is not None:
+                yield piece
+        finally:
+            await asyncio.create_task(pieces.aclose(), context=context)
+
+    async def _astream(
+        self, task: Task | str, config: RunnableConfig | None
+    ) -> AsyncGenerator[str | Answer, None]:
+        with self._answering(task, config) as stage:
+            turn = await asyncio.to_thread(self._begin, stage)
+            while step := turn.asks:
+                if not step.may_stream:
+                    turn.feed(await self._aask(step, config))
+                    continue
+                heard = _Pieces()
+                try:
+                    async for piece in self._chat(step).astream(step.prompt, config):
+                        if shown := heard.take(piece):
+                            yield shown
+                except EndpointError as error:
+                    turn.feed(Failed(error=error, partial=bool(heard.text.strip())))
+                    continue
+                if rest := heard.rest():
+                    yield rest
+                turn.feed(Said(text=heard.text, model=self._chat(step).name))
+            answer = await asyncio.to_thread(self._finish, turn, stage)
+        yield answer
+
+    @contextmanager
+    def _answering(self, task: Task | str, config: RunnableConfig | None) -> Generator[Stage]:
+        """Have a whole turn watched, and its searches told to the caller's callbacks."""
+        stage = Stage(kind="answer", agent=self.router.agent.name, task=as_task(task))
+        with observed_by(CallbackRuns(config)), observe(stage, self.router.observers):
+            yield stage
+
+    def _begin(self, stage: Stage) -> Turn:
+        task = as_task(stage.task or "")
+        knowledge = self.router.prepare(task)
+        stage.decision, stage.passages = knowledge.decision, knowledge.passages
+        return Turn(knowledge, self.router.agent.policy, history=task.history)
 
     def _ask(self, step: CallModel, config: RunnableConfig | None) -> Said | Failed:
         try:
@@ -238,10 +284,13 @@ class Answerer:
         except ConfigError as error:
             raise EndpointError(str(error)) from error
 
-    def _finish(self, turn: Turn) -> Answer:
+    def _finish(self, turn: Turn, answering: Stage) -> Answer:
         draft, policy = turn.draft(), self.router.agent.policy
         verifying = Verifying(verifier=self.verifier, policy=policy, search=self.router.retrieve)
-        return answer_of(draft, verifying.verify(draft))
+        answering.decision, answering.passages = draft.knowledge.decision, draft.knowledge.passages
+        with observe(replace(answering, kind="verify"), self.router.observers) as stage:
+            stage.answer = answering.answer = answer_of(draft, verifying.verify(draft))
+        return stage.answer
 
 
 class _Pieces:

@@ -6,7 +6,7 @@ wait is bounded, and whatever goes wrong becomes a line for the record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from unicodedata import category
 
 from agent_knowledge.errors import AgentKnowledgeError
 from agent_knowledge.ports import InformedJudge, NeedJudge, QueryWriter
-from agent_knowledge.types import NEEDS, NeedVerdict, Rewriting, Task, without_surrogates
+from agent_knowledge.types import NEEDS, Need, NeedVerdict, Rewriting, Task, without_surrogates
 from agent_knowledge.types.search import SourceBrief
 
 WAIT_S = 10.0
@@ -138,6 +138,8 @@ def _verdict(model: str, outcome: Outcome[NeedVerdict]) -> NeedVerdict:
     given, failure = outcome.value, outcome.failure
     if not failure and not (isinstance(given, NeedVerdict) and _says_something(given)):
         failure = "it named no need that there is"
+    elif given is not None and not _is_sound(given):
+        failure = "it gave numbers that are no probabilities"
     if failure or given is None:
         return NeedVerdict(model=model, need=None, reason=failure)
     return replace(given, model=model, reason=one_line(given.reason))
@@ -148,6 +150,19 @@ def _says_something(verdict: NeedVerdict) -> bool:
     if verdict.need is None:
         return bool(verdict.probabilities or verdict.holds or verdict.fresh is not None)
     return verdict.need in NEEDS
+
+
+def _is_sound(verdict: NeedVerdict) -> bool:
+    """Whether the numbers of a verdict are what they should be; a host's own judge may err."""
+    shares: Mapping[Need, float] = verdict.probabilities
+    fresh = () if verdict.fresh is None else (verdict.fresh,)
+    given = (*shares.values(), *verdict.holds.values(), *fresh)
+    offered = not shares or ("direct" in shares and set(shares) <= set(NEEDS))
+    return offered and all(map(_is_probability, given)) and (not shares or max(shares.values()) > 0)
+
+
+def _is_probability(given: object) -> bool:
+    return isinstance(given, int | float) and 0 <= given <= 1
 
 
 def _rewriting(model: str, outcome: Outcome[str]) -> Rewriting:

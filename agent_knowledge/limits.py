@@ -46,6 +46,8 @@ STREAM_BYTES = 64 * 2**20
 """Of all events of a server's stream: 128,000 tokens, each in one of some 350 bytes, are 45 MB."""
 ANSWER_CHARACTERS = 1_000_000
 """Of a model's answer, whoever gives it and in whatever way: twice the longest that models give."""
+PAGE_BYTES = 2 * 2**20
+"""Of what the page is sent at once: a question of a million characters, as a form carries it."""
 HELD_PIECES = 32_768
 """Of a stream before it says anything, such as a model's thoughts: some 100 MB of objects."""
 QUEUE_PIECES = 1024

@@ -21,11 +21,12 @@ a trial.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent_knowledge.citations.finish import Finished
+from agent_knowledge.citations.flags import flags_of, texts_of_json
 from agent_knowledge.citations.repair import Search
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.config import Policy
@@ -34,7 +35,7 @@ from agent_knowledge.errors import AgentKnowledgeError, BrokenStreamError, Endpo
 from agent_knowledge.models.chat import not_in_form, repair_turns, to_messages
 from agent_knowledge.routing.ladder import after_failure
 from agent_knowledge.types import Knowledge, Message, Passage
-from agent_knowledge.types.answers import Answer
+from agent_knowledge.types.answers import Answer, Flag
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -232,12 +233,14 @@ class Verifying:
         policy: The agent's.
         search: Finds passages for a claim that is to be repaired.
         shown: Passages that tools handed over besides, by the numbers that markers name.
+        given: Some of those were handed over in this turn.
     """
 
     verifier: CitationVerifier
     policy: Policy
     search: Search
     shown: Mapping[str, Passage] = field(default_factory=dict[str, Passage])
+    given: bool = False
 
     def known(self, draft: Draft) -> dict[str, Passage] | None:
         """The passages that a draft's markers may name, by number; None where nothing is cited.
@@ -268,7 +271,26 @@ class Verifying:
         if free and (given or decision.gap):
             bare = self.verifier.ungrounded(draft.text, given)
             finished = replace(finished, ungrounded=bare)
-        return finished
+        texts = texts_of_json(draft.text) if draft.knowledge.form.schema else (finished.text,)
+        flags = self.flags(draft, texts, finished.by_number, cited=bool(finished.citations))
+        return replace(finished, flags=flags)
+
+    def flags(
+        self, draft: Draft, texts: Iterable[str], known: Collection[str], *, cited: bool
+    ) -> tuple[Flag, ...]:
+        """What is told of a draft under every policy.
+
+        Args:
+            draft: The draft; a question back to the user states nothing.
+            texts: What may be shown of it, whole or by its fields.
+            known: Ids that its markers may name.
+            cited: It has a citation.
+        """
+        decision = draft.knowledge.decision
+        if decision.plan.clarify:
+            return ()
+        given = self.given or bool(draft.knowledge.passages)
+        return flags_of(texts, known, cited=cited, given=given, gap=decision.gap)
 
 
 def answer_of(draft: Draft, finished: Finished) -> Answer:
@@ -285,4 +307,5 @@ def answer_of(draft: Draft, finished: Finished) -> Answer:
         model=draft.model,
         fallbacks=draft.fallbacks,
         faults=draft.faults,
+        flags=finished.flags,
     )

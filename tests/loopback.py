@@ -24,6 +24,7 @@ class Loopback:
 
     Attributes:
         asked: The body of each request.
+        heads: The lines above each body.
         at: When each came, in seconds of the monotonic clock.
         connections: How many were opened.
         hung_up: Clients that left before their script was over.
@@ -34,6 +35,7 @@ class Loopback:
         self.keep_alive = keep_alive
         self.connections = 0
         self.asked: list[dict[str, Any]] = []
+        self.heads: list[list[str]] = []
         self.at: list[float] = []
         self.hung_up = threading.Semaphore(0)
         self._lock = threading.Lock()
@@ -63,8 +65,9 @@ class Loopback:
                 self.hung_up.release()
 
     def _exchange(self, client: socket.socket, lines: BinaryIO) -> bool:
-        length = 0
+        length, above = 0, list[str]()
         while (line := lines.readline()) not in {b"\r\n", b""}:
+            above.append(line.decode("latin-1").strip())
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
         if not length:
@@ -75,6 +78,7 @@ class Loopback:
         body = json.loads(sent)
         with self._lock:
             self.asked.append(body)
+            self.heads.append(above)
             self.at.append(time.monotonic())
             script = self.scripts[min(len(self.asked), len(self.scripts)) - 1]
         for step in script(body) if callable(script) else script:

@@ -13,11 +13,11 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def floors(project: dict[str, object]) -> list[str]:
-    """Turn `name>=1.2,<2` into `name==1.2`, for what the package itself needs."""
+    """Turn `name>=1.2,<2; marker` into `name==1.2; marker`, for what the package itself needs."""
     wanted = project["dependencies"]
     assert isinstance(wanted, list)
-    found = (re.match(r"([A-Za-z0-9._-]+)>=([0-9][0-9a-z.]*)", str(line)) for line in wanted)
-    return [f"{match.group(1)}=={match.group(2)}" for match in found if match]
+    found = (re.match(r"([\w.-]+)>=([0-9][0-9a-z.]*)[^;]*(;.*)?", str(line)) for line in wanted)
+    return [f"{match[1]}=={match[2]}{match[3] or ''}" for match in found if match]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from agent_knowledge.build.advisers import load_advisers, load_claim_judge
+from agent_knowledge.build.advisers import load_advisers, load_claim_judge, load_decision_client
+from agent_knowledge.build.logs import load_log
 from agent_knowledge.build.parts import (
     MINILM,
     ConfigLike,
@@ -51,10 +52,12 @@ if TYPE_CHECKING:
     from agent_knowledge.citations.opinions import EntailmentModel
     from agent_knowledge.citations.verifier import CitationVerifier
     from agent_knowledge.models.chat import Chat
+    from agent_knowledge.models.decisions import DecisionModel
 
 __all__ = [
     "MINILM",
     "ConfigLike",
+    "load_decision_client",
     "load_embedder",
     "load_encoder",
     "load_endpoint",
@@ -76,7 +79,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
     *,
     embedding: Embeddings | Embedder | None = None,
     retrievers: Mapping[str, RetrieverLike] | None = None,
-    model: str | BaseChatModel | None = None,
+    model: str | BaseChatModel | DecisionModel | None = None,
     weights: Weights | None = None,
     imports: Sequence[str] = (),
     reranker: RerankerLike | None = None,
@@ -92,8 +95,10 @@ def load_router(  # noqa: PLR0913 - all but one are optional
             or functions from a query and a number to documents, which are searched for every task,
             so that their coverage is known; or objects that satisfy `ports.Retriever`, which are
             asked only where their passages are wanted.
-        model: What the router asks where the policy has it ask a chat model: an `init_chat_model`
-            string or a LangChain chat model, instead of the configuration's `models.router`.
+        model: What the router asks where the policy has it ask a model, instead of the
+            configuration's `models.router`: an `init_chat_model` string or a LangChain chat model;
+            or a decision model: `decisions:NAME`, `systemone:NAME`, a `BaseDecisionModel` or
+            `OpenAIDecisions` of LangChain, or what satisfies `models.decisions.DecisionClient`.
         weights: What was fitted, other than the packaged weights: for benches and training.
         imports: Packages that the configuration may name code of, such as `shop`, which is that
             package and all inside it; with none, a configuration has nothing imported.
@@ -105,6 +110,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
         ConfigError: The configuration, or what it names, is wrong.
         InputError: An example set cannot be read.
         SourceError: The store cannot be opened.
+        MissingExtraError: The log of decisions is to be redacted, and nobody can.
     """
     config = read_config(config)
     given = FromHost(imports=tuple(imports), retrievers=retrievers or {})
@@ -112,7 +118,7 @@ def load_router(  # noqa: PLR0913 - all but one are optional
     embedder = load_embedder(config, embedding)
     judge, writer = load_advisers(config, profile, model)
     sets = load_example_sets(config, tuple(profile.examples), embedder)
-    encoder = load_encoder(embedder)
+    encoder, log = load_encoder(embedder), load_log(config)
     return KnowledgeRouter(
         profile,
         embedder=embedder,
@@ -128,13 +134,14 @@ def load_router(  # noqa: PLR0913 - all but one are optional
         screen=packaged_screen(),
         reranker=_load_reranker(config, profile, reranker, imports),
         rerank_wait_s=config.models.timeout_s,
+        observers=(log,) if log else (),
     )
 
 
 def load_verifier(
     router: KnowledgeRouter | None = None,
     *,
-    judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None = None,
+    judge: str | BaseChatModel | DecisionModel | ClaimJudge | EntailmentModel | None = None,
     limits: ModelsConfig | None = None,
     threshold: float | None = None,
     judge_decides: bool | None = None,
@@ -145,8 +152,8 @@ def load_verifier(
         router: Whose stored documents quotations are looked up in; None for the passages alone.
         judge: Who gives a second opinion: an object that satisfies `ports.ClaimJudge`, a function
             from premise and hypothesis to the probabilities of entailment (see
-            `citations.opinions.Probabilities`), a LangChain chat model, or an `init_chat_model`
-            string; None for nobody.
+            `citations.opinions.Probabilities`), a LangChain chat model, an `init_chat_model`
+            string, or a decision model as for `load_router`; None for nobody.
         limits: What a judge given as a string may take; default: the configuration's defaults.
         threshold: Probability from which a claim counts as supported, 0..1; default: the policy's
             of the router's agent, or 0.5.

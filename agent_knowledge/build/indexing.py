@@ -26,7 +26,8 @@ from agent_knowledge.errors import (
     StoreError,
     nearest,
 )
-from agent_knowledge.ledger.history import History
+from agent_knowledge.ledger.history import History, now
+from agent_knowledge.ledger.runs import IndexRun, IndexRuns, failures_of
 from agent_knowledge.ports import Embedder
 from agent_knowledge.retrieval.embedded.indexing import Indexer
 from agent_knowledge.retrieval.others.chroma_collection import CollectionRecords
@@ -109,7 +110,7 @@ def index_sources(  # noqa: PLR0913 - what the host alone may say stands beside 
     config = config if agent is None else config.only(agent)
     chosen = _chosen(config, names)
     embedder = load_embedder(config, embedding)
-    history = History(config.store_path)
+    history, runs = History(config.store_path), IndexRuns(config.store_path)
     reports: list[IndexReport] = []
     errors: dict[str, str] = {}
     if chosen:
@@ -128,8 +129,10 @@ def index_sources(  # noqa: PLR0913 - what the host alone may say stands beside 
                     report = run.index(name)
                 except AgentKnowledgeError as error:
                     errors[name] = str(error)
+                    runs.failed(name, errors[name])
                     continue
                 _note(history, report)
+                runs.note(name, _run_of(report))
                 reports.append(report)
     sets, set_errors = _embed_sets(config, () if names else tuple(config.examples), embedder)
     return IndexSummary(
@@ -250,6 +253,20 @@ def _note(history: History, report: IndexReport) -> None:
     )
 
 
+def _run_of(report: IndexReport) -> IndexRun:
+    """What is kept of a report until the next run."""
+    return IndexRun(
+        at=now(),
+        documents=report.added + report.updated + report.unchanged,
+        passages=report.passages,
+        added=report.added,
+        updated=report.updated,
+        deleted=report.deleted,
+        failed=len(report.failed),
+        failures=failures_of(report.failed),
+    )
+
+
 def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
     """Drop the indexes of sources, also of those that the configuration no longer names.
 
@@ -278,6 +295,7 @@ def remove_sources(config: ConfigLike, names: Sequence[str]) -> dict[str, int]:
             except SourceError:  # the configured store need not hold what was taken over
                 if name not in taken:
                     raise
+    IndexRuns(config.store_path).forget(removed)
     return removed
 
 

@@ -118,7 +118,16 @@ def open_named(spec: str, key: str, models: ModelsConfig) -> Chat:
 def open_chat(chosen: str | BaseChatModel, key: str, limits: ModelsConfig | None = None) -> Chat:
     """Open a model; a string is the packaged one's name or one for `init_chat_model`."""
     from agent_knowledge.models.chat import Chat
+    from agent_knowledge.models.decisions import is_decision_model
 
+    if is_decision_model(chosen):
+        named = repr(chosen) if isinstance(chosen, str) else type(chosen).__name__
+        msg = (
+            f"{key}: {named} is a decision model, which answers typed questions and writes no text;"
+            " give a chat model, as 'openai:NAME', and the decision model as models.router or as a"
+            " judge"
+        )
+        raise ConfigError(msg)
     if chosen == "extractive":
         from agent_knowledge.models.extractive import ExtractiveChatModel
 

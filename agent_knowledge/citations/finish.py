@@ -13,7 +13,7 @@ from agent_knowledge.citations.rewriting import PASSES, rewrite, without_bracket
 from agent_knowledge.citations.sentences import CitedSentence, read_sentences
 from agent_knowledge.citations.verification import Checks, Verification, verify_with
 from agent_knowledge.types import Passage, Plan
-from agent_knowledge.types.answers import Citation, Claim
+from agent_knowledge.types.answers import Citation, Claim, Flag
 
 Unsupported = Literal["annotate", "strip", "repair", "refuse"]
 """What to do about a claim that no cited passage supports: say so in its citation; take its
@@ -39,6 +39,7 @@ class Finished:
         passages: Those given, and behind them those that a fresh search found for a claim, as
             they are numbered in the text.
         by_number: The same passages by the numbers that markers name.
+        flags: See `Answer.flags`; whoever knows the turn sets them.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Finished:
     ungrounded: tuple[Span, ...] = ()
     passages: tuple[Passage, ...] = ()
     by_number: Mapping[str, Passage] = field(default_factory=dict[str, Passage])
+    flags: tuple[Flag, ...] = ()
 
 
 def finish(
@@ -98,8 +100,9 @@ def finish_with(
     if unsupported == "repair":
         moves, known = repaired(_failed(text, said, known), known, checks, search)
         text = rewrite(text, moves)
-    text = without_unknown(text, known)
-    found = verify_with(checks, text, known)
+    shown = without_unknown(text, known)
+    changed = unsupported == "repair" or shown != text
+    text, found = shown, verify_with(checks, shown, known) if changed else said
     if unsupported in {"strip", "repair"}:
         text, found = _stripped(checks, text, found, known)
     return Finished(

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from itertools import islice, takewhile
 from typing import Any
 
@@ -54,7 +55,7 @@ _CODE = Markup('<code class="ak-code">{}</code>')
 _LOOSE = Markup('<span class="ak-word"> (not word for word)</span>')
 
 
-def render_html(answer: Answer, *, page: bool = False) -> str:
+def render_html(answer: Answer, *, page: bool = False, style: bool = True, key: str = "") -> str:
     """Write an answer with its citations.
 
     Args:
@@ -62,16 +63,26 @@ def render_html(answer: Answer, *, page: bool = False) -> str:
         page: Write a whole page, that forbids itself scripts and all loading, instead of one
             element to put into a page. The element brings its style; all its classes begin with
             `ak-`, and the ids of two different answers differ.
+        style: Let the element bring its style; not where the page has `answer_css` already.
+        key: What its ids begin with, for a page that shows one answer twice; default: of content.
     """
-    written = _HtmlAnswer(answer)
+    written = _HtmlAnswer(answer, key)
     values = {
         "page": page,
+        "style": style,
         "key": written.key,
         "said": list(written.said()),
         "fabricated": [*map(one_line, answer.fabricated)],
         "notes": written.notes,
     }
     return _template().render(values)
+
+
+@cache
+def answer_css() -> str:
+    """The style of all answers, for a page that forbids elements to bring their own."""
+    file = resources.files("agent_knowledge.citations") / "templates" / "answer.css"
+    return file.read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ class _Insert:
 class _HtmlAnswer:
     """One answer, taken apart for the template."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, key: str) -> None:
         self._text = visible(answer.text)
         self._answer = answer
         self._code = list(code_spans(self._text))
@@ -112,7 +123,7 @@ class _HtmlAnswer:
         self.notes = notes(answer)
         content = repr((answer.text, [note.passage.id for note in self.notes]))
         digest = hashlib.sha256(content.encode(errors="replace")).hexdigest()
-        self.key = f"ak-{digest[:8]}"
+        self.key = key or f"ak-{digest[:8]}"
 
     def said(self) -> Iterator[tuple[str, list[_Part], bool]]:
         """The answer in order: the class of a stretch, its parts, whether it lacks a source."""

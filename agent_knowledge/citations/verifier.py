@@ -12,8 +12,8 @@ from agent_knowledge.citations.finish import Finished, Unsupported, finish_with
 from agent_knowledge.citations.markers import Span
 from agent_knowledge.citations.opinions import DecidingJudge, with_opinions
 from agent_knowledge.citations.repair import Search
-from agent_knowledge.citations.sentences import read_sentences
-from agent_knowledge.citations.verification import Checks, Verification, verify_with
+from agent_knowledge.citations.sentences import CitedSentence, read_sentences
+from agent_knowledge.citations.verification import Checks, Verification, judge, verify_with
 from agent_knowledge.errors import InputError
 from agent_knowledge.ports import ClaimJudge, Embedder
 from agent_knowledge.types import Passage, Plan
@@ -94,6 +94,17 @@ class CitationVerifier:
         known = as_passages(passages)
         found = verify_with(self._checks().remembering(), answer, known)
         return replace(found, claims=self._with_opinions(found.claims, known))
+
+    def support(self, claim: str, passages: GivenPassages) -> Claim:
+        """Judge one claim, which bears no markers, as if it cited all of the passages.
+
+        Raises:
+            InputError: A passage is none of what `verify` takes.
+        """
+        known = as_passages(passages)
+        whole = CitedSentence(text=claim, start=0, end=len(claim), markers=())
+        found = judge(whole, known, self._checks().remembering())
+        return self._with_opinions([found], known)[0]
 
     def ungrounded(self, text: str, passages: GivenPassages) -> tuple[Span, ...]:
         """Sentences that state something and that no passage supports, markers or not.

@@ -20,12 +20,15 @@ from agent_knowledge.cli import (
     exporting,
     indexing,
     labelled,
+    log,
+    mcp,
     moving,
     routing,
     screening,
     setting_up,
     starting,
     trials,
+    ui,
 )
 from agent_knowledge.cli.allowing import allowing
 from agent_knowledge.cli.terminal import complain, echo_lines
@@ -81,8 +84,11 @@ app.command("advise")(allowing(advising.advise))
 app.command("evaluate")(allowing(evaluating.evaluate))
 app.add_typer(trials.app, name="trials")
 app.command("export")(allowing(exporting.export))
+app.command("log")(log.log)
+app.command("mcp")(allowing(mcp.mcp))
 app.command("doctor")(allowing(doctor.doctor))
 app.command("demo")(starting.demo)
+app.command("ui")(allowing(ui.ui))
 
 
 def run() -> None:

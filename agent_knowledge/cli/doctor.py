@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from agent_knowledge.build import (
+    load_decision_client,
     load_embedder,
     load_endpoint,
     load_example_sets,
@@ -108,7 +109,7 @@ def examine(
         yield _check(f"endpoint of {name}", lambda name=name: _endpoint(config, name))
     yield _check("model default", lambda: _model(load_model(config)))
     if config.models.router is not None:
-        yield _check("model router", lambda: _model(load_router_model(config)))
+        yield _check("model router", lambda: _router_model(config))
     if not config.agents:
         detail = "none is defined; add one under agents:, as in agents: {support: }"
         yield DoctorCheck(what="agents", state="failed", detail=detail)
@@ -204,6 +205,18 @@ def _model(model: Chat) -> str:
     return f"{model.name} answers in {(time.perf_counter() - began) * 1000:.0f} ms"
 
 
+def _router_model(config: KnowledgeConfig) -> str:
+    client = load_decision_client(config)
+    if client is None:
+        return _model(load_router_model(config))
+    from agent_knowledge.models.decisions import YesNo, ask_soundly
+
+    began = time.perf_counter()
+    ask_soundly(client, {"message": _PROBE}, {"asks": YesNo(instructions="Is it a question?")})
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    return f"{client.name}, a decision model, answers in {elapsed_ms:.0f} ms"
+
+
 def _agent(
     config: KnowledgeConfig,
     name: str,
@@ -221,6 +234,7 @@ def _agent(
     missing = [source for source in external if source not in retrievers]
     given = {source: retrievers[source] for source in external if source in retrievers}
     router = load_router(config, name, retrievers=given).scoped(scope)
+    router.observers = ()  # a probe is nobody's task: no log counts it
     if missing:
         listed = ", ".join(missing)
         msg = (

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.config import Leaning
+from agent_knowledge.page.story import otherwise
 from agent_knowledge.routing.boundary import Boundary
 from agent_knowledge.routing.standing import leaned, likely_of
 from agent_knowledge.types import Contribution, Decision
@@ -35,7 +36,8 @@ def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text
     text.append_text(_bar("multi-hop", signals.multi_hop))
     if asked := signals.asked:
         text.append(f"\n  {asked.model} was asked and ", style="dim")
-        text.append(f"says {asked.need}" if asked.need else "settles nothing", style="dim")
+        nothing = "answers in part" if asked.holds or asked.fresh is not None else "settles nothing"
+        text.append(f"says {asked.need}" if asked.need else nothing, style="dim")
     if signals.coverage or signals.pattern:
         text.append("\nwhat the agent's own knowledge says", style="bold")
     for name, covered in signals.coverage.items():
@@ -55,7 +57,7 @@ def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text
     text.append_text(_where(made.plan.filter))
     runner_up = sorted(likely.items(), key=lambda item: -item[1])[1]
     text.append("\n  runner-up ", style="dim").append("{} {:.2f}".format(*runner_up))
-    text.append("\n  otherwise ", style="dim").append(_otherwise(boundary))
+    text.append("\n  otherwise ", style="dim").append(otherwise(boundary))
     return text
 
 
@@ -80,10 +82,3 @@ def _moved(name: str, value: str, piece: Contribution | Leaning) -> Text:
     text = Text(f"\n  {name:<28} ").append(value, style="dim")
     text.append(f"  retrieval {piece.retrieval:+.2f}", style="green" if piece.retrieval > 0 else "")
     return text.append(f"  few_shot {piece.few_shot:+.2f}", style="green" * (piece.few_shot > 0))
-
-
-def _otherwise(boundary: Boundary | None) -> str:
-    if boundary is None:
-        return "no single threshold changes the strategy"
-    measured = f"{boundary.threshold} is {boundary.measured:.2f} against {boundary.limit:.2f}"
-    return f"{measured}; on its other side: {boundary.strategy}"

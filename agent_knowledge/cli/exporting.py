@@ -14,7 +14,8 @@ from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.cli.progress import waiting
 
 if TYPE_CHECKING:
-    from agent_knowledge.trials.data_card import Card, Detector
+    from agent_knowledge.screening.redacting import Detector
+    from agent_knowledge.trials.data_card import Card
 
 
 def export(

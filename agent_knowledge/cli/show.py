@@ -22,7 +22,7 @@ from agent_knowledge.citations.notes import (
 from agent_knowledge.cli.terminal import Terminal
 from agent_knowledge.types import Decision, to_dict
 from agent_knowledge.types.addresses import relative_address
-from agent_knowledge.types.answers import Answer
+from agent_knowledge.types.answers import FLAGS, Answer
 
 
 def output(row: Mapping[str, Any], text: Text, *, as_json: bool) -> None:
@@ -120,6 +120,8 @@ def _footers(made: Answer) -> Text:
     if made.fabricated:
         markers = ", ".join(made.fabricated)
         text.append(f"\n  removed markers that name no passage: {markers}", style="yellow")
+    for flag in made.flags:
+        text.append(f"\n! {FLAGS[flag]}", style="yellow")
     for fault in made.faults:
         text.append(f"\n  not in its form: {fault}", style="yellow")
     for line in (*made.fallbacks, *made.knowledge.left_out):

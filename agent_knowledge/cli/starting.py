@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +11,7 @@ import typer
 from rich.text import Text
 
 from agent_knowledge.cli import show
+from agent_knowledge.cli.sampling import sample_endpoint
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.config.editor import SCHEMA_FILE, schema_text
@@ -34,7 +32,6 @@ _FILES = {
     "prompts/support.md": "prompts/support.md",
 }
 """From the packaged sample to the new folder."""
-_BASE_URL = "DEMO_BASE_URL"
 
 
 def demo() -> None:
@@ -51,7 +48,7 @@ def demo() -> None:
         reports = index_sources(config).reports
         counts = ", ".join(f"{report.source} {report.passages}" for report in reports)
         show.echo(Text(f"Indexed with {config.embedding}: passages of {counts}.\n", style="dim"))
-        with _endpoint(config):
+        with sample_endpoint(config):
             _run(config)
 
 
@@ -72,22 +69,6 @@ def _run(config: KnowledgeConfig) -> None:
         for part in show.answer(answer).split("\n"):
             show.echo(Text("    ").append_text(part))
         show.echo()
-
-
-@contextmanager
-def _endpoint(config: KnowledgeConfig) -> Generator[None]:
-    """Start the stand-in for the fine-tuned endpoint, and tell the configuration where it is."""
-    from agent_knowledge.build import load_example_sets, packaged_embedder
-    from agent_knowledge.demo.endpoint import CentroidClassifier, serving
-
-    embedder = packaged_embedder()
-    triage = load_example_sets(config, ("ticket-triage",), embedder)["ticket-triage"]
-    with serving(CentroidClassifier(triage, embedder)) as url:
-        os.environ[_BASE_URL] = url
-        try:
-            yield
-        finally:
-            del os.environ[_BASE_URL]
 
 
 def init(

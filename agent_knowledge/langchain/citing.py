@@ -48,8 +48,10 @@ def cite_sources(
     Before the messages go to a model again, take the citations off: see `without_citations`.
 
     Example:
+        ```python
         messages = cite_sources(agent.invoke({"messages": [question]})["messages"])
         messages[-1].content_blocks[-1]["annotations"]
+        ```
     """
     last = messages[-1] if messages else None
     passages = shown_by_tools(messages)

@@ -20,21 +20,26 @@ from agent_knowledge.build import load_endpoint, load_verifier
 from agent_knowledge.citations.verifier import CitationVerifier
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.langchain.allowed import refusal
-from agent_knowledge.langchain.citing import cite_fields
-from agent_knowledge.langchain.combine import combine, leader
-from agent_knowledge.langchain.convert import task_from_messages, turn_of
+from agent_knowledge.langchain.combine import leader
+from agent_knowledge.langchain.convert import last_user_turn, task_from_messages, turn_of
 from agent_knowledge.langchain.numbering import shown_by_tools
-from agent_knowledge.langchain.requests import request_of, said_by, without_ours
+from agent_knowledge.langchain.requests import goes_on, request_of, said_by, without_ours
 from agent_knowledge.langchain.responses import (
-    Verified,
     answering,
     sources_event,
-    verify_prose,
-    verify_structured,
+    verify_response,
     with_metadata,
-    with_text,
 )
-from agent_knowledge.langchain.routers import RouterPart, parts_of, with_parts
+from agent_knowledge.langchain.routers import (
+    FailedCalls,
+    LedTurn,
+    RouterPart,
+    attempt,
+    knowledge_by_name,
+    led_turn,
+    parts_of,
+    with_parts,
+)
 from agent_knowledge.langchain.state import (
     CITED,
     PREPARED,
@@ -46,16 +51,18 @@ from agent_knowledge.langchain.state import (
     decision_metadata,
     expect,
     expected,
+    identity_of_turn,
     remember,
     remembered,
     remembered_of,
 )
 from agent_knowledge.langchain.tenants import TenantReader, mark_of, router_of_run
 from agent_knowledge.langchain.tracked import TrackedModel
-from agent_knowledge.models.chat import explained, served_name
-from agent_knowledge.routing.recall import recall
+from agent_knowledge.models.callbacks import CallbackRuns
+from agent_knowledge.models.chat import served_name
+from agent_knowledge.observing import observe, observed_by
 from agent_knowledge.routing.router import KnowledgeRouter
-from agent_knowledge.turn import CallModel, Draft, Failed, Turn, Verifying
+from agent_knowledge.turn import CallModel, Failed, Turn, Verifying
 from agent_knowledge.types import Knowledge, Task
 
 
@@ -84,7 +91,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     what was rejected unless `details` are asked for. Where the example set
     has a JSON schema, an answer that breaks it is asked for once more; what is then still wrong
     stands under `faults` there. Two of these in one agent, each with a `name`, join their passages
-    under one numbering.
+    under one numbering; `routers` in the metadata then has what each decided, by name.
 
     Example:
         agent = create_agent(model, tools, middleware=[KnowledgeMiddleware(router)])
@@ -128,6 +135,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self._allowed = None if tools_with_passages is None else frozenset(tools_with_passages)
         self._verifier = verifier or load_verifier(router)
         self._tenant = tenant
+        self.failed = FailedCalls()
 
     @property
     def name(self) -> str:
@@ -176,7 +184,10 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """Route the user's turn, hand over the knowledge, and verify the answer's citations."""
         request, led = self._begin(request)
-        return led.by._lead(request, handler, led) if led else handler(request)
+        if led is None:
+            return handler(request)
+        with observe(led.stage, led.by.router.observers), attempt(request, led):
+            return led.by._lead(request, handler, led)
 
     async def awrap_model_call(
         self,
@@ -185,13 +196,16 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """`wrap_model_call`, awaited."""
         request, led = await asyncio.to_thread(self._begin, request)
-        return await (led.by._alead(request, handler, led) if led else handler(request))
+        if led is None:
+            return await handler(request)
+        with observe(led.stage, led.by.router.observers), attempt(request, led):
+            return await led.by._alead(request, handler, led)
 
     def _lead(
         self,
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
-        led: RouterPart[KnowledgeMiddleware],
+        led: LedTurn[KnowledgeMiddleware],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """One turn, from what all routers prepared to what may be shown."""
         turn, response = Turn(led.knowledge, self.router.agent.policy), None
@@ -203,7 +217,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             try:
                 response = handler(sent)
             except Exception as error:
-                if not _goes_on(turn, step, error):
+                if not goes_on(turn, step, error):
                     raise
                 continue
             if (said := said_by(response, step, sent.model)) is None:
@@ -216,7 +230,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         self,
         request: ModelRequest[Any],
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
-        led: RouterPart[KnowledgeMiddleware],
+        led: LedTurn[KnowledgeMiddleware],
     ) -> ModelResponse[Any] | ExtendedModelResponse[Any]:
         """`_lead`, awaited."""
         turn, response = Turn(led.knowledge, self.router.agent.policy), None
@@ -228,7 +242,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
             try:
                 response = await handler(sent)
             except Exception as error:
-                if not _goes_on(turn, step, error):
+                if not goes_on(turn, step, error):
                     raise
                 continue
             if (said := said_by(response, step, sent.model)) is None:
@@ -268,7 +282,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
 
     def _begin(
         self, request: ModelRequest[Any]
-    ) -> tuple[ModelRequest[Any], RouterPart[KnowledgeMiddleware] | None]:
+    ) -> tuple[ModelRequest[Any], LedTurn[KnowledgeMiddleware] | None]:
         """The request to go on with, and what the turn begins with.
 
         None where this router has no part in the turn, or another one comes after it.
@@ -282,12 +296,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request, goes_on = with_parts(request, parts)
         if goes_on:
             return request, None
-        prepared = {name: part.knowledge for name, part in parts.items()}
-        by: KnowledgeMiddleware = parts[leader(prepared)].by
-        fresh = {name: row for part in parts.values() for name, row in part.fresh.items()}
-        return request, RouterPart(
-            by=by, knowledge=by._joined(request, task, prepared), fresh=fresh
-        )
+        return request, parts[leader(knowledge_by_name(parts))].by._led(request, task, parts)
 
     def _part(self, request: ModelRequest[Any], task: Task) -> RouterPart[KnowledgeMiddleware]:
         """What this router has for the turn: what it prepared before, unless the turn changed."""
@@ -295,17 +304,24 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         whose = mark_of(router)
         if known := remembered_of(self._name, request.state, request.messages, whose):
             return RouterPart(by=self, knowledge=known)
-        knowledge = router.prepare(task)
-        return RouterPart(by=self, knowledge=knowledge, fresh=self._kept(request, knowledge))
+        key = (*identity_of_turn(request.messages), whose)
+        if held := self.failed.part_for(request, key):
+            return held
+        with observed_by(CallbackRuns()):
+            knowledge = router.prepare(task)
+        fresh = self._kept(request, knowledge)
+        return RouterPart(by=self, knowledge=knowledge, fresh=fresh, key=key)
 
-    def _joined(
-        self, request: ModelRequest[Any], task: Task, prepared: Mapping[str, Knowledge]
-    ) -> Knowledge:
-        """What all prepared, with what earlier turns cited, where this one points back at it."""
+    def _led(
+        self,
+        request: ModelRequest[Any],
+        task: Task,
+        parts: Mapping[str, RouterPart[KnowledgeMiddleware]],
+    ) -> LedTurn[KnowledgeMiddleware]:
+        """The turn, with what earlier turns cited, where this one points back at it."""
         whose = mark_of(self._of(request.runtime))
-        task = replace(task, cited=cited_before(request.state, request.messages, whose))
-        tokens = self.router.agent.policy.context_tokens
-        return recall(combine(prepared, task.text), task, tokens)
+        cited = cited_before(request.state, request.messages, whose)
+        return led_turn(self, self.router.agent, replace(task, cited=cited), parts)
 
     def _kept(self, request: ModelRequest[Any], knowledge: Knowledge) -> dict[str, Any]:
         whose = mark_of(self._of(request.runtime))
@@ -326,7 +342,7 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         return request_of(request, step, endpoint=endpoint, allowed=self._allowed)
 
     def _state(
-        self, request: ModelRequest[Any], turn: Turn, led: RouterPart[Any], knowledge: Knowledge
+        self, request: ModelRequest[Any], turn: Turn, led: LedTurn[Any], knowledge: Knowledge
     ) -> dict[str, Any]:
         """What the turn's further model calls are to know: a lower rung is kept."""
         kept = self._kept(request, knowledge) if turn.fallbacks else {}
@@ -337,62 +353,42 @@ class KnowledgeMiddleware(AgentMiddleware[KnowledgeState, Any, Any]):
         request: ModelRequest[Any],
         response: ModelResponse[Any] | None,
         turn: Turn,
-        led: RouterPart[Any],
+        led: LedTurn[Any],
     ) -> ExtendedModelResponse[Any]:
         """Verify the answer, and put its citations into the state too.
 
         Raises:
             EndpointError: There is no answer that may be passed on.
         """
-        draft = turn.draft()
-        metadata = decision_metadata(draft.knowledge.decision, details=self._details)
+        draft, whole = turn.draft(), led.stage
+        decision = whole.decision = draft.knowledge.decision
+        whole.passages = draft.knowledge.passages
+        response = response or ModelResponse(result=[AIMessage(draft.text)])  # a question back
+        schema = getattr(request.response_format, "schema", None)
+        verify = observe(replace(whole, kind="verify"), self.router.observers)
+        with observed_by(CallbackRuns()), verify as stage:
+            found = verify_response(response, draft, self._verifying(request), schema)
+            stage.answer = whole.answer = found.answer
+        each = {**led.decisions, self._name: decision}
+        metadata = decision_metadata(decision, details=self._details, routers=each)
         state = self._state(request, turn, led, draft.knowledge)
-        if response is None:
-            question = AIMessage(draft.text, response_metadata={"agent_knowledge": metadata})
-            return ExtendedModelResponse(ModelResponse(result=[question]), Command(update=state))
-        found = self._verified(request, response, draft)
-        metadata |= {**found.metadata}
-        if faults := [*draft.faults, *found.metadata.get("faults", ())]:
-            metadata["faults"] = faults
         state |= cited_update(request.state, found.citations)
         whose = mark_of(self._of(request.runtime))
         state[CITED] = cited_turn(turn_of(request.messages), found.passages, whose)
-        place = answering(response) or 0
-        marked = with_metadata(found.response, place, {"agent_knowledge": metadata})
+        told = {"agent_knowledge": {**metadata, **found.metadata}}
+        marked = with_metadata(found.response, answering(found.response) or 0, told)
         return ExtendedModelResponse(marked, Command(update=state))
 
-    def _verified(
-        self, request: ModelRequest[Any], response: ModelResponse[Any], draft: Draft
-    ) -> Verified:
-        """Verify against all that the model was shown."""
+    def _verifying(self, request: ModelRequest[Any]) -> Verifying:
+        """How drafts are verified: against all that the model was shown."""
         router, verifier = self._of(request.runtime), self._verifier
         if router is not self.router:
             verifier = verifier.reading(router.document_text)
-        verifying = Verifying(
+        messages = request.state["messages"]  # of the request others may have cleared some
+        return Verifying(
             verifier=verifier,
             policy=router.agent.policy,
             search=router.retrieve,
-            shown=shown_by_tools(request.messages),
+            shown=shown_by_tools([*messages, *request.messages]),
+            given=bool(shown_by_tools(messages[last_user_turn(messages) or 0 :])),
         )
-        if response.structured_response is None:
-            return verify_prose(with_text(response, draft.text), verifying.verify(draft))
-        known = verifying.known(draft)
-        if known is None:
-            return Verified(response=response)
-        schema = getattr(request.response_format, "schema", None)
-        unsupported = router.agent.policy.unsupported
-        return verify_structured(
-            response,
-            lambda value: cite_fields(value, known, unsupported, verifier, schema),
-        )
-
-
-def _goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
-    """Tell the turn of a failure; whether anybody is asked after it.
-
-    What the agent's own model raises is its host's, who may know its kind.
-    """
-    if step.endpoint is None:
-        return False
-    turn.feed(Failed(error=explained(error, step.endpoint)))
-    return turn.asks is not None

@@ -12,7 +12,7 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from pydantic import TypeAdapter
 
-from agent_knowledge.types import Passage, to_dict
+from agent_knowledge.types import Passage
 
 _PASSAGE: TypeAdapter[Passage] = TypeAdapter(Passage)
 
@@ -24,7 +24,7 @@ def numbered(passages: Sequence[Passage], first: int = 1) -> dict[str, Passage]:
 
 def to_json(passages: Mapping[str, Passage]) -> dict[str, dict[str, Any]]:
     """Passages by number, as plain JSON for a state or an artifact."""
-    return {number: to_dict(passage) for number, passage in passages.items()}
+    return {n: _PASSAGE.dump_python(passage, mode="json") for n, passage in passages.items()}
 
 
 def from_json(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Passage]:

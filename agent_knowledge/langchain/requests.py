@@ -22,7 +22,7 @@ from agent_knowledge.langchain.numbering import shown_by_tools
 from agent_knowledge.langchain.responses import answering
 from agent_knowledge.langchain.tracked import TrackedModel
 from agent_knowledge.models.chat import example_messages, explained
-from agent_knowledge.turn import CallModel, Failed, Said
+from agent_knowledge.turn import CallModel, Failed, Said, Turn
 
 
 def without_ours(request: ModelRequest[Any]) -> ModelRequest[Any]:
@@ -47,7 +47,8 @@ def request_of(
         allowed: Names of the tools that go with passages; None for all.
     """
     knowledge = step.knowledge
-    shown = knowledge.passages or shown_by_tools(request.messages)
+    messages = [*request.state["messages"], *request.messages]
+    shown = knowledge.passages or shown_by_tools(messages)
     sent = request.override(
         system_message=extend_system(request.system_message, knowledge.system),
         messages=[
@@ -82,3 +83,14 @@ def said_by(
         model=step.endpoint or "",
         structured=response.structured_response is not None,
     )
+
+
+def goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
+    """Tell the turn of a failure; whether anybody is asked after it.
+
+    What the agent's own model raises is its host's, who may know its kind.
+    """
+    if step.endpoint is None:
+        return False
+    turn.feed(Failed(error=explained(error, step.endpoint)))
+    return turn.asks is not None

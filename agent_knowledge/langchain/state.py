@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, cast
 
 from langchain.agents.middleware import AgentState
 from langchain.agents.middleware.types import PrivateStateAttr
@@ -20,13 +20,14 @@ from pydantic import TypeAdapter, ValidationError
 from agent_knowledge.langchain.convert import last_user_turn, text_of, turn_of, turns_before
 from agent_knowledge.langchain.numbering import from_json, to_json
 from agent_knowledge.routing.recall import NEAR_TURNS
-from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage, Signals, to_dict
+from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage, Signals
 
 PREPARED = "agent_knowledge_prepared"
 CITED = "agent_knowledge_cited"
 SHOWN = "agent_knowledge_shown"
 FOUND = "agent_knowledge_citations"
 _KNOWLEDGE: TypeAdapter[Knowledge] = TypeAdapter(Knowledge)
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _DETAILS = ("signals", "rejected")
 """What a decision holds beside what it is: most of its size, and no model call asks for it."""
 
@@ -120,6 +121,26 @@ class KnowledgeState(AgentState[Any]):
     agent_knowledge_shown: NotRequired[Annotated[int, PrivateStateAttr, _latest]]
 
 
+def knowledge_to_json(knowledge: Knowledge) -> dict[str, Any]:
+    """What was prepared as plain JSON: any checkpointer keeps it, and gives back the same."""
+    return _KNOWLEDGE.dump_python(knowledge, mode="json")
+
+
+def knowledge_from_json(row: object) -> Knowledge | None:
+    """What `knowledge_to_json` wrote; None where something else did, or another version of it."""
+    try:
+        return _KNOWLEDGE.validate_python(row)
+    except ValidationError:
+        return None
+
+
+def fields_of(state: object) -> dict[str, Any]:
+    """A state by its fields; a graph of one's own may keep messages alone, or attributes."""
+    if isinstance(state, list):
+        return {"messages": state}
+    return cast("dict[str, Any]", state if isinstance(state, dict) else vars(state))
+
+
 def cited_update(
     state: Mapping[str, Any], citations: Sequence[dict[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
@@ -169,8 +190,8 @@ def remember(
         details: Keep all of the decision. What is kept stands in every stream of updates.
         whose: The mark of the tenant that it was prepared for; see `tenants.mark_of`.
     """
-    kept = to_dict(knowledge if details else _brief(knowledge))
-    turn, said = turn_of(messages), _mark_of_turn(messages)
+    kept = knowledge_to_json(knowledge if details else _brief(knowledge))
+    turn, said = identity_of_turn(messages)
     return {name: {"turn": turn, "said": said, "tenant": whose, "knowledge": kept}}
 
 
@@ -197,18 +218,34 @@ def remembered_of(
     """
     held: dict[str, dict[str, Any]] = state.get(PREPARED) or {}
     row = held.get(name, {})
-    return _read(row, whose) if row.get("said") == _mark_of_turn(messages) else None
+    return _read(row, whose) if row.get("said") == identity_of_turn(messages)[1] else None
 
 
-def decision_metadata(decision: Decision, *, details: bool) -> dict[str, Any]:
+def identity_of_turn(messages: Sequence[BaseMessage]) -> tuple[str, str]:
+    """The user's turn, and what tells its words from others, without holding them."""
+    place = last_user_turn(messages)
+    text = "" if place is None else text_of(messages[place])
+    said = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return turn_of(messages), said
+
+
+def decision_metadata(
+    decision: Decision, *, details: bool, routers: Mapping[str, Decision] | None = None
+) -> dict[str, Any]:
     """A decision for a message's metadata, as plain JSON.
 
     Args:
         decision: The decision.
         details: With its signals and what was rejected; otherwise they are left out.
+        routers: Where an agent has several, what each decided, by the name of its middleware;
+            told under `routers`.
     """
-    row = to_dict(decision)
-    return row if details else {key: row[key] for key in row if key not in _DETAILS}
+    row: dict[str, Any] = _DECISION.dump_python(decision, mode="json")
+    told = row if details else {key: row[key] for key in row if key not in _DETAILS}
+    if routers and len(routers) > 1:
+        each = {n: decision_metadata(one, details=details) for n, one in routers.items()}
+        told["routers"] = each
+    return told
 
 
 def _brief(knowledge: Knowledge) -> Knowledge:
@@ -220,17 +257,7 @@ def _brief(knowledge: Knowledge) -> Knowledge:
     )
 
 
-def _mark_of_turn(messages: Sequence[BaseMessage]) -> str:
-    """What tells the words of the user's turn from others, without holding them."""
-    place = last_user_turn(messages)
-    text = "" if place is None else text_of(messages[place])
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
 def _read(row: Mapping[str, Any], whose: str) -> Knowledge | None:
     if "knowledge" not in row or row.get("tenant", "") not in {"", whose}:
         return None
-    try:
-        return _KNOWLEDGE.validate_python(row["knowledge"])
-    except ValidationError:
-        return None
+    return knowledge_from_json(row["knowledge"])

@@ -24,8 +24,10 @@ from agent_knowledge.errors import (
 )
 from agent_knowledge.langchain.convert import passage_block
 from agent_knowledge.langchain.numbering import next_number, numbered, to_json
-from agent_knowledge.langchain.state import SHOWN
+from agent_knowledge.langchain.state import SHOWN, fields_of
 from agent_knowledge.langchain.tenants import TenantReader, router_of_run
+from agent_knowledge.models.callbacks import CallbackRuns
+from agent_knowledge.observing import observed_by
 from agent_knowledge.prompts import (
     knowledge_rules,
     look_up_rules,
@@ -135,13 +137,14 @@ class KnowledgeTool(BaseTool):
         filter: object = None,  # noqa: A002 - the word that a model knows
         run_manager: CallbackManagerForToolRun | None = None,
     ) -> tuple[str, dict[str, Any]]:
-        router = self._of(runtime)
+        router, routes = self._of(runtime), self.mode == "route"
+        render, rules = (
+            (render_knowledge, knowledge_rules) if routes else (render_look_up, look_up_rules)
+        )
         try:
             router = router.scoped(Scope(filter=self._narrowed(filter)))
-            if self.mode == "route":
-                found, render, rules = router.prepare(query), render_knowledge, knowledge_rules
-            else:
-                found, render, rules = router.look_up(query), render_look_up, look_up_rules
+            with observed_by(CallbackRuns()):
+                found = router.prepare(query) if routes else router.look_up(query)
             first = _first_number(runtime)
             return render(found, first), _artifact(found, first, rules(found))
         except TenantMissingError as error:
@@ -206,7 +209,7 @@ def _first_number(runtime: object) -> int:
     if not isinstance(runtime, ToolRuntime):  # nothing, or what a model made up
         return 1
     given = cast("ToolRuntime[Any, object]", runtime)
-    state = _fields(given.state)
+    state = fields_of(given.state)
     tools = (tool for tool in given.tools if isinstance(tool, KnowledgeTool))
     return next_number(
         state.get("messages") or (),
@@ -214,13 +217,6 @@ def _first_number(runtime: object) -> int:
         {tool.name: tool.router.agent.policy.k for tool in tools},
         state.get(SHOWN) or 0,
     )
-
-
-def _fields(state: object) -> dict[str, Any]:
-    """The state by its fields; a graph of one's own may keep messages alone, or attributes."""
-    if isinstance(state, list):
-        return {"messages": state}
-    return cast("dict[str, Any]", state if isinstance(state, dict) else vars(state))
 
 
 def _artifact(knowledge: Knowledge, first: int, rules: Sequence[RuleName]) -> dict[str, Any]:

@@ -39,8 +39,12 @@ class Records(Generic[_Row]):
         self._adapter = TypeAdapter(kind)
         self._known: tuple[tuple[int, int], tuple[_Row, ...]] = ((-1, -1), ())
 
-    def append(self, row: _Row) -> None:
+    def append(self, row: _Row, *, sync: bool = True) -> None:
         """Add a row; it is on the disk when this returns.
+
+        Args:
+            row: The row.
+            sync: Wait until the disk has it; without, it is lost where the machine loses power.
 
         Raises:
             OSError: The file cannot be written.
@@ -53,7 +57,8 @@ class Records(Generic[_Row]):
                 line = "\n" + line  # a writer died within its line: that row alone is lost
             out.write(line.encode())
             out.flush()
-            os.fsync(out.fileno())
+            if sync:
+                os.fsync(out.fileno())
 
     def read(self) -> tuple[_Row, ...]:
         """All rows, oldest first. The file is read again only when it changed.

@@ -165,10 +165,11 @@ class ModelWriter:
 
 
 def _prompt(rules: str, task: Task) -> list[BaseMessage]:
-    """Both ends of the task, where a question stands, and the end of its conversation."""
-    conversation = "\n".join(f"{turn.role}: {turn.content}" for turn in task.history)[
-        -HISTORY_CHARACTERS:
-    ]
-    parts = [("conversation", conversation)] if conversation else []
-    parts.append(("message", cut_middle(task.text, TASK_CHARACTERS)))
-    return [SystemMessage(rules), HumanMessage(render_data(parts))]
+    return [SystemMessage(rules), HumanMessage(render_data(list(shown_of(task).items())))]
+
+
+def shown_of(task: Task) -> dict[str, str]:
+    """Both ends of a task, where a question stands, and the end of its conversation, if any."""
+    turns = "\n".join(f"{turn.role}: {turn.content}" for turn in task.history)
+    conversation = {"conversation": turns[-HISTORY_CHARACTERS:]} if turns else {}
+    return {**conversation, "message": cut_middle(task.text, TASK_CHARACTERS)}

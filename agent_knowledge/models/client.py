@@ -7,6 +7,7 @@ passages on to any other, or fill the memory.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from openai import DefaultAsyncHttpxClient, Timeout
 
 from agent_knowledge.errors import ConfigError
 from agent_knowledge.limits import BODY_BYTES, STREAM_BYTES
+from agent_knowledge.models import background
 from agent_knowledge.models.faults import BrokenAnswerError
 
 if TYPE_CHECKING or not openai.VERSION.startswith("2."):
@@ -92,6 +94,15 @@ def bounded_client(timeout: Timeout, login: tuple[str, str] | None = None) -> ht
         headers={"Accept-Encoding": "identity"},
         event_hooks={"response": [_bound]},
     )
+
+
+def close_with(owner: object, client: httpx.AsyncClient) -> None:
+    """Have a client's connections closed once nobody uses its owner any more."""
+    weakref.finalize(owner, _close, client).atexit = False
+
+
+def _close(client: httpx.AsyncClient) -> None:
+    background.start(client.aclose())  # in the loop that opened them
 
 
 async def _bound(response: httpx.Response) -> None:

@@ -21,15 +21,6 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 from langchain_core.tools import BaseTool
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import BaseModel, Field
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_exponential,
-    wait_random,
-)
 
 from agent_knowledge.errors import BrokenStreamError, EndpointError
 from agent_knowledge.limits import ANSWER_CHARACTERS, HELD_PIECES
@@ -45,13 +36,11 @@ from agent_knowledge.models.called import (
     length,
 )
 from agent_knowledge.models.faults import BrokenAnswerError, fault_of
+from agent_knowledge.models.repeating import repeating
 
 T = TypeVar("T")
 
 _EMPTY = "an empty answer"
-
-_backoff = wait_exponential(multiplier=0.2, max=4) + wait_random(0, 0.2)
-"""Seconds before the second call 0.2 to 0.4, then twice that each time, at most 4."""
 
 
 class ResilientChatModel(BaseChatModel):
@@ -261,16 +250,8 @@ class ResilientChatModel(BaseChatModel):
             task.calls += 1
             return await call()
 
-        persist = AsyncRetrying(
-            sleep=asyncio.sleep,
-            retry=retry_if_exception(_may_repeat),
-            wait=_wait_s,
-            stop=stop_after_attempt(1 + self.limits.retries)
-            | stop_before_delay(self.limits.budget_s),
-            reraise=True,
-        )
         async with asyncio.timeout_at(task.until):
-            return await persist(counted)
+            return await repeating(self.limits)(counted)
 
     @asynccontextmanager
     async def _task(self) -> AsyncGenerator[_Task]:
@@ -336,17 +317,6 @@ class _Opened:
             yield piece
         async for piece in self.rest:
             yield piece
-
-
-def _may_repeat(error: BaseException) -> bool:
-    return isinstance(error, Exception) and fault_of(error).repeat
-
-
-def _wait_s(state: RetryCallState) -> float:
-    """What the server asks for, and some more, so that not all who wait come back at once."""
-    error = state.outcome.exception() if state.outcome else None
-    asked_s = fault_of(error).wait_s if error else None
-    return (asked_s or 0.0) + _backoff(state)
 
 
 def _hold_length(characters: int) -> None:

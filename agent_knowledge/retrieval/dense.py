@@ -59,12 +59,12 @@ class DenseIndex:
             vectors: One row per window, passage by passage.
             passages: Of each row, the number of its passage; ascending.
         """
-        order, owners = _arranged(passages)
+        order, owners = arranged(passages)
         return cls.over(vectors[order], owners)
 
     def as_given(self, passages: NDArray[np.int64]) -> Matrix:
         """The vectors in the order in which `of` was given them, for the same passages."""
-        order, _ = _arranged(passages)
+        order, _ = arranged(passages)
         given = np.empty_like(self.vectors)
         given[order] = self.vectors
         return given
@@ -102,7 +102,7 @@ class DenseIndex:
         return cls.over(vectors, np.load(folder / _OWNERS, allow_pickle=False))
 
 
-def _arranged(passages: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def arranged(passages: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Which window comes where, and the place of the passage of each; see `DenseIndex`."""
     firsts = np.flatnonzero(np.diff(passages, prepend=-1))
     counts = np.diff(firsts, append=len(passages))

@@ -102,7 +102,7 @@ class DecisionFit:
             for name in to_retrieval
             if name in measured
         ]
-        return tuple(sorted(rows, key=lambda row: -max(abs(row.retrieval), abs(row.few_shot))))
+        return by_strength(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,27 +243,27 @@ def measure(signals: Signals) -> dict[str, float]:
         where the agent has no source that can be searched, or no set.
     """
     turn = float(signals.turn)
-    agent_retrieval = _against_direct(signals.agent_need, "retrieval")
+    agent_retrieval = against_direct(signals.agent_need, "retrieval")
     measured = {
-        "text_retrieval": _against_direct(signals.need, "retrieval"),
-        "text_few_shot": _against_direct(signals.need, "few_shot"),
+        "text_retrieval": against_direct(signals.need, "retrieval"),
+        "text_few_shot": against_direct(signals.need, "few_shot"),
         "agent_retrieval": agent_retrieval,
-        "agent_few_shot": _against_direct(signals.agent_need, "few_shot"),
-        "fresh": _log_odds(signals.fresh),
+        "agent_few_shot": against_direct(signals.agent_need, "few_shot"),
+        "fresh": log_odds_of(signals.fresh),
         "turn": turn,
         "turn_agent_retrieval": turn * agent_retrieval,
         "foreign": float(signals.foreign),
     }
     if signals.turn_need:
-        measured["turn_retrieval"] = _against_direct(signals.turn_need, "retrieval")
-        measured["turn_few_shot"] = _against_direct(signals.turn_need, "few_shot")
+        measured["turn_retrieval"] = against_direct(signals.turn_need, "retrieval")
+        measured["turn_few_shot"] = against_direct(signals.turn_need, "few_shot")
     # A source that failed, or has nothing within the scope, tells nothing of what a task needs.
     covered = [p for p in signals.coverage.values() if p]
     if covered:
-        measured["coverage"] = _log_odds(max(covered))
+        measured["coverage"] = log_odds_of(max(covered))
         measured["turn_coverage"] = turn * measured["coverage"]
     if signals.pattern:
-        measured["pattern"] = _log_odds(max(signals.pattern.values()))
+        measured["pattern"] = log_odds_of(max(signals.pattern.values()))
         measured["turn_pattern"] = turn * measured["pattern"]
     return measured
 
@@ -300,10 +300,17 @@ def unread(signals: Signals) -> Signals:
     return replace(signals, need=open_, agent_need=open_, likely=even, evidence=())
 
 
-def _against_direct(need: Mapping[Need, float], other: Need) -> float:
+def by_strength(rows: Iterable[Contribution]) -> tuple[Contribution, ...]:
+    """Pieces of evidence, those that moved most first."""
+    return tuple(sorted(rows, key=lambda row: -max(abs(row.retrieval), abs(row.few_shot))))
+
+
+def against_direct(need: Mapping[Need, float], other: Need) -> float:
+    """The log-odds of a need against `direct`, which certainty keeps finite too."""
     return math.log((need[other] + _LEAST) / (need["direct"] + _LEAST))
 
 
-def _log_odds(p: float) -> float:
+def log_odds_of(p: float) -> float:
+    """The log-odds of a probability, which certainty keeps finite too."""
     bounded = min(max(p, _LEAST), 1 - _LEAST)
     return math.log(bounded / (1 - bounded))

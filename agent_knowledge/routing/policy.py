@@ -11,7 +11,7 @@
 5. Otherwise the prompt alone.
 
 A choice that the evidence does not clearly carry is unsure, and `when_unsure` settles it; under
-`ask_model_below` a chat model may be asked before, and what it says is evidence like any other.
+`ask_model_below` a model may be asked before, and what it says is evidence like any other.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def failure_reasons(rule: str, signals: Signals) -> tuple[Reason, ...]:
 
 
 def _model_reasons(rule: str, signals: Signals, rewriting: Rewriting | None) -> tuple[Reason, ...]:
-    """What chat models were asked on the way, and what they said."""
+    """What models were asked on the way, and what they said."""
     notes: list[str] = []
     if rewriting and rewriting.query:
         notes.append(f"{rewriting.model} wrote what is searched for: {rewriting.query!r}")
@@ -134,7 +134,9 @@ def _model_reasons(rule: str, signals: Signals, rewriting: Rewriting | None) -> 
             " the turn and its history are searched for as they are"
         )
     if asked := signals.asked:
-        said = f"says {asked.need}" if asked.need else "settles nothing"
+        in_part = bool(asked.holds) or asked.fresh is not None
+        nothing = "answers in part" if in_part else "settles nothing"
+        said = f"says {asked.need}" if asked.need else nothing
         why = f": {asked.reason}" if asked.reason else ""
         notes.append(f"{asked.model}, asked because the evidence was weak, {said}{why}")
     return tuple(Reason(rule=rule, text=text) for text in notes)

@@ -458,7 +458,10 @@ class KnowledgeRouter:
             for place, (reading, made) in enumerate(zip(readings, decisions, strict=True))
             if may_ask_model(reading.task, made, self.agent)
         ]
-        judged = consult(self._judge, [readings[place] for place in weak], self.agent, self._shelf)
+        fit = self.reader.fits.decision
+        judged = consult(
+            self._judge, [readings[place] for place in weak], self.agent, self._shelf, fit
+        )
         for place, signals in zip(weak, judged, strict=True):
             decisions[place] = decided(replace(readings[place], signals=signals))
         return decisions

@@ -10,9 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from agent_knowledge.routing.rules import MIN_TRAINING_EXAMPLES
+from agent_knowledge.screening.redacting import EXTRA, Detector
 from agent_knowledge.trials.pages import render
 
 FEW_A_LABEL = 10
@@ -21,20 +21,6 @@ _UNEVEN = 10.0
 """Times the largest label may outnumber the smallest unremarked."""
 _SHOWN_ROWS = 20
 """A limit of what is shown."""
-EXTRA = "pip install 'langchain-agent-knowledge[personal-data]'"
-
-
-class Detector(Protocol):
-    """Finds personal data and secrets."""
-
-    @property
-    def name(self) -> str:
-        """Who looked, with the version."""
-        ...
-
-    def find(self, text: str) -> Sequence[tuple[int, int, str]]:
-        """What a text holds of it: start, end and kind of each."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,16 +222,6 @@ def look_for_personal_data(texts: Mapping[int, str], detector: Detector | None) 
         for kind in sorted({kind for _, _, kind in detector.find(text)}):
             found.setdefault(kind, []).append(row)
     return Personal(by=detector.name, found={k: tuple(rows) for k, rows in sorted(found.items())})
-
-
-def redact(text: str, detector: Detector) -> str:
-    """A text with all that a detector finds replaced by its kind, as `<EMAIL_ADDRESS>`."""
-    pieces, at = list[str](), 0
-    for start, end, kind in sorted(detector.find(text), key=lambda hit: (hit[0], -hit[1])):
-        if start >= at:
-            pieces += [text[at:start], f"<{kind}>"]
-        at = max(at, end)
-    return "".join([*pieces, text[at:]])
 
 
 def _split_warnings(split: Split) -> dict[str, bool]:

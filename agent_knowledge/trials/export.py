@@ -28,18 +28,16 @@ from agent_knowledge.routing.gathering import gather
 from agent_knowledge.routing.ladder import at_rung
 from agent_knowledge.routing.resources import Shelf, form_of
 from agent_knowledge.routing.rules import OVERFIT_EXAMPLES
+from agent_knowledge.screening.redacting import EXTRA, Detector, redact
 from agent_knowledge.text import count_tokens
 from agent_knowledge.trials.data_card import (
-    EXTRA,
     Card,
-    Detector,
     LeftOut,
     Personal,
     Split,
     look_for_personal_data,
     measure_labels,
     measure_tokens,
-    redact,
     render_card,
 )
 from agent_knowledge.trials.overlap import (

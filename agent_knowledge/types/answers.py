@@ -5,12 +5,19 @@ Values like those of `types`, which they build on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agent_knowledge.types import CitedTurn, Decision, Knowledge, Passage
 
 Verdict = Literal["supported", "unsupported", "contradicted"]
+Flag = Literal["no_citation", "states_in_gap"]
+FLAGS: Mapping[Flag, str] = {
+    "no_citation": "nothing is cited, although passages were given",
+    "states_in_gap": "something is stated, although no source was found to hold it",
+}
+"""What each flag says of an answer, for whoever shows it."""
 
 
 class Judged(Protocol):
@@ -164,6 +171,9 @@ class Answer:
         ungrounded: Those sentences without a marker that no passage of `knowledge` supports, of an
             answer that was given passages or that answers a gap.
         faults: How the text breaks its set's JSON schema, after one try to repair it.
+        flags: Told under every policy: `no_citation` where it states something and cites nothing
+            although passages were given, `states_in_gap` where it states something, cited or not,
+            although the decision says that no source can serve. See `FLAGS`.
     """
 
     text: str
@@ -176,6 +186,7 @@ class Answer:
     model: str = ""
     fallbacks: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
     @property
     def decision(self) -> Decision:

@@ -80,6 +80,9 @@ def test_a_batch_is_routed_with_the_models_word_in_its_json(advised: CommandLine
         "model": LABEL,
         "need": "retrieval",
         "reason": "asks for the shop's terms",
+        "probabilities": {},
+        "holds": {},
+        "fresh": None,
     }
     assert (second["plan"]["query"], second["plan"]["rewritten_by"]) == (QUERY, LABEL)
     assert second["signals"]["asked"] is None

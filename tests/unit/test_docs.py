@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from agent_knowledge.routing.rules import RULES
+from tools.site.pages import for_the_site, written_pages
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +18,12 @@ def test_how_it_works_lists_every_rule_in_its_own_words() -> None:
 
 
 def test_every_link_inside_the_docs_leads_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    pages = written_pages(ROOT)
+    for page in [ROOT / "README.md", *(page for page in pages if page.suffix == ".md")]:
+        for_the_site(page, pages, ROOT, "")  # raises where a link leads to no file
+
+
+def test_every_picture_of_the_readme_is_there() -> None:
+    shown = re.findall(r'(?:src|srcset)="([^"]+)"', (ROOT / "README.md").read_text("utf-8"))
+    assert shown
+    assert not [picture for picture in shown if not (ROOT / picture).is_file()]

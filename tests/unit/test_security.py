@@ -6,6 +6,8 @@ import ast
 import os
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,10 @@ TESTS = Path(__file__).parents[1]
 PACKAGE = Path(agent_knowledge.__file__).parent
 
 HELD_BY = {
+    "Nothing reports home.": (
+        "test_no_library_keeps_a_name_of_this_machine_to_report_by",
+        "test_chroma_is_embedded_and_silent_and_embeds_nothing",
+    ),
     "What another middleware takes out stays out.": (
         "test_what_another_middleware_redacts_stays_redacted",
         "test_what_is_redacted_in_an_answer_comes_back_in_no_later_turn",
@@ -56,6 +62,13 @@ HELD_BY = {
         "test_a_role_past_row_level_security_is_refused_for_tenants",
     ),
     "No value of a filter is part of a statement.": ("test_a_field_name_or_value_is_never_code",),
+    "A caller over MCP sees what the host said.": (
+        "test_what_a_caller_sees_is_said_at_the_start_alone",
+        "test_whose_documents_are_served_has_to_be_said",
+        "test_over_http_a_token_is_needed",
+        "test_http_without_a_token_is_refused",
+        "test_a_page_of_another_host_is_refused_even_with_the_token",
+    ),
     "Code is imported only from where the host allows.": (
         "test_all_else_is_refused_with_what_would_allow_it",
         "test_what_an_allowed_module_merely_imports_is_not_offered",
@@ -106,6 +119,25 @@ HELD_BY = {
     "What is shown does not act.": (
         "test_what_is_printed_does_not_act",
         "test_nothing_else_prints_what_is_not_json",
+    ),
+    "What is told elsewhere has no text unless you ask.": (
+        "test_a_line_a_decision_and_no_text",
+        "test_no_text_leaves_unless_asked",
+        "test_nothing_is_kept_by_default",
+        "test_hash_keeps_no_text",
+        "test_personal_data_is_taken_out_first",
+        "test_without_the_extra_nothing_starts_unredacted",
+        "test_the_file_is_its_owners_alone",
+    ),
+    "The page is this machine's, or has a password.": (
+        "test_beyond_loopback_a_password_is_needed",
+        "test_a_wrong_password_sees_nothing",
+        "test_another_host_is_refused",
+        "test_another_origin_is_refused",
+        "test_hostile_text_is_shown_as_text",
+        "test_every_page_answers_and_names_no_foreign_address",
+        "test_an_id_that_nobody_was_given_is_never_taken_over",
+        "test_a_page_of_one_tenant_shows_no_other",
     ),
     "An agent's state stays its own.": ("test_a_hosts_own_keys_are_left_alone",),
     "Documents are screened.": (
@@ -257,7 +289,7 @@ def test_chroma_is_embedded_and_silent_and_embeds_nothing():
     assert not [name for name in chroma if "server" in name.lower() or "HttpClient" in name]
     made = {name for _, name in calls() if name.startswith("chromadb.")}
     assert made == {"chromadb.PersistentClient"}
-    source = (PACKAGE / "retrieval" / "vectors.py").read_text()
+    source = (PACKAGE / "retrieval" / "embedded" / "vectors.py").read_text()
     assert "anonymized_telemetry=False" in source
     opened = re.findall(r"(?:get|create)_collection\([^)]*\)", source)
     assert opened
@@ -266,3 +298,12 @@ def test_chroma_is_embedded_and_silent_and_embeds_nothing():
 
 def test_the_packaged_embedder_is_the_one_of_a_plain_configuration():
     assert packaged_embedder().name == KnowledgeConfig().embedding
+
+
+def test_no_library_keeps_a_name_of_this_machine_to_report_by(tmp_path: Path):
+    kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
+    env = {name: os.environ[name] for name in kept if name in os.environ}
+    code = "from agent_knowledge.build import packaged_embedder as made; made().embed(['x'])"
+    run = [sys.executable, "-c", code]
+    subprocess.run(run, env={**env, "HOME": str(tmp_path)}, check=True, capture_output=True)
+    assert not list(tmp_path.rglob("*"))

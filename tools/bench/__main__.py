@@ -7,6 +7,7 @@ import sys
 
 BENCHES = (
     "imports",
+    "middleware",
     "retrieval",
     "gold_characters",
     "agents",
@@ -21,7 +22,7 @@ BENCHES = (
     "store_faults",
     "trials",
 )
-_NEED_NO_DATA = {"imports", "store_faults", "trials"}
+_NEED_NO_DATA = {"imports", "middleware", "store_faults", "trials"}
 _MORE = {"agents": ("--peers",)}
 
 

@@ -243,18 +243,18 @@ class Indexer:
             made.take(items)
             parts = [*made.parts.values()]
             self._give_rest(parts[0])
-            keys = {part.id: sorted({key for _, key in self._store.keys(part)}) for part in parts}
+            keys = {part.id: {key for _, key in self._store.keys(part)} for part in parts}
             stored = self._vectors.keys(parts[0])
             wanted = set[str]().union(*keys.values())
             missing = wanted - stored
             self._embed(parts, missing, progress)
             tally.embedded += len(missing)
             for place, part in enumerate(parts):
-                own = keys[part.id]
-                if part.id in made.touched or part.id in mended or not missing.isdisjoint(own):
-                    parts[place] = self._store.raise_generation(part)
-                    vectors = self._sound_vectors(parts[place], own, tally)
-                    snapshot.write(self._folder, self._store, parts[place], own, vectors)
+                changed = part.id in made.touched or part.id in mended
+                if changed or not missing.isdisjoint(keys[part.id]):
+                    raised = parts[place] = self._store.raise_generation(part)
+                    vectors = partial(self._sound_vectors, raised, tally)
+                    snapshot.write(self._folder, self._store, raised, vectors)
         sources = self._store.sources().values()
         clear_searches(self._folder, keep=sources)
         with explained(self._folder):
@@ -327,7 +327,7 @@ class Indexer:
         vectors = held.dense.as_given(np.array([number for number, _ in windows]))
         self._vectors.put(source, list(rows), vectors[list(rows.values())])
 
-    def _sound_vectors(self, source: StoredSource, keys: Sequence[str], tally: Tally) -> Matrix:
+    def _sound_vectors(self, source: StoredSource, tally: Tally, keys: Sequence[str]) -> Matrix:
         """The vectors of a source; those that are damaged where they are kept are made anew.
 
         Raises:
@@ -343,9 +343,10 @@ class Indexer:
         if not np.isfinite(anew).all():
             raise VectorsLostError(not_kept(self._folder))
         # An embedding may have no other vector for some texts, as zeros for one without words.
-        damaged = 0 if anew.shape != vectors.shape else np.any(anew != vectors, axis=1).sum()
-        if damaged:
-            tally.mended.append(f"{damaged} vectors were not what was kept of them")
+        same_size = anew.shape == vectors.shape
+        other = np.any(anew != vectors, axis=1).tolist() if same_size else ()
+        if damaged := {key for key, differs in zip(keys, other, strict=False) if differs}:
+            tally.mended.append(f"{len(damaged)} vectors were not what was kept of them")
             tally.embedded += len(doubtful)
         return anew
 

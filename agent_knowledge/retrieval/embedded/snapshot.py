@@ -8,7 +8,7 @@ its manifest.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ import numpy as np
 
 from agent_knowledge.retrieval import statistics
 from agent_knowledge.retrieval.asked import NAMED, Asked, nothing
-from agent_knowledge.retrieval.dense import DenseIndex
+from agent_knowledge.retrieval.dense import DenseIndex, arranged
 from agent_knowledge.retrieval.embedded import manifest
 from agent_knowledge.retrieval.embedded.manifest import Identity, UnsoundError
 from agent_knowledge.retrieval.embedded.store import PassageStore
@@ -245,7 +245,10 @@ def _identity(source: StoredSource, labels: Sequence[object]) -> Identity:
 
 
 def write(
-    folder: Path, store: PassageStore, source: StoredSource, keys: Sequence[str], vectors: Matrix
+    folder: Path,
+    store: PassageStore,
+    source: StoredSource,
+    vectors: Callable[[Sequence[str]], Matrix],
 ) -> None:
     """Write a source's snapshot; all of it appears at once or not at all.
 
@@ -253,13 +256,9 @@ def write(
         folder: The store's folder.
         store: Holds the source's new state.
         source: With the generation that the snapshot is of.
-        keys: Every key of the source once.
-        vectors: Their vectors.
+        vectors: Reads those of some keys, in their order; asked once, when they are needed, so
+            that the vectors of a large source are in memory once and not beside its words.
     """
-    row_of = {key: row for row, key in enumerate(keys)}
-    windows = store.keys(source)
-    passages = np.array([number for number, _ in windows], dtype=np.int64)
-    rows = np.array([row_of[key] for _, key in windows], dtype=np.intp)
     place = search_folder(folder, source)
     # There is one writer, so what a killed one left under this name may go.
     staging = place.with_name(f".{place.name}")
@@ -269,7 +268,11 @@ def write(
     lexical = LexicalIndex.build(store.searched(source))
     lexical.save(staging)
     NameIndex.of(((title, keywords) for _, title, keywords, _ in labels), lexical).save(staging)
-    dense = DenseIndex.of(vectors[rows], passages)
+    del lexical
+    windows = store.keys(source)
+    order, owners = arranged(np.array([number for number, _ in windows], dtype=np.int64))
+    keys: list[str] = [windows[place][1] for place in order]
+    dense = DenseIndex.over(vectors(keys), owners)
     dense.save(staging)
     statistics.save(statistics.measure(dense), staging)
     FieldRows.of(*store.fields(source)).save(staging)

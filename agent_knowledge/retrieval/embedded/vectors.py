@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import chromadb
 import numpy as np
@@ -75,13 +75,21 @@ class VectorStore:
 
     def vectors(self, source: StoredSource, keys: Sequence[str]) -> Matrix:
         """Read vectors, one row per key, in the order of `keys`; NaN where there is none."""
-        rows: dict[str, Any] = {}
-        collection = self._collection(source)
-        for i in range(0, len(keys), _BATCH):
-            found = collection.get(ids=list(keys[i : i + _BATCH]), include=["embeddings"])
-            rows.update(zip(found["ids"], cast("Any", found["embeddings"]), strict=True))
-        none = np.full_like(next(iter(rows.values()), np.zeros(1)), np.nan)
-        return np.array([rows.get(key, none) for key in keys], dtype=np.float32)
+        row_of: dict[str, int] = {}
+        first = [row_of.setdefault(key, row) for row, key in enumerate(keys)]
+        collection, asked = self._collection(source), list(row_of)
+        vectors = np.full((len(keys), 1), np.nan, dtype=np.float32)
+        for i in range(0, len(asked), _BATCH):
+            found = collection.get(ids=asked[i : i + _BATCH], include=["embeddings"])
+            given: Any = found["embeddings"]
+            if not found["ids"]:
+                continue
+            if vectors.shape[1] != len(given[0]):  # written in place: a source may fill the memory
+                vectors = np.full((len(keys), len(given[0])), np.nan, dtype=np.float32)
+            vectors[[row_of[key] for key in found["ids"]]] = given
+        again = [row for row, earlier in enumerate(first) if row != earlier]
+        vectors[again] = vectors[[first[row] for row in again]]
+        return vectors
 
     def put(self, source: StoredSource, keys: Sequence[str], vectors: Matrix) -> None:
         """Write vectors; writing one twice changes nothing."""
@@ -129,7 +137,8 @@ def are_sound(vectors: Matrix) -> NDArray[np.bool_]:
 
     Numbers that a damaged file gives are hardly of that length, zeros and NaN never.
     """
-    return np.abs(np.linalg.norm(vectors, axis=1) - 1) < _ROUNDING
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))  # `norm` would square a copy
+    return np.abs(lengths - 1) < _ROUNDING
 
 
 def not_kept(folder: Path, why: object = "they are not what was written") -> str:

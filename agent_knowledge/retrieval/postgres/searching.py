@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import psycopg
 
 from agent_knowledge.errors import ConfigError, SourceError, TenantMissingError
-from agent_knowledge.retrieval.asked import EMPTY, Asked, check_dimensions
+from agent_knowledge.retrieval.asked import EMPTY, Asked, check_dimensions, nothing
 from agent_knowledge.retrieval.names import Named, NameIndex, Spoken, spoken
 from agent_knowledge.retrieval.postgres import jsonpath, schema, statements
 from agent_knowledge.retrieval.postgres.asking import (
@@ -112,10 +112,10 @@ class PostgresIndex:
             ]
             return [
                 {
-                    name: _result(own[name]) if name in own else _nothing(name, query)
+                    name: _result(own[name]) if name in own else nothing(name, one)
                     for name in sources
                 }
-                for query, own in zip(queries, begun, strict=True)
+                for one, own in zip(asked, begun, strict=True)
             ]
 
         return self._database.read(scope.tenant or "", ask) if asked else []
@@ -323,7 +323,7 @@ def _result(begun: _Begun) -> SearchResult:
     query, name = weighed.asked.query, looked.held.name
     statistics = looked.held.statistics(looked.passages)
     if not rows:
-        return _nothing(name, query, statistics)
+        return nothing(name, weighed.asked, statistics)
     _, title, date, *_ = max(rows, key=lambda row: row[4])
     by_words = max(rows, key=lambda row: row[6])
     return SearchResult(
@@ -351,11 +351,6 @@ def _hits(source: str, rows: Rows) -> Hits:
             for number, _, _, _, dense, lexical, _, terms, gain in rows
         ),
     )
-
-
-def _nothing(source: str, query: Query, statistics: SourceStatistics = EMPTY) -> SearchResult:
-    usual = statistics.usual(query.vector)
-    return SearchResult(query=query, hits=Hits.of(source, ()), statistics=statistics, usual=usual)
 
 
 def _scoped(scope: Scope) -> dict[str, Any]:

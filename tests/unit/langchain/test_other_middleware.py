@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
@@ -25,47 +24,23 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import BaseModel
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
-from agent_knowledge.build import packaged_embedder
-from agent_knowledge.config import AgentProfile
 from agent_knowledge.errors import EndpointError
 from agent_knowledge.langchain import KnowledgeMiddleware
 from agent_knowledge.langchain.convert import task_from_messages
 from agent_knowledge.prompts import read_passages
-from agent_knowledge.testing import HashEmbedder, MemoryIndex
 from tests.scripted import ScriptedModel, filled
-from tests.unit.fakes import passage
+from tests.small import NOTICE, Heard, small_router
 
 ADDRESS = "ann.lee@example.org"
 ASKED = f"I am {ADDRESS}. How long is the notice period for my flat?"
-NOTICE = "The notice period for a flat is three months."
 TRIAGE = 'Put this ticket into its queue: "Two identical payments showed up on my credit card."'
 THREAD: Any = {"configurable": {"thread_id": "1"}}
 MODES = ["sync", "async", "stream"]
 
 
-class Heard(HashEmbedder):
-    """Keeps the texts that it is given, as the log of a hosted embedding would."""
-
-    texts: list[str]
-
-    def __init__(self) -> None:
-        super().__init__()
-        object.__setattr__(self, "texts", [])
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        self.texts.extend(texts)
-        return super().embed(texts)
-
-
 def tenancy(heard: Heard) -> KnowledgeRouter:
     """A router whose every search asks the embedding."""
-    profile = {"sources": {"handbook": {"path": "x"}}, "policy": {"citations": "always"}}
-    return KnowledgeRouter(
-        AgentProfile.model_validate(profile),
-        embedder=heard,
-        encoder=packaged_embedder(),
-        index=MemoryIndex([passage(NOTICE, source="handbook")], HashEmbedder()),
-    )
+    return small_router(NOTICE, embedder=heard)
 
 
 class Told(BaseCallbackHandler):

@@ -148,6 +148,9 @@ def test_what_it_says_is_evidence_and_stands_in_the_decision(shop: KnowledgeConf
         "model": "ScriptedModel",
         "need": "retrieval",
         "reason": "asks for the shop's terms",
+        "probabilities": {},
+        "holds": {},
+        "fresh": None,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_knowledge.screening.personal import PersonalData
-from agent_knowledge.trials.data_card import redact
+from agent_knowledge.screening.redacting import redact
 
 
 def kinds(personal: PersonalData, text: str) -> frozenset[str]:
