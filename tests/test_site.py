@@ -52,6 +52,7 @@ def test_every_page_stands_in_the_navigation_and_nothing_else_does():
     nav = list(in_nav(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]))
     pages = [str(page) for page in written_pages(ROOT).values() if page.suffix == ".md"]
     assert not [page for page in pages if not any(fnmatch.fnmatch(page, one) for one in nav)]
+    assert len(nav) == len(set(nav))
     made = ["commands/*.md", "api/*.md"]
     assert not [one for one in nav if one not in made and not fnmatch.filter(pages, one)]
 
