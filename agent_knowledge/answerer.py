@@ -149,7 +149,7 @@ class Answerer:
         if scope != EVERYTHING:
             return self.scoped(scope).answer(task, config=config)
         with self._answering(task, config) as stage:
-            turn = self._begin(stage)
+            turn = self._begin(task, stage)
             while step := turn.asks:
                 turn.feed(self._ask(step, config))
             return self._finish(turn, stage)
@@ -157,7 +157,7 @@ class Answerer:
     async def aanswer(self, task: Task | str, *, config: RunnableConfig | None = None) -> Answer:
         """`answer`, waiting for the model without a thread."""
         with self._answering(task, config) as stage:
-            turn = await asyncio.to_thread(self._begin, stage)
+            turn = await asyncio.to_thread(self._begin, task, stage)
             while step := turn.asks:
                 turn.feed(await self._aask(step, config))
             return await asyncio.to_thread(self._finish, turn, stage)
@@ -188,7 +188,7 @@ class Answerer:
         self, task: Task | str, config: RunnableConfig | None
     ) -> Generator[str | Answer, None, None]:
         with self._answering(task, config) as stage:
-            turn = self._begin(stage)
+            turn = self._begin(task, stage)
             while step := turn.asks:
                 if not step.may_stream:
                     turn.feed(self._ask(step, config))
@@ -226,7 +226,7 @@ class Answerer:
         self, task: Task | str, config: RunnableConfig | None
     ) -> AsyncGenerator[str | Answer, None]:
         with self._answering(task, config) as stage:
-            turn = await asyncio.to_thread(self._begin, stage)
+            turn = await asyncio.to_thread(self._begin, task, stage)
             while step := turn.asks:
                 if not step.may_stream:
                     turn.feed(await self._aask(step, config))
@@ -252,8 +252,8 @@ class Answerer:
         with observed_by(CallbackRuns(config)), observe(stage, self.router.observers):
             yield stage
 
-    def _begin(self, stage: Stage) -> Turn:
-        task = as_task(stage.task or "")
+    def _begin(self, given: Task | str, stage: Stage) -> Turn:
+        task = as_task(given)  # not the stage's: those who watch might have changed it
         knowledge = self.router.prepare(task)
         stage.decision, stage.passages = knowledge.decision, knowledge.passages
         return Turn(knowledge, self.router.agent.policy, history=task.history)
@@ -290,8 +290,8 @@ class Answerer:
         verifying = Verifying(verifier=self.verifier, policy=policy, search=self.router.retrieve)
         answering.decision, answering.passages = draft.knowledge.decision, draft.knowledge.passages
         with observe(replace(answering, kind="verify"), self.router.observers) as stage:
-            stage.answer = answering.answer = answer_of(draft, verifying.verify(draft))
-        return stage.answer
+            answer = stage.answer = answering.answer = answer_of(draft, verifying.verify(draft))
+        return answer
 
 
 class _Pieces:

@@ -216,21 +216,22 @@ class _Page:
         form = await _form(request)
         agent = self._agent(form.get("agent"))
         talk = self._talks.get(form.get("talk", ""), agent)
-        number = int(found) if (found := form.get("turn", "")).isdecimal() else 0
-        turn = talk.turn(number)
+        turn = talk.turn(form.get("turn", ""))
         if turn is None:
             return JSONResponse({"error": "that conversation is gone"}, status_code=404)
         file = self._settings.cases / f"{agent}.jsonl"
         try:
-            case = feedback.case_of(turn.task, form.get("expected", ""), f"{talk.id[:8]}-{number}")
+            case = feedback.case_of(
+                turn.task, form.get("expected", ""), f"{talk.id[:8]}-{turn.number}"
+            )
             await run_in_threadpool(feedback.keep, case, file)
             kept = f"Kept as a case in {self._settings.cases.name}/{file.name}"
         except InputError as error:
             kept = f"Not kept: {error}"
-        self._talks.keep(talk, number, kept)
+        self._talks.keep(talk, turn.number, kept)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"kept": kept})
-        return RedirectResponse(_address(talk, number), status_code=303)
+        return RedirectResponse(_address(talk, turn.number), status_code=303)
 
     def _rows(self, talk: Talk, text: str) -> Iterator[str]:
         for row in self._turn(talk, text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from filelock import FileLock
 
 from agent_knowledge.errors import InputError, shown
 from agent_knowledge.types import STRATEGIES, Task
+
+_PRIVATE = 0o600
 
 
 def case_of(task: Task, expected: str, id_: str) -> dict[str, Any]:
@@ -46,8 +49,17 @@ def keep(case: dict[str, Any], file: Path) -> None:
             lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
             others = [line for line in lines if line.strip() and _id(line) != case["id"]]
             new = file.with_suffix(".new")
-            new.write_text("\n".join([*others, json.dumps(case)]) + "\n", encoding="utf-8")
+            new.unlink(missing_ok=True)
+            # For its owner alone: it is what people asked.
+            opened = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE)
+            with os.fdopen(opened, "w", encoding="utf-8") as out:
+                out.write("\n".join([*others, json.dumps(case)]) + "\n")
+            if file.exists():
+                shutil.copymode(file, new)
             os.replace(new, file)  # noqa: PTH105 - whole or not at all
+    except UnicodeDecodeError as error:
+        msg = f"{str(file)!r} is no UTF-8 ({error.reason}); mend it, or give another --cases"
+        raise InputError(msg) from error
     except OSError as error:
         msg = f"cannot write {str(file)!r} ({error.strerror}); start the page with another --cases"
         raise InputError(msg) from error

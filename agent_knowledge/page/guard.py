@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -11,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 
 from agent_knowledge import limits
@@ -67,13 +67,16 @@ class Guard:
             return  # no websocket is served
         sending = _Sending(send)
         refusal = self._refusal(scope["method"], Headers(scope=scope))
-        body = None if refusal else await _body(receive)
-        if refusal is None and body is None:
+        if refusal is None:
+            try:
+                body = await _body(receive)
+            except ClientDisconnect:  # half a question is none
+                return
+            if body is not None:
+                await self._app(scope, _Replayed(body, receive), sending)
+                return
             refusal = _refused(413, f"at most {limits.PAGE_BYTES:,} bytes are accepted")
-        if refusal or body is None:
-            await (refusal or PlainTextResponse(""))(scope, receive, sending)
-            return
-        await self._app(scope, _Replayed(body, receive), sending)
+        await refusal(scope, receive, sending)
 
     def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
         host = headers.get("host", "").lower()
@@ -112,7 +115,7 @@ def _given(headers: Headers) -> bytes:
         return b""
     try:
         said = base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, letters that it has none of, no UTF-8
         return b""
     return _digest(said.partition(":")[2])
 
@@ -123,12 +126,16 @@ def _digest(password: str) -> bytes:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """What a request sends; None of one that sends too much, or that breaks off."""
+    """What a request sends; None of one that sends too much, of which no more is read.
+
+    Raises:
+        ClientDisconnect: Its sender has gone before its end.
+    """
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None  # whoever sent half of it is gone, and half is not acted on
+            raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > limits.PAGE_BYTES:
             return None

@@ -17,6 +17,9 @@ MOST_TALKS = 200
 """Conversations that are held at once: a limit."""
 MOST_TURNS = 40
 """Turns that one holds, of which its next task is told: a limit, so that memory has one."""
+MOST_CHARACTERS = 50_000_000
+"""Of all turns that are held, as asked and as shown: a limit of memory, which questions of a
+million characters would fill otherwise."""
 _ID_BYTES = 18
 """Of a conversation's id: 144 random bits, which nobody guesses."""
 
@@ -41,6 +44,11 @@ class ShownTurn:
     number: int = 0
     kept: str = ""
 
+    @property
+    def characters(self) -> int:
+        """What it takes to hold it."""
+        return len(self.task.text) + len(self.said) + len(self.story)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
@@ -56,9 +64,14 @@ class Talk:
         """The next request of this conversation."""
         return Task(text, history=self.history, cited=self.cited)
 
-    def turn(self, number: int) -> ShownTurn | None:
-        """A turn by its number; None where there is none, or no longer."""
-        return next((turn for turn in self.turns if turn.number == number), None)
+    def turn(self, number: str) -> ShownTurn | None:
+        """A turn by its number, as a form has it; None where there is none, or no longer."""
+        return next((turn for turn in self.turns if str(turn.number) == number), None)
+
+    @property
+    def characters(self) -> int:
+        """What it takes to hold it."""
+        return sum(turn.characters for turn in self.turns)
 
     @property
     def next_number(self) -> int:
@@ -105,14 +118,20 @@ class Talks:
             if answer is not None:
                 said = (Message("user", turn.task.text), Message("assistant", answer.text))
                 cited = (answer.cited_turn,)
-            self._talks[talk.id] = replace(
+            now = replace(
                 now,
                 turns=(*now.turns, turn)[-MOST_TURNS:],
                 history=(*now.history, *said)[-2 * MOST_TURNS :],
                 cited=(*now.cited, *cited)[-MOST_TURNS:],
             )
-            while len(self._talks) > MOST_TALKS:
-                self._talks.popitem(last=False)
+            while len(now.turns) > 1 and now.characters > MOST_CHARACTERS:
+                now = replace(now, turns=now.turns[1:])
+            self._talks[talk.id] = now
+            held = sum(one.characters for one in self._talks.values())
+            while len(self._talks) > 1 and (
+                len(self._talks) > MOST_TALKS or held > MOST_CHARACTERS
+            ):
+                held -= self._talks.popitem(last=False)[1].characters
             return turn
 
     def keep(self, talk: Talk, number: int, kept: str) -> None:

@@ -222,8 +222,8 @@ class KnowledgeRouter:
             SourceError: A source is not indexed, or its index cannot serve.
         """
         with self._observing("route", task) as stage:
-            stage.decision = self._route([task])[0]
-        return stage.decision
+            decision = stage.decision = self._route([task])[0]
+        return decision
 
     def route_many(self, tasks: Sequence[Task | str]) -> list[Decision]:
         """Decide for many tasks at once, in order; their texts are embedded together.
@@ -262,8 +262,8 @@ class KnowledgeRouter:
         with self._observing("route", task) as stage:
             started = time.perf_counter()
             reading = next(self.read([task]))
-            stage.decision = _timed(self.decide(reading), started)
-        knowledge = self.gather(stage.decision, reading)
+            decision = stage.decision = _timed(self.decide(reading), started)
+        knowledge = self.gather(decision, reading)
         policy = self.agent.policy
         if policy.on_failure != "raise":
             knowledge = self._with_fallback(knowledge, reading)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
 from markupsafe import Markup
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from agent_knowledge import Answerer, KnowledgeConfig, index_sources
 from agent_knowledge.cli.labelled import read_cases
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.ledger import Ledger, RungResult, Trial
 from agent_knowledge.page.app import PageSettings, build_page
-from agent_knowledge.page.guard import LOOPBACK, Guard
-from agent_knowledge.page.talks import MOST_TALKS, MOST_TURNS, ShownTurn, Talks
+from agent_knowledge.page.talks import MOST_CHARACTERS, MOST_TALKS, MOST_TURNS, ShownTurn, Talks
 from agent_knowledge.page.turns import NoAnswer, replies
 from agent_knowledge.page.views import ago, sentence
 from agent_knowledge.types import Task
@@ -166,31 +164,28 @@ def test_more_than_is_accepted_is_refused(page: TestClient, sent: object) -> Non
     assert "2,097,152 bytes" in came.text
 
 
-def test_a_request_that_breaks_off_is_not_acted_on() -> None:
-    asked: list[str] = []
-    sent: list[Any] = [
-        {"type": "http.request", "body": b"agent=support&task=half of a", "more_body": True},
-        {"type": "http.disconnect"},
+async def test_half_a_question_is_not_asked(page: TestClient) -> None:
+    came: list[Message] = [
+        {"type": "http.request", "body": b"agent=support&task=How", "more_body": True}
     ]
+    sent: list[Message] = []
 
-    async def reached(scope: Any, receive: Any, send: Any) -> None:
-        asked.append(scope["path"])
+    async def receive() -> Message:
+        return came.pop(0) if came else {"type": "http.disconnect"}
 
-    async def receive() -> Any:
-        return sent.pop(0)
+    async def send(message: Message) -> None:
+        sent.append(message)
 
-    async def send(message: Any) -> None:
-        pass
-
-    guard = Guard(reached, password="", hosts=LOOPBACK)
-    scope: Any = {
+    headers = [(b"host", b"127.0.0.1:7860"), (b"content-length", b"99")]
+    scope = {
         "type": "http",
         "method": "POST",
         "path": "/ask",
-        "headers": [(b"host", b"localhost")],
+        "query_string": b"",
+        "headers": headers,
     }
-    asyncio.run(guard(scope, receive, send))
-    assert not asked
+    await page.app(scope, receive, send)
+    assert not sent
 
 
 def test_a_method_that_is_none_changes_nothing(page: TestClient) -> None:
@@ -272,6 +267,24 @@ def test_the_oldest_conversations_and_turns_go_first() -> None:
     assert talks.get(first.id, "a").id != first.id
 
 
+def test_large_turns_are_held_within_a_limit_of_memory() -> None:
+    talks, large = Talks(), Task("x" * 1_900_000)  # as many characters as a request may have
+    ids: list[str] = []
+    for _ in range(3):
+        talk = talks.get("", "a")
+        ids.append(talk.id)
+        for _ in range(MOST_TURNS // 2):
+            talks.add(talk, ShownTurn(task=large, strategy=None, said=Markup()), None)
+    held = [talk for talk in (talks.get(id_, "a") for id_ in ids) if talk.turns]
+    assert sum(len(turn.task.text) for talk in held for turn in talk.turns) <= MOST_CHARACTERS
+    assert [talk.id for talk in held] == ids[-1:]
+    for _ in range(MOST_TURNS // 2):
+        talks.add(held[0], ShownTurn(task=large, strategy=None, said=Markup()), None)
+    last = talks.get(ids[-1], "a")
+    assert last.turns[-1].number == MOST_TURNS
+    assert last.characters <= MOST_CHARACTERS
+
+
 def test_without_script_a_question_is_answered(page: TestClient) -> None:
     came = page.post("/ask", data={"task": RETURNS, "agent": "support"})
     assert came.status_code == 303
@@ -298,12 +311,36 @@ def test_feedback_is_a_case_that_check_reads(page: TestClient, ask: Asked, tmp_p
     assert shown.count("Kept as a case") == 2
 
 
+def test_feedback_is_its_owners_alone_unless_they_say_otherwise(
+    page: TestClient, ask: Asked, tmp_path: Path
+) -> None:
+    ask(RETURNS)
+    fields = {"agent": "support", "talk": ask.talk, "turn": "1", "expected": "direct"}
+    file = tmp_path / "feedback" / "support.jsonl"
+    for mode in (0o600, 0o640):
+        page.post("/feedback", data=fields)
+        assert file.stat().st_mode & 0o777 == mode
+        file.chmod(0o640)
+
+
+def test_feedback_that_cannot_be_kept_says_why(
+    page: TestClient, ask: Asked, tmp_path: Path
+) -> None:
+    ask(RETURNS)
+    (tmp_path / "feedback").mkdir()
+    (tmp_path / "feedback" / "support.jsonl").write_bytes(b'{"task": "caf\xe9"}\n')
+    fields = {"agent": "support", "talk": ask.talk, "turn": "1", "expected": "direct"}
+    told = page.post("/feedback", data=fields, headers={"accept": "application/json"}).json()
+    assert "Not kept" in told["kept"]
+    assert "no UTF-8" in told["kept"]
+
+
 def test_feedback_to_nothing_is_refused(page: TestClient, ask: Asked, tmp_path: Path) -> None:
     ask(RETURNS)
     fields = {"agent": "support", "talk": ask.talk, "turn": "1", "expected": "../../x"}
     told = page.post("/feedback", data=fields, headers={"accept": "application/json"}).json()
     assert "Not kept" in told["kept"]
-    for change in ({"turn": "7"}, {"turn": "x"}, {"talk": "x"}):
+    for change in ({"turn": "7"}, {"turn": "x"}, {"turn": "1" * 5000}, {"talk": "x"}):
         assert page.post("/feedback", data={**fields, **change}).status_code == 404
     assert not (tmp_path / "feedback").exists()
 

@@ -55,6 +55,11 @@ def test_a_wrong_password_sees_nothing(opened: Opened, path: str, headers: dict[
     assert page.post("/ask", data={"task": RETURNS}, headers=headers).status_code == 401
 
 
+def test_letters_that_base64_has_none_of_are_a_wrong_password(opened: Opened) -> None:
+    came = opened(password=PASSWORD).get("/", headers=[(b"authorization", b"Basic \xe9\xe9")])
+    assert came.status_code == 401
+
+
 @pytest.mark.parametrize("password", [PASSWORD, "пароль: да"])
 def test_the_right_one_sees_all(opened: Opened, password: str) -> None:
     page = opened(host="0.0.0.0", password=password)

@@ -191,6 +191,28 @@ def test_an_observer_that_raises_changes_nothing(
     assert "an observer failed" in caplog.text
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_observer_that_changes_a_stage_changes_no_answer(
+    support: KnowledgeRouter, way: str
+) -> None:
+    class Meddling:
+        @contextmanager
+        def watch(self, stage: Stage) -> Generator[None]:
+            stage.task = Task("Say something else.")
+            yield
+            stage.decision, stage.answer, stage.passages = None, None, ()
+
+    remove = add_observer(Meddling())
+    try:
+        answer = await ask(answerer_of(support), way)
+        assert support.route(REFUND).strategy == "retrieval"
+    finally:
+        remove()
+    assert answer.text == "Thirty days [1]."
+    assert answer.decision.plan.query == REFUND
+    assert answer.knowledge.passages
+
+
 def test_one_of_the_process_is_asked_until_it_is_taken_away(support: KnowledgeRouter) -> None:
     watching = Watching()
     remove = add_observer(watching)
