@@ -123,10 +123,12 @@ def _digest(password: str) -> bytes:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """What a request sends; None of one that sends too much, of which no more is read."""
+    """What a request sends; None of one that sends too much, or that breaks off."""
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None  # whoever sent half of it is gone, and half is not acted on
         body += message.get("body", b"")
         if len(body) > limits.PAGE_BYTES:
             return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markupsafe import Markup
@@ -18,6 +20,7 @@ from agent_knowledge.cli.labelled import read_cases
 from agent_knowledge.errors import ConfigError, EndpointError
 from agent_knowledge.ledger import Ledger, RungResult, Trial
 from agent_knowledge.page.app import PageSettings, build_page
+from agent_knowledge.page.guard import LOOPBACK, Guard
 from agent_knowledge.page.talks import MOST_TALKS, MOST_TURNS, ShownTurn, Talks
 from agent_knowledge.page.turns import NoAnswer, replies
 from agent_knowledge.page.views import ago, sentence
@@ -161,6 +164,33 @@ def test_more_than_is_accepted_is_refused(page: TestClient, sent: object) -> Non
     came = page.post("/ask", content=sent)  # pyright: ignore[reportArgumentType]
     assert came.status_code == 413
     assert "2,097,152 bytes" in came.text
+
+
+def test_a_request_that_breaks_off_is_not_acted_on() -> None:
+    asked: list[str] = []
+    sent: list[Any] = [
+        {"type": "http.request", "body": b"agent=support&task=half of a", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def reached(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+
+    async def receive() -> Any:
+        return sent.pop(0)
+
+    async def send(message: Any) -> None:
+        pass
+
+    guard = Guard(reached, password="", hosts=LOOPBACK)
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/ask",
+        "headers": [(b"host", b"localhost")],
+    }
+    asyncio.run(guard(scope, receive, send))
+    assert not asked
 
 
 def test_a_method_that_is_none_changes_nothing(page: TestClient) -> None:
