@@ -55,7 +55,7 @@ test-latest:  ## the tests on the newest versions that it allows; tried.txt says
 
 .venv/package: pyproject.toml | .venv/bin/python
 	@echo "Installing the package and what it needs into .venv: about 120 packages, half a gigabyte;"
-	@echo "this takes a few minutes, once. Nothing outside this folder is changed; make clean undoes it."
+	@echo "it takes a while, once. Nothing outside this folder is changed; make clean undoes it."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 

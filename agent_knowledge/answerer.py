@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from agent_knowledge.build.stores import RetrieverLike
     from agent_knowledge.citations.opinions import EntailmentModel
+    from agent_knowledge.models.decisions import DecisionModel
 
 
 def load_answerer(  # noqa: PLR0913 - all but one are optional
@@ -53,7 +54,7 @@ def load_answerer(  # noqa: PLR0913 - all but one are optional
     model: str | BaseChatModel | None = None,
     embedding: Embeddings | Embedder | None = None,
     retrievers: Mapping[str, RetrieverLike] | None = None,
-    judge: str | BaseChatModel | ClaimJudge | EntailmentModel | None = None,
+    judge: str | BaseChatModel | DecisionModel | ClaimJudge | EntailmentModel | None = None,
     imports: Sequence[str] = (),
 ) -> Answerer:
     """Build the router of one agent and put it before a chat model.

@@ -28,6 +28,7 @@ import difflib
 import re
 import reprlib
 from collections.abc import Iterable
+from pathlib import PurePath
 from traceback import format_tb
 from typing import Any
 
@@ -149,7 +150,21 @@ _MOST_SHOWN = 80
 """Characters of a value in a message: enough to find it by, whatever it holds."""
 _MOST_NAMED = 20
 """Known names in a message: a limit."""
-_repr = reprlib.Repr()
+
+
+class _Repr(reprlib.Repr):
+    """Short, and with variables as they are written: a value that is cut would not be known."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(as_written(x), level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        if isinstance(x, PurePath):
+            return f"{type(x).__name__}({self.repr_str(str(x), level)})"
+        return super().repr_instance(x, level)
+
+
+_repr = _Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = _MOST_SHOWN
 _repr.maxlevel = 3
 

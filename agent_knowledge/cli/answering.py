@@ -25,6 +25,7 @@ from agent_knowledge.cli.options import (
     Strategy,
     Tenant,
 )
+from agent_knowledge.cli.progress import waiting
 from agent_knowledge.cli.streaming import tell
 from agent_knowledge.cli.terminal import echo_lines
 from agent_knowledge.errors import AgentKnowledgeError, InputError
@@ -135,7 +136,8 @@ def ask(
     if stream:
         _stream(answerer, request, as_json=as_json, sources=sources)
         return
-    answer = answerer.answer(request)
+    with waiting("answering"):
+        answer = answerer.answer(request)
     if form is not None:
         echo_lines(_rendered(answer, form), end="")
         return

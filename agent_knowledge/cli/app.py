@@ -27,6 +27,7 @@ from agent_knowledge.cli import (
     screening,
     setting_up,
     starting,
+    trials,
     ui,
 )
 from agent_knowledge.cli.allowing import allowing
@@ -81,6 +82,7 @@ app.command("screen")(screening.screen)
 app.command("tune")(allowing(labelled.tune))
 app.command("advise")(allowing(advising.advise))
 app.command("evaluate")(allowing(evaluating.evaluate))
+app.add_typer(trials.app, name="trials")
 app.command("export")(allowing(exporting.export))
 app.command("log")(log.log)
 app.command("mcp")(allowing(mcp.mcp))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -86,7 +86,7 @@ def run_batch(
 
 
 def in_chunks(
-    name: str, work: Callable[[Sequence[_Given]], Sequence[_Made]], given: Sequence[_Given]
+    name: str, work: Callable[[Sequence[_Given]], Iterable[_Made]], given: Sequence[_Given]
 ) -> list[_Made]:
     """Work through what may be many, some at a time, and tell how far it is."""
     made = list[_Made]()

@@ -88,9 +88,9 @@ class _Talk:
         """The next request of it."""
         turns = self.turns[-_REMEMBERED:]
         history = [
-            Message(role, said)
+            message
             for asked, answer in turns
-            for role, said in (("user", asked.text), ("assistant", answer.text))
+            for message in (Message("user", asked.text), Message("assistant", answer.text))
         ]
         return Task(
             text, history=tuple(history), cited=tuple(answer.cited_turn for _, answer in turns)
@@ -165,7 +165,7 @@ def _next_line(prompt: str) -> str | None:
     asks = sys.stdin.isatty()
     if asks:
         with suppress(ImportError):  # its import gives `input` its editing and its history
-            import readline  # noqa: F401
+            import readline  # noqa: F401  # pyright: ignore[reportUnusedImport] - see there
     while True:
         try:
             if line := input(prompt if asks else "").strip():

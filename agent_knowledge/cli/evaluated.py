@@ -14,11 +14,15 @@ from rich.text import Text
 from agent_knowledge.cli import show
 from agent_knowledge.cli.terminal import echo_table
 from agent_knowledge.errors import as_written
-from agent_knowledge.ledger import MIN_CASES, OpenGate, RungComparison, RungResult
+from agent_knowledge.ledger import MIN_CASES, OpenGate, PromptResult, RungComparison, RungResult
 from agent_knowledge.trials.forecast import Forecast
 from agent_knowledge.trials.pages import TrialResult
 from agent_knowledge.trials.recommend import served_line
+from agent_knowledge.trials.slicing import mistaken
 from agent_knowledge.trials.tune_k import TunedK, Variant
+
+_MISTAKES = 3
+"""Mistaken labels of a rung that are shown; the JSON has all of them: a limit."""
 
 
 def row(measured: TrialResult, ledger: Path | None, report: Path) -> dict[str, Any]:
@@ -35,6 +39,16 @@ def row(measured: TrialResult, ledger: Path | None, report: Path) -> dict[str, A
         "comparisons": [
             {**asdict(found), "cases_needed": measured.needed.get((found.rung, found.against))}
             for found in trial.comparisons
+        ],
+        "repeats": trial.repeats,
+        "prompts": [
+            {
+                "prompt": tried.prompt,
+                "difference": tried.difference,
+                "ci": list(tried.ci),
+                **_rung_row(tried.result),
+            }
+            for tried in trial.prompts
         ],
         "recommended": trial.recommended,
         "why": trial.why,
@@ -55,24 +69,18 @@ def tell(measured: TrialResult, ledger: Path | None, report: Path) -> None:
     table.add_column("failed", justify="right")
     table.add_column("model", overflow="fold")
     for result in trial.rungs:
-        low, high = result.ci
-        table.add_row(
-            Text(result.rung, style="bold green" if result.rung == trial.recommended else ""),
-            f"{result.score:.3f}",
-            f"{low:.3f} to {high:.3f}",
-            f"{result.latency_p50_ms:,.0f}",
-            f"{result.latency_p95_ms:,.0f}",
-            f"{result.tokens_in:,.0f}",
-            f"{result.tokens_out:,.0f}",
-            _usd(result.cost_usd_per_1k),
-            str(result.errors) + f" + {result.unusable} unusable" * bool(result.unusable),
-            result.model,
-        )
+        style = "bold green" if result.rung == trial.recommended else ""
+        table.add_row(Text(result.rung, style=style), *_figures(result))
+    for tried in trial.prompts:
+        table.add_row(Text(f"prompt {tried.prompt}"), *_figures(tried.result))
     echo_table(table)
     text = Text()
     for result in trial.rungs:
         told = ", ".join(f"{name} {value:.3f}" for name, value in result.metrics.items())
         text.append(f"{result.rung}: {told}\n", style="dim")
+        text.append("".join(f"{line}\n" for line in _parts(result)), style="dim")
+    for tried in trial.prompts:
+        text.append(f"{_prompted(tried)}\n")
     for found in trial.comparisons:
         text.append(f"{_compared(found, measured.needed.get((found.rung, found.against)))}\n")
     if trial.open_gate:
@@ -84,6 +92,36 @@ def tell(measured: TrialResult, ledger: Path | None, report: Path) -> None:
     where = as_written(f"ledger: {ledger or 'not on record'}\nreport: {report}")
     text.append(where, style="dim")
     show.echo(text)
+
+
+def _figures(result: RungResult) -> list[str]:
+    """The cells of a rung, after its name."""
+    low, high = result.ci
+    return [
+        f"{result.score:.3f}",
+        f"{low:.3f} to {high:.3f}",
+        f"{result.latency_p50_ms:,.0f}",
+        f"{result.latency_p95_ms:,.0f}",
+        f"{result.tokens_in:,.0f}",
+        f"{result.tokens_out:,.0f}",
+        _usd(result.cost_usd_per_1k),
+        str(result.errors) + f" + {result.unusable} unusable" * bool(result.unusable),
+        result.model,
+    ]
+
+
+def _parts(result: RungResult) -> list[str]:
+    """A rung's figures by tag, and what it mistakes most."""
+    slices = ", ".join(f"{tag} {score:.3f} ({n})" for tag, (n, score) in result.slices.items())
+    lines = [f"  by tag: {slices}"] if slices else []
+    return lines + [f"  {line}" for line in mistaken(result.confusion, _MISTAKES)]
+
+
+def _prompted(tried: PromptResult) -> str:
+    told = f"{tried.prompt} against the configured prompt: {tried.difference:+.3f}"
+    return (
+        f"{told}, 95 % {tried.ci[0]:+.3f} to {tried.ci[1]:+.3f}: {_says(tried.ci, tried.n, None)}"
+    )
 
 
 def forecast_row(rows: Sequence[Forecast]) -> dict[str, Any]:
@@ -198,11 +236,14 @@ def _rung_row(result: RungResult) -> dict[str, Any]:
         "score": result.score,
         "ci": list(result.ci),
         "latency_ms": {"p50": result.latency_p50_ms, "p95": result.latency_p95_ms},
-        "tokens": {"in": result.tokens_in, "out": result.tokens_out},
+        "tokens": {"in": result.tokens_in, "out": result.tokens_out}
+        | ({"cached": result.tokens_cached} if result.tokens_cached else {}),
         "cost_usd_per_1k": result.cost_usd_per_1k,
         "errors": result.errors,
         "unusable": result.unusable,
         "metrics": dict(result.metrics),
+        "slices": {tag: {"n": n, "score": score} for tag, (n, score) in result.slices.items()},
+        "confusion": {wanted: dict(said) for wanted, said in result.confusion.items()},
     }
 
 
@@ -214,12 +255,16 @@ def _compared(found: RungComparison, needed: int | None) -> str:
     """A comparison in words; no winner where it shows none."""
     low, high = found.ci
     told = f"{found.rung} against {found.against}: {found.difference:+.3f}"
-    told += f", 95 % {low:+.3f} to {high:+.3f}: "
-    if found.n < MIN_CASES:
-        return f"{told}too few cases to tell ({found.n} of at least {MIN_CASES}{_wanted(needed)})"
-    if low > 0:
-        return f"{told}better"
-    return f"{told}worse" if high < 0 else f"{told}no winner{_wanted(needed)}"
+    return f"{told}, 95 % {low:+.3f} to {high:+.3f}: {_says(found.ci, found.n, needed)}"
+
+
+def _says(ci: tuple[float, float], n: int, needed: int | None) -> str:
+    """What an interval of a difference says."""
+    if n < MIN_CASES:
+        return f"too few cases to tell ({n} of at least {MIN_CASES}{_wanted(needed)})"
+    if ci[0] > 0:
+        return "better"
+    return "worse" if ci[1] < 0 else f"no winner{_wanted(needed)}"
 
 
 def _wanted(needed: int | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ from agent_knowledge.cli.filters import scope_of
 from agent_knowledge.cli.options import CONFIG, Agent, Config, Json, Tenant
 from agent_knowledge.cli.progress import counting
 from agent_knowledge.cli.terminal import complain
+from agent_knowledge.errors import InputError
 
 if TYPE_CHECKING:
     from agent_knowledge.trials.cases import CaseSet
@@ -48,8 +49,8 @@ def evaluate(
         str,
         typer.Option(
             "--metric",
-            help="auto, exact, normalised, token_f1, json_schema, regex, macro_f1, citations"
-            " or judge.",
+            help="auto, exact, normalised, token_f1, json_schema, regex, macro_f1, citations,"
+            " judge, or a function of yours: module:function.",
         ),
     ] = "auto",
     judge: Annotated[
@@ -58,6 +59,15 @@ def evaluate(
     target: Annotated[
         float | None, typer.Option("--target", help="Score to reach; exit status 1 if none does.")
     ] = None,
+    prompts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--prompt", help="Another system prompt to measure; can be given several times."
+        ),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="Ask each case so often; its score is the mean.")
+    ] = 1,
     concurrency: Annotated[int, typer.Option("--concurrency", help="Calls at once.")] = 4,
     per_minute: Annotated[
         float | None, typer.Option("--rpm", help="Calls a minute at most.")
@@ -74,6 +84,12 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option("--report", help="Where the HTML report goes.")
     ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Where the cases go as JUnit's XML.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Where the cases go as a table.")
+    ] = None,
     ledger: Annotated[
         bool, typer.Option("--ledger/--no-ledger", help="Whether the trial goes on record.")
     ] = True,
@@ -81,7 +97,7 @@ def evaluate(
 ) -> None:
     """Measure an agent's rungs on your own cases: prompt, examples, retrieval, fine-tuned.
 
-    A case is {"task", "expected"} with "history", "relevant" and "id" where they matter, or
+    A case is {"task", "expected"} with "history", "relevant", "tags" and "id" where they matter, or
     {"input", "output"} as in an example set; "expected" may be a list of which any is right.
     Answers are kept in the store, so that none is paid for twice.
     """
@@ -99,7 +115,13 @@ def evaluate(
         per_minute=per_minute,
         fresh=fresh,
         tenant=scope_of(None, tenant).tenant,
+        repeats=repeats,
+        prompts=tuple(prompts or ()),
     )
+    outputs = _Outputs(report=report, junit=junit, csv=csv)
+    if tune and (prompts or repeats > 1 or outputs != _Outputs()):
+        msg = "--tune-k measures examples alone; leave --prompt, --repeats and the files out"
+        raise InputError(msg)
     read = read_cases(cases)
     if dry_run:
         _price(config, read, agent, settings, as_json=as_json)
@@ -108,7 +130,7 @@ def evaluate(
     if tune:
         _tune(setup, as_json=as_json)
         return
-    _measure(setup, report, ledger=ledger, as_json=as_json)
+    _measure(setup, outputs, ledger=ledger, as_json=as_json)
 
 
 def _set_up(
@@ -119,17 +141,30 @@ def _set_up(
     return set_up(config, read, agent, replace(settings, rungs=("prompt",)) if tune else settings)
 
 
-def _measure(setup: Setup, report: Path | None, *, ledger: bool, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outputs:
+    """Where a trial's cases go, beside the terminal."""
+
+    report: Path | None = None
+    junit: Path | None = None
+    csv: Path | None = None
+
+
+def _measure(setup: Setup, outputs: _Outputs, *, ledger: bool, as_json: bool) -> None:
     from agent_knowledge.cli import evaluated
     from agent_knowledge.trials.evaluate import REPORTS, measure, put_on_record
-    from agent_knowledge.trials.pages import write_report
+    from agent_knowledge.trials.outputs import junit, to_csv
+    from agent_knowledge.trials.pages import save, write_report
 
     with _progress("asking") as watch:
         measured = measure(setup, watch)
     kept = put_on_record(setup, measured) if ledger else None
     trial = measured.trial
-    page = report or setup.config.store_path / REPORTS / f"{trial.id}.html"
+    page = outputs.report or setup.config.store_path / REPORTS / f"{trial.id}.html"
     write_report(measured, page)
+    for file, form in ((outputs.junit, junit), (outputs.csv, to_csv)):
+        if file is not None:
+            save(form(measured), file)
     if as_json:
         typer.echo(json.dumps(evaluated.row(measured, kept, page)))
     else:
@@ -169,7 +204,7 @@ def _progress(what: str) -> Generator[Watch]:
     """Tell how far the cases are; and what Ctrl-C leaves behind."""
     from agent_knowledge.trials.pool import Interrupted, Watch
 
-    class Told(Watch):
+    class Counted(Watch):
         def done(self, done: int, total: int) -> None:
             count(done, total)
 
@@ -178,7 +213,7 @@ def _progress(what: str) -> Generator[Watch]:
 
     try:
         with counting(what, "answers") as count:
-            yield Told()
+            yield Counted()
     except Interrupted as stopped:
         kept = f"interrupted: {stopped.done} of {stopped.total} are done and kept"
         complain(f"{kept}; the same command goes on from there")

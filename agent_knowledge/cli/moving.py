@@ -9,6 +9,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.cli.options import CONFIG, Config, Json
+from agent_knowledge.cli.progress import waiting
 from agent_knowledge.errors import ConfigError, StoreError
 
 
@@ -36,7 +37,8 @@ def move(
     from agent_knowledge.build.moving import move_sources
 
     try:
-        moved = move_sources(config, to, names or ())
+        with waiting("moving"):
+            moved = move_sources(config, to, names or ())
     except (StoreError, ConfigError) as error:
         # The server is that of --to, and a store's messages say where its address usually stands.
         raise type(error)(str(error).replace("store.url", "--to")) from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from agent_knowledge.cli import show
+from agent_knowledge.cli.progress import waiting
 from agent_knowledge.cli.terminal import echo_lines, echo_rule
 from agent_knowledge.types.answers import Answer
 
@@ -22,9 +24,11 @@ def tell(answerer: Answerer, task: Task, *, footnotes: bool = False) -> Answer:
     Raises:
         AgentKnowledgeError: As `Answerer.answer`; what came before stands there.
     """
-    said, last = "", cast("str | Answer", "")
+    said, stream = "", answerer.stream(task)
+    with waiting("looking up"):
+        last = first = next(stream)
     try:
-        for last in answerer.stream(task):
+        for last in chain((first,), stream):
             if isinstance(last, str):
                 said += last
                 echo_lines(last, end="")

@@ -96,7 +96,7 @@ def put_agent(text: str, name: str, new: KnowledgeConfig) -> str:
 
 def _entered(text: str, section: str, entry: Mapping[str, object]) -> str:
     """The text with an entry at the end of one of its sections, which is begun if need be."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
     if not isinstance(root, yaml.MappingNode) or not (root.value or root.flow_style):
         before = text if not text or text.endswith("\n") else f"{text}\n"
         return before + "\n".join(_dumped({section: entry})) + "\n"

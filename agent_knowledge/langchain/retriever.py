@@ -9,8 +9,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field, SkipValidation
 
+from agent_knowledge.models.callbacks import as_documents
 from agent_knowledge.routing.router import KnowledgeRouter
-from agent_knowledge.types import to_dict
 from agent_knowledge.types.filters import Filter, Scope
 
 
@@ -40,6 +40,4 @@ class KnowledgeRetriever(BaseRetriever):
         filter: Mapping[str, object] | None = None,  # noqa: A002 - LangChain's name
     ) -> list[Document]:
         router = self.router.scoped(Scope(filter=Filter.of(filter))) if filter else self.router
-        passages = router.retrieve(query, k=k or self.k)
-        rows = [(passage.id, to_dict(passage)) for passage in passages]
-        return [Document(id=id_, page_content=row.pop("text"), metadata=row) for id_, row in rows]
+        return as_documents(router.retrieve(query, k=k or self.k))

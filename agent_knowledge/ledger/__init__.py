@@ -52,6 +52,9 @@ class RungResult:
         errors: Cases that failed: no answer came. They are compared with nothing.
         unusable: Answers that broke their form, so that nobody would be shown them; they score 0.
         metrics: Further measures by their names, each 0..1.
+        tokens_cached: Mean tokens of a prompt that the provider had read already.
+        slices: Per tag of the cases, how many were answered, and their score.
+        confusion: Per label that was expected, how often each label was answered.
     """
 
     rung: Rung
@@ -67,6 +70,30 @@ class RungResult:
     errors: int = 0
     unusable: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    tokens_cached: float = 0.0
+    slices: Mapping[str, tuple[int, float]] = field(default_factory=dict[str, "tuple[int, float]"])
+    confusion: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict[str, "Mapping[str, int]"]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptResult:
+    """How another system prompt did on the rung `prompt`, beside the configured one.
+
+    Attributes:
+        prompt: Its file.
+        result: Its figures.
+        difference: Mean of the paired differences in score, this less the configured one.
+        ci: 95 % paired bootstrap interval of it.
+        n: Cases that both answered.
+    """
+
+    prompt: str
+    result: RungResult
+    difference: float
+    ci: tuple[float, float]
+    n: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +190,8 @@ class Trial:
         why: In a sentence.
         open_gate: What the endpoint would serve of the cases; None where the agent had none for the
             set, and in trials of before this was told.
+        prompts: Other system prompts that were measured on the rung `prompt`.
+        repeats: How often each case was asked.
     """
 
     id: str
@@ -188,6 +217,8 @@ class Trial:
     recommended: Rung | None = None
     why: str = ""
     open_gate: OpenGate | None = None
+    prompts: tuple[PromptResult, ...] = ()
+    repeats: int = 1
 
     @property
     def refused(self) -> str:

@@ -78,11 +78,13 @@ class Completion:
         text: The model's answer; never blank.
         tokens_in: Tokens that it read; None where the model does not say.
         tokens_out: Tokens that it wrote; None where the model does not say.
+        tokens_cached: Of those read, what its provider had read before and says so.
     """
 
     text: str
     tokens_in: int | None
     tokens_out: int | None
+    tokens_cached: int = 0
 
 
 def served_name(model: BaseChatModel) -> str:
@@ -186,10 +188,12 @@ class Chat:
 
     def _completed(self, message: AIMessage) -> Completion:
         usage = message.usage_metadata
+        details = usage.get("input_token_details") if usage else None
         return Completion(
             text=self._checked(message.text),
             tokens_in=usage["input_tokens"] if usage else None,
             tokens_out=usage["output_tokens"] if usage else None,
+            tokens_cached=(details.get("cache_read") or 0) if details else 0,
         )
 
     def _checked(self, text: str) -> str:

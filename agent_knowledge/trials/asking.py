@@ -151,6 +151,7 @@ class ArmReply:
         passages: What it was given.
         finished: The answer as a user would see it, its citations verified; None where none would.
         verdict: What the judge said of it, where one was asked.
+        again: What it made of the case when asked again, where a case is repeated.
     """
 
     arm: str
@@ -161,6 +162,12 @@ class ArmReply:
     passages: tuple[Passage, ...] = ()
     finished: Finished | None = None
     verdict: AnswerGrade | None = None
+    again: tuple[ArmReply, ...] = ()
+
+    @property
+    def all(self) -> tuple[ArmReply, ...]:
+        """It and its repeats."""
+        return (self, *self.again)
 
 
 @dataclass(slots=True)
@@ -309,6 +316,7 @@ class Asker:
         # A server that counts nothing says 0.
         tokens_in = sum(one.tokens_in or 0 for one in said)
         tokens_out = sum(one.tokens_out or 0 for one in said)
+        cached = sum(one.tokens_cached for one in said)
         text = said[-1].text
         entry = Entry(
             key=prompted.key,
@@ -320,6 +328,7 @@ class Asker:
             model=chat.name,
             case=prompted.case.id,
             at=now(),
+            tokens_cached=min(cached, tokens_in),
         )
         self.journal.keep(entry)
         return entry

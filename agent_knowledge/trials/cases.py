@@ -18,10 +18,12 @@ from agent_knowledge.ledger.records import digest
 from agent_knowledge.trials.overlap import folded
 from agent_knowledge.types import Message, Task, without_surrogates
 
-_KEYS = frozenset({"id", "task", "history", "expected", "relevant"})
-_EXAMPLE_KEYS = frozenset({"id", "input", "output"})
+_KEYS = frozenset({"id", "task", "history", "expected", "relevant", "tags"})
+_EXAMPLE_KEYS = frozenset({"id", "input", "output", "tags"})
 _SHOWN_FAULTS = 20
 """A limit of what is shown."""
+_DIGITS = 16
+"""Of a case's hash: a plain length."""
 _TURNS = TypeAdapter(tuple[Message, ...])
 
 
@@ -34,12 +36,19 @@ class TrialCase:
         task: What is asked.
         expected: What counts as right; any of them does.
         relevant: Ids of the documents that hold the answer, where they are known.
+        tags: What it is an instance of, for figures of such cases alone.
     """
 
     id: str
     task: Task
     expected: tuple[str, ...]
     relevant: frozenset[str] = frozenset()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A hash of what is asked and expected, by which another trial's case is the same."""
+        return digest(_content(self))[:_DIGITS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +83,8 @@ def read_cases(source: str | Path) -> CaseSet:
 
     "expected" is what counts as right, or a list of which any does; a number or an object stands
     for itself as JSON. "history" is a list of {"role", "content"}, "relevant" a list of ids of the
-    documents that hold the answer, "id" the case's own, by default the line's number.
+    documents that hold the answer, "tags" a list of names, "id" the case's own, by default the
+    line's number.
 
     Args:
         source: Path of a file of JSON lines; `-` for standard input.
@@ -150,7 +160,8 @@ def _case(row: dict[str, Any], number: int) -> TrialCase:
         id=str(number) if given is None else str(given),
         task=Task(text, history=_history(row.get("history"))),
         expected=_expected(row.get(expected), expected),
-        relevant=_relevant(row.get("relevant")),
+        relevant=frozenset(_names(row, "relevant", "ids of documents")),
+        tags=_names(row, "tags", "names"),
     )
 
 
@@ -178,12 +189,13 @@ def _history(value: object) -> tuple[Message, ...]:
         raise InputError(msg) from error
 
 
-def _relevant(value: object) -> frozenset[str]:
-    ids = cast("list[object]", value if isinstance(value, list) else [])
-    if not isinstance(value, list | None) or not all(isinstance(one, str) for one in ids):
-        msg = f"'relevant' is {shown(value)}; give a list of ids of documents"
+def _names(row: dict[str, Any], key: str, what: str) -> tuple[str, ...]:
+    value = row.get(key)
+    names = cast("list[object]", value if isinstance(value, list) else [])
+    if not isinstance(value, list | None) or not all(isinstance(one, str) for one in names):
+        msg = f"{key!r} is {shown(value)}; give a list of {what}"
         raise InputError(msg)
-    return frozenset(cast("list[str]", ids))
+    return tuple(dict.fromkeys(without_surrogates(one) for one in cast("list[str]", names)))
 
 
 def _content(case: TrialCase) -> dict[str, Any]:

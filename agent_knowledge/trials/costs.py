@@ -51,9 +51,20 @@ def price_of(prices: Mapping[str, PriceConfig], *names: str) -> PriceConfig | No
     return _FREE if PACKAGED in names else None
 
 
-def cost_usd(price: PriceConfig, tokens_in: float, tokens_out: float) -> float:
-    """What a prompt and its answer cost, in US dollars."""
-    return (price.input * tokens_in + price.output * tokens_out) / 1_000_000
+def cost_usd(
+    price: PriceConfig, tokens_in: float, tokens_out: float, tokens_cached: float = 0
+) -> float:
+    """What a prompt and its answer cost, in US dollars.
+
+    Args:
+        price: Of the model.
+        tokens_in: Of the prompt.
+        tokens_out: Of the answer.
+        tokens_cached: Of the prompt's, what the provider had read already.
+    """
+    cached = price.input if price.cached_input is None else price.cached_input
+    read = price.input * (tokens_in - tokens_cached) + cached * tokens_cached
+    return (read + price.output * tokens_out) / 1_000_000
 
 
 Range = tuple[float, float]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from agent_knowledge.errors import ConfigError
 from agent_knowledge.ledger import (
     MIN_CASES,
     Ledger,
+    PromptResult,
     RungComparison,
     RungResult,
     Trial,
@@ -30,9 +31,12 @@ from agent_knowledge.trials.costs import cost_usd, price_of, prices_of
 from agent_knowledge.trials.pages import CaseOutcome, TrialResult, write_report
 from agent_knowledge.trials.pool import Watch
 from agent_knowledge.trials.recommend import CasesNeeded, open_gate, recommend
+from agent_knowledge.trials.scores import keep_scores
 from agent_knowledge.trials.scoring import Scorer
 from agent_knowledge.trials.setup import Setup, TrialSettings, set_up
+from agent_knowledge.trials.slicing import confusion_of, slices_of
 from agent_knowledge.trials.statistics import Estimates, Interval
+from agent_knowledge.trials.variants import joined
 from agent_knowledge.types import Rung
 
 REPORTS = "reports"
@@ -86,7 +90,8 @@ def measure(setup: Setup, watch: Watch | None = None) -> TrialResult:
         Interrupted: Ctrl-C came; what was answered is kept.
     """
     arms, cases = setup.arms, setup.cases.cases
-    replies = setup.asker.ask_all(arms, cases, setup.workers, watch)
+    asked = setup.asker.ask_all(setup.every_arm, cases, setup.workers, watch)
+    replies = joined(asked, (*arms, *setup.prompts), setup.settings.repeats)
     columns = [replies[arm.name] for arm in arms]
     estimates = setup.scorer.estimate(columns)
     rungs, needed = _rungs(setup), _needed(_rungs(setup), estimates)
@@ -97,6 +102,7 @@ def measure(setup: Setup, watch: Watch | None = None) -> TrialResult:
             for arm, score, ci in zip(arms, estimates.scores, estimates.ci, strict=True)
         ),
         comparisons=_comparisons(rungs, estimates),
+        prompts=tuple(_prompts(setup, replies)),
     )
     record = setup.arms[0].router.record
     tries = tries_of(trial, record.trials)
@@ -111,6 +117,20 @@ def measure(setup: Setup, watch: Watch | None = None) -> TrialResult:
     )
 
 
+def _prompts(setup: Setup, replies: Mapping[str, Sequence[ArmReply]]) -> Iterator[PromptResult]:
+    """How each other system prompt did beside the configured one, on the same cases."""
+    for arm in setup.prompts:  # of which there are none without the rung `prompt`
+        found = setup.scorer.estimate([replies["prompt"], replies[arm.name]])
+        gap = found.gaps[1, 0]
+        yield PromptResult(
+            prompt=arm.name,
+            result=result_of(arm, replies[arm.name], setup, found.scores[1], found.ci[1]),
+            difference=round(gap.difference, _DIGITS),
+            ci=(round(gap.ci[0], _DIGITS), round(gap.ci[1], _DIGITS)),
+            n=gap.n,
+        )
+
+
 def put_on_record(setup: Setup, measured: TrialResult) -> Path:
     """Append a trial to the store's ledger.
 
@@ -123,6 +143,7 @@ def put_on_record(setup: Setup, measured: TrialResult) -> Path:
     ledger = Ledger(setup.config.store_path)
     try:
         ledger.append(measured.trial)
+        keep_scores(setup.config.store_path, measured)
     except OSError as error:
         msg = f"store.path: cannot write {str(ledger.file)!r} ({error.strerror}); give another"
         raise ConfigError(msg) from error
@@ -133,27 +154,32 @@ def result_of(
     arm: Arm, replies: Sequence[ArmReply], setup: Setup, score: float, ci: Interval
 ) -> RungResult:
     """The figures of one arm."""
-    answered = [reply.entry for reply in replies if reply.entry]
+    answered = [one.entry for reply in replies if reply.entry for one in reply.all if one.entry]
     latencies = [entry.latency_ms for entry in answered] or [0.0]
     tokens_in = _mean([entry.tokens_in for entry in answered])
     tokens_out = _mean([entry.tokens_out for entry in answered])
+    cached = _mean([entry.tokens_cached for entry in answered])
     price = price_of(prices_of(setup.config), *model_names(arm))
+    told = [reply for reply in replies if reply.entry]
     return RungResult(
         rung=arm.rung,
         model=arm.chat.name,
-        n=len(answered),
+        n=len(told),
         score=round(score, _DIGITS),
         ci=(round(ci[0], _DIGITS), round(ci[1], _DIGITS)),
         latency_p50_ms=round(float(np.percentile(latencies, 50)), 3),
         latency_p95_ms=round(float(np.percentile(latencies, 95)), 3),
         tokens_in=round(tokens_in, 1),
         tokens_out=round(tokens_out, 1),
-        cost_usd_per_1k=round(1000 * cost_usd(price, tokens_in, tokens_out), _DIGITS)
+        cost_usd_per_1k=round(1000 * cost_usd(price, tokens_in, tokens_out, cached), _DIGITS)
         if price
         else None,
-        errors=len(replies) - len(answered),
-        unusable=sum(reply.entry is not None and reply.finished is None for reply in replies),
+        errors=len(replies) - len(told),
+        unusable=sum(any(one.finished is None for one in reply.all) for reply in told),
         metrics=setup.scorer.extras(replies),
+        tokens_cached=round(cached, 1),
+        slices=slices_of(replies, setup.scorer),
+        confusion=confusion_of(replies) if setup.scorer.labels else {},
     )
 
 
@@ -177,6 +203,8 @@ def outcomes_of(
         outcomes.append(
             CaseOutcome(
                 case=case.id,
+                digest=case.digest,
+                tags=case.tags,
                 task=case.task.text,
                 expected=case.expected,
                 answers={rung: r.finished.text for rung, r in by_rung if r.finished},
@@ -214,6 +242,7 @@ def _ground(setup: Setup) -> Trial:
         excluded=setup.excluded,
         rungs=(),
         target=setup.settings.target,
+        repeats=setup.settings.repeats,
         latency_budget_ms=agent.policy.latency_budget_ms,
     )
 
@@ -246,9 +275,10 @@ def _notes(setup: Setup, columns: Sequence[Sequence[ArmReply]]) -> list[str]:
     unpriced = dict.fromkeys(
         arm.chat.name for arm in setup.arms if price_of(prices, *model_names(arm)) is None
     )
-    entries = [reply.entry for column in columns for reply in column if reply.entry]
+    every = [one for column in columns for reply in column for one in reply.all]
+    entries = [one.entry for one in every if one.entry]
     notes = [f"no price for {name}: add prices: {{{name}: {{input, output}}}}" for name in unpriced]
-    if kept := sum(reply.kept for column in columns for reply in column):
+    if kept := sum(one.kept for one in every):
         notes.append(
             f"{kept} answers are from earlier runs, with their latencies; --fresh asks anew"
         )

@@ -23,7 +23,7 @@ class Forecast:
     """What one rung, or the judge, would be asked.
 
     Attributes:
-        rung: The rung, or `judge`.
+        rung: The rung, another prompt's file, or `judge`; a repeat has its number.
         model: Which model.
         calls: Calls to be made.
         kept: Answers that the journal holds already.
@@ -58,13 +58,14 @@ def forecast(
         watch: Told how far it has come.
 
     Returns:
-        One row per rung, lowest first, and one for the judge where there is one.
+        One row per rung, lowest first, then per prompt, and one for the judge where there is one.
     """
     setup = set_up(_silent(read_config(config)), cases, agent, settings)
     measured = setup.cases.cases
-    total, done = len(setup.arms) * len(measured), 0
+    arms = setup.every_arm
+    total, done = len(arms) * len(measured), 0
     rows: list[Forecast] = []
-    for arm in setup.arms:
+    for arm in arms:
         open_: list[tuple[int, int]] = []
         for case in measured:
             prompted = setup.asker.prompt(arm, case)
@@ -74,9 +75,9 @@ def forecast(
             if setup.asker.journal.find(prompted.key) is None:
                 open_.append((prompted.tokens, count_tokens(case.expected[0])))
         kept = len(measured) - len(open_)
-        rows.append(_row(setup, arm.rung, model_names(arm), open_, kept))
+        rows.append(_row(setup, arm.name, model_names(arm), open_, kept))
     if judge := setup.asker.judge:  # every answer judged anew
-        judged = [(_judged_tokens(case), _VERDICT_TOKENS) for case in measured] * len(setup.arms)
+        judged = [(_judged_tokens(case), _VERDICT_TOKENS) for case in measured] * len(arms)
         rows.append(_row(setup, JUDGE, (judge.name,), judged, 0))
     return tuple(rows)
 

@@ -36,6 +36,7 @@ class Entry:
         model: Which model, for a reader.
         case: Which case, for a reader.
         at: ISO time, UTC.
+        tokens_cached: Of the prompt's, what the provider had read already and says so.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Entry:
     model: str
     case: str
     at: str
+    tokens_cached: int = 0
 
 
 class Journal:

@@ -73,6 +73,8 @@ MOST_CASES = 200
 _EXCERPT_CHARACTERS = 600
 _HASH_CHARACTERS = 12
 """The beginning of a hash; the ledger has the whole."""
+_MOST_LABELS = 20
+"""Labels in a matrix at most; the ledger has all of them."""
 _SAME = 1e-9
 """Scores closer than rounding makes them are the same."""
 
@@ -88,6 +90,8 @@ class CaseOutcome:
         answers: Per rung, what was answered; a rung that failed has none.
         scores: Per rung that answered, 0..1; 0 where the answer broke its form.
         errors: Per rung without an answer that anybody would be shown, what went wrong.
+        digest: The case's hash, by which another trial's is the same.
+        tags: The case's.
     """
 
     case: str
@@ -96,6 +100,8 @@ class CaseOutcome:
     answers: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
     scores: Mapping[Rung, float] = field(default_factory=dict[Rung, float])
     errors: Mapping[Rung, str] = field(default_factory=dict[Rung, str])
+    digest: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +150,8 @@ def render_report(measured: TrialResult) -> str:
         "n_outcomes": len(outcomes),
         "n_parted": len(rows),
         "shown": rows[:MOST_CASES],
+        "tags": list(dict.fromkeys(tag for row in trial.rungs for tag in row.slices)),
+        "answered": {row.rung: _answered(row) for row in trial.rungs},
         "notes": measured.notes,
         "needed": measured.needed,
         "measured": _measured(trial),
@@ -156,6 +164,14 @@ def render_report(measured: TrialResult) -> str:
         "excerpt": _excerpt,
     }
     return render("report.html", values)
+
+
+def _answered(row: RungResult) -> list[str]:
+    """The columns of a rung's matrix; nothing where it would be too large to read."""
+    if len(row.confusion) > _MOST_LABELS:
+        return []
+    others = (label for said in row.confusion.values() for label in said)
+    return list(dict.fromkeys((*row.confusion, *others)))
 
 
 def verdict(found: RungComparison, needed: int | None = None) -> str:

@@ -17,7 +17,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.ledger import MIN_CASES, OpenGate, RungComparison, RungResult, Trial
+from agent_knowledge.ledger import (
+    MAX_FAILED,
+    MIN_CASES,
+    OpenGate,
+    RungComparison,
+    RungResult,
+    Trial,
+)
 from agent_knowledge.routing.ladder import RUNG_RULES
 from agent_knowledge.routing.policy import decide
 from agent_knowledge.routing.proof import shortfall
@@ -66,6 +73,37 @@ def recommend(
     if trial.refused:
         why = f"{trial.refused}: mend it and run the same command again"
         return Recommendation(rung=None, why=why, met=trial.target is None)
+    found = _ladder(trial, agent, needed, tries)
+    return _better_prompt(trial, agent, found) or found
+
+
+def _better_prompt(
+    trial: Trial, agent: AgentProfile, found: Recommendation
+) -> Recommendation | None:
+    """Another system prompt that is proven better than the configured one comes before anything.
+
+    What is higher was measured with the configured one, and is to be measured again.
+    """
+    ahead = [
+        row
+        for row in trial.prompts
+        if row.ci[0] > 0 and row.n >= MIN_CASES and row.result.errors <= MAX_FAILED * trial.n
+    ]
+    if not ahead:
+        return None
+    best = max(ahead, key=lambda row: row.result.score)
+    by = f"{best.difference:+.3f}, 95 % {best.ci[0]:+.3f} to {best.ci[1]:+.3f}"
+    why = (
+        f"{best.prompt} at {best.result.score:.3f} beats the configured system prompt by {by}"
+        f" (prompt-first): put it into agents.{agent.name}.system_prompt and measure the higher"
+        " rungs again. Chosen on these cases, its score is optimistic: confirm it on others"
+    )
+    met = found.met or (trial.target is not None and best.result.score >= trial.target)
+    return Recommendation(rung="prompt", why=why, met=met)
+
+
+def _ladder(trial: Trial, agent: AgentProfile, needed: CasesNeeded, tries: int) -> Recommendation:
+    """What the rungs speak for, with the prompt as it is."""
     missing = shortfall(agent, trial, tries) if trial.result("fine_tuned") else ""
     able = [row for row in trial.rungs if row.rung != "fine_tuned" or not missing]
     held_back = f"; fine_tuned may not serve (ladder-tried: {missing})" if missing else ""

@@ -19,6 +19,7 @@ from agent_knowledge.ports import ExampleSet
 from agent_knowledge.retrieval.labels import are_labels, has_labels
 from agent_knowledge.trials.asking import ArmReply
 from agent_knowledge.trials.cases import TrialCase
+from agent_knowledge.trials.metrics import OwnMetric
 from agent_knowledge.trials.statistics import Estimates, macro_f1, of_macro_f1, of_means
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -129,20 +130,28 @@ class Scorer:
         metric: What counts.
         labels: What is expected are labels, so macro-F1 is told too.
         schema: The JSON schema that answers must satisfy; empty for none.
+        own: What scores instead, where `metric` names a function of the host's.
     """
 
-    metric: Metric
+    metric: str
     labels: bool = False
     schema: str = ""
+    own: OwnMetric | None = None
 
     def score(self, reply: ArmReply) -> float:
         """What one reply scores, 0..1; 0 where its form is broken. What failed has no score.
 
-        With `macro_f1` this is whether the label is right, since an F1 is of all cases together.
+        With `macro_f1` this is whether the label is right, since an F1 is of all cases together. A
+        case that is asked several times scores the mean.
         """
+        return _mean(map(self._score_of_one, reply.all))
+
+    def _score_of_one(self, reply: ArmReply) -> float:
         if reply.finished is None:
             return 0.0
         text, expected = plain(reply), reply.case.expected
+        if self.own:
+            return self.own(reply.case.task, text, expected)
         if self.metric in TEXT_METRICS:
             return TEXT_METRICS[self.metric](text, expected)
         scored: dict[str, Callable[[], float]] = {
@@ -163,7 +172,7 @@ class Scorer:
 
     def extras(self, replies: Sequence[ArmReply]) -> dict[str, float]:
         """What else is told of one arm, 0..1 each, over what it answered."""
-        replies = [reply for reply in replies if reply.entry]
+        replies = [one for reply in replies if reply.entry for one in reply.all]
         told = {
             name: _mean(measure(plain(r), r.case.expected) if r.finished else 0.0 for r in replies)
             for name, measure in TEXT_METRICS.items()
@@ -187,12 +196,13 @@ class Scorer:
         return {name: round(value, 6) for name, value in told.items() if name != self.metric}
 
 
-def choose_metric(asked: str, scorer: Scorer, *, judged: bool) -> Metric:
+def choose_metric(asked: str, scorer: Scorer, *, judged: bool) -> str:
     """The measure to take.
 
     Args:
-        asked: A metric's name, or `auto`: JSON where the set has a schema, the normalised match
-            where labels are expected, else the judge where there is one, else token F1.
+        asked: A metric's name, `module:function` of one's own, or `auto`: JSON where the set has a
+            schema, the normalised match where labels are expected, else the judge where there is
+            one, else token F1.
         scorer: What is known of the cases.
         judged: There is a judge.
 
@@ -202,11 +212,11 @@ def choose_metric(asked: str, scorer: Scorer, *, judged: bool) -> Metric:
     if asked == "judge" and not judged:
         msg = "--metric judge takes a model that judges; add --judge, as --judge openai:NAME"
         raise InputError(msg)
-    for metric in METRICS:
-        if metric == asked:
-            return metric
+    if asked in METRICS or ":" in asked:
+        return asked
     if asked != "auto":
-        msg = f"--metric {asked!r} is unknown; give one of: auto, {', '.join(METRICS)}"
+        known = f"give one of: auto, {', '.join(METRICS)}; or a function of yours, module:function"
+        msg = f"--metric {asked!r} is unknown; {known}"
         raise InputError(msg)
     if scorer.schema:
         return "json_schema"

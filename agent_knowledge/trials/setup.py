@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
@@ -34,11 +36,16 @@ from agent_knowledge.trials.asking import Arm, Asker
 from agent_knowledge.trials.cases import CaseSet
 from agent_knowledge.trials.costs import PACKAGED
 from agent_knowledge.trials.journal import FOLDER, Journal
+from agent_knowledge.trials.metrics import load_metric
 from agent_knowledge.trials.overlap import SAME, overlapping, read_training
 from agent_knowledge.trials.pool import Pace
 from agent_knowledge.trials.scoring import Scorer, choose_metric, expect_labels, require_patterns
+from agent_knowledge.trials.variants import prompt_arms, repeated
 from agent_knowledge.types import RUNGS, Rung
 from agent_knowledge.types.filters import Scope
+
+_MOST_REPEATS = 20
+"""A limit: what is asked is paid for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,7 @@ class TrialSettings:
         example_set: The set that the cases are instances of; None for the agent's only set where
             the cases are written like one, or its only set of a pattern.
         rungs: Which rungs; none for all that the agent has.
-        metric: `auto`, or one of `scoring.METRICS`.
+        metric: `auto`, one of `scoring.METRICS`, or `module:function` of one's own; see `metrics`.
         target: The score that a rung must reach.
         model: An `init_chat_model` string or a LangChain chat model that answers all rungs but the
             fine-tuned one, instead of the configuration's `models.default`.
@@ -61,6 +68,9 @@ class TrialSettings:
         concurrency: Calls at once.
         per_minute: Calls a minute at most; None for no limit.
         fresh: Ask again what was answered before.
+        repeats: How often each case is asked; its score is the mean.
+        prompts: Files of other system prompts, to be measured beside the configured one.
+        imports: Modules that a metric of one's own may come from.
     """
 
     example_set: str | None = None
@@ -76,8 +86,14 @@ class TrialSettings:
     concurrency: int = 4
     per_minute: float | None = None
     fresh: bool = False
+    repeats: int = 1
+    prompts: tuple[Path, ...] = ()
+    imports: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not 1 <= self.repeats <= _MOST_REPEATS:
+            msg = f"repeats {self.repeats!r}: give a number from 1 to {_MOST_REPEATS}"
+            raise InputError(msg)
         if self.concurrency < 1 or (self.per_minute is not None and self.per_minute <= 0):
             msg = (
                 f"concurrency {self.concurrency!r} and calls a minute {self.per_minute!r}:"
@@ -103,6 +119,7 @@ class Setup:
         asker: Asks.
         excluded: Cases that are left out, by why.
         notes: What a reader should know beside the figures.
+        prompts: One arm per other system prompt.
     """
 
     config: KnowledgeConfig
@@ -114,6 +131,12 @@ class Setup:
     asker: Asker
     excluded: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: tuple[str, ...] = ()
+    prompts: tuple[Arm, ...] = ()
+
+    @property
+    def every_arm(self) -> list[Arm]:
+        """All that are asked: the rungs, then the prompts, each as often as cases are repeated."""
+        return repeated((*self.arms, *self.prompts), self.settings.repeats)
 
     @property
     def example_set(self) -> str | None:
@@ -147,13 +170,8 @@ def set_up(
         TenantMissingError: The agent keeps tenants apart, and the settings name none.
     """
     config, settings = read_config(config), settings or TrialSettings()
-    router = load_router(
-        config,
-        agent,
-        embedding=settings.embedding,
-        retrievers=settings.retrievers,
-        model=settings.model if config.models.router is None else None,
-    ).scoped(Scope(tenant=settings.tenant))
+    opened = partial(_open_router, agent=agent, settings=settings)
+    router = opened(config)
     router.require_tenant()
     profile = router.agent
     example_set, note = _example_set(profile, cases, settings.example_set)
@@ -166,16 +184,22 @@ def set_up(
     metric = choose_metric(settings.metric, known, judged=judge is not None)
     if metric == "regex":
         require_patterns(cases.cases)
+    if metric == "macro_f1" and settings.repeats > 1:
+        msg = "--repeats: macro_f1 is of all cases together; give --metric normalised with it"
+        raise InputError(msg)
+    own = load_metric(metric, config.folder, settings.imports) if ":" in metric else None
     model, verifier = load_model(config, settings.model), load_verifier(router)
+    arms = tuple(
+        _arm(rung, router, verifier, example_set, model, settings.endpoint) for rung in rungs
+    )
     return Setup(
         config=config,
         cases=cases,
         settings=settings,
         examples=examples,
-        arms=tuple(
-            _arm(rung, router, verifier, example_set, model, settings.endpoint) for rung in rungs
-        ),
-        scorer=Scorer(metric=metric, labels=labels, schema=known.schema),
+        arms=arms,
+        prompts=tuple(prompt_arms(settings.prompts, config, arms, opened)),
+        scorer=Scorer(metric=metric, labels=labels, schema=known.schema, own=own),
         asker=Asker(
             journal=Journal(config.store_path, profile.name, fresh=settings.fresh),
             pace=Pace(settings.per_minute),
@@ -185,6 +209,18 @@ def set_up(
         excluded=excluded,
         notes=(*note, *told, *_unnamed(profile, examples)),
     )
+
+
+def _open_router(
+    config: KnowledgeConfig, agent: str | None, settings: TrialSettings
+) -> KnowledgeRouter:
+    return load_router(
+        config,
+        agent,
+        embedding=settings.embedding,
+        retrievers=settings.retrievers,
+        model=settings.model if config.models.router is None else None,
+    ).scoped(Scope(tenant=settings.tenant))
 
 
 def identity_of(chat: Chat, **more: str) -> dict[str, Any]:

@@ -172,6 +172,21 @@ def test_nothing_is_fetched_from_elsewhere(visit: Opener, address: str) -> None:
     assert not [url for url in asked if not url.startswith(address)]
 
 
+def test_with_the_password_it_is_asked_as_ever(
+    shop: KnowledgeConfig, opened: Browser, tmp_path: Path
+) -> None:
+    with served(shop, tmp_path, password="correct horse") as address:
+        credentials: Any = {"username": "any", "password": "correct horse"}
+        context = opened.new_context(http_credentials=credentials)
+        page = context.new_page()
+        page.goto(address)
+        turn = ask(page, CITED)
+        expect(turn).to_contain_text("31 January")
+        turn.get_by_role("button", name="Yes").click()
+        expect(turn.locator(".kept")).to_contain_text("Kept as a case in")
+        context.close()
+
+
 def test_without_script_it_is_asked_and_answers(opened: Browser, address: str) -> None:
     context = opened.new_context(java_script_enabled=False, viewport={"width": 360, "height": 800})
     page = context.new_page()

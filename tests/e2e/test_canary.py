@@ -91,6 +91,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--cases", "cases.jsonl", "--metric", "exact"),
         ("--cases", "cases.jsonl", "--dry-run"),
     ),
+    "trials": (("list",), ("list", "--json"), ("compare", "20", "20")),
     "export": (("--set", "triage", "--out", "data"),),
     "log": ((), ("--json",), ("--to-cases", "logged.jsonl")),
     "mcp": (("--http",),),

@@ -82,7 +82,7 @@ def write_cases(folder: Path, count: int) -> None:
 
 def test_the_json_has_the_form_that_scripts_rely_on(desk: CommandLine, server: Server) -> None:
     ran = desk(*RUN, "--json")
-    assert (ran.code, ran.err) == (0, "")
+    assert ran.code == 0, ran.err
     row = ran.json
     prompt, few_shot = row["rungs"]
     assert set(prompt) >= {
@@ -282,3 +282,55 @@ def test_a_pipe_is_told_progress_every_ten_seconds(
     assert "routing: 70 of 70 tasks done" in routed.err
     batch = desk("route", "-a", "desk", "--input", "routes.jsonl")
     assert "--input: 64 lines done" in batch.err
+
+
+def test_trials_are_listed_and_compared_and_told_to_other_programs(
+    desk: CommandLine, server: Server
+) -> None:
+    assert "no trial is on record" in desk("trials", "list").out
+    rows = [json.loads(line) for line in (desk.folder / "cases.jsonl").read_text().splitlines()]
+    tagged = [json.dumps({**row, "tags": ["first"]}) for row in rows[:4]]
+    (desk.folder / "cases.jsonl").write_text("\n".join(tagged))
+    (desk.folder / "other.md").write_text("Sort it.")
+    more = ("--prompt", "other.md", "--repeats", "2", "--junit", "j.xml", "--csv", "c.csv")
+    first = desk(*RUN, *more)
+    assert first.code == 0, first.err
+    assert server.calls == 4 * 2 * 3
+    assert "prompt other.md" in first.out
+    assert "other.md against the configured prompt: +0.500" in first.out
+    assert "by tag: first 0.500 (4)" in first.out
+    assert "shipping taken for returns: 4 of 4" in first.out, "twice two cases"
+    assert 'testsuite name="few_shot" tests="4" failures="0"' in (desk.folder / "j.xml").read_text()
+    assert len((desk.folder / "c.csv").read_text().splitlines()) == 1 + 4 * 2
+    (report,) = (desk.folder / ".agent-knowledge" / "reports").glob("*.html")
+    assert "<code>other.md</code>" in report.read_text(encoding="utf-8")
+    second = desk(*RUN, "--json").json
+    assert second["rungs"][0]["confusion"]["shipping"] == {"returns": 2}
+    assert second["rungs"][0]["slices"] == {"first": {"n": 4, "score": 0.5}}
+    one, other = desk("trials", "list", "--json").json["trials"]
+    assert (other["id"], other["scores"]) == (second["id"], {"prompt": 0.5, "few_shot": 1.0})
+    listed = desk("trials", "list").out
+    assert one["id"] in listed
+    assert other["id"] in listed
+    found = desk("trials", "compare", other["id"], one["id"])
+    assert f"{one['id']} -> {other['id']}" in found.out, "the earlier one first"
+    assert "changed   repeats: 2 -> 1" in found.out
+    assert "prompt: 0.500 -> 0.500; +0.000 on 4 shared cases" in found.out
+    assert "no difference is proven" in found.out
+    unknown = desk("trials", "compare", "x", one["id"])
+    assert unknown.code == 2
+    assert "trials list shows all" in unknown.err
+
+
+def test_a_metric_of_ones_own_is_imported_only_where_it_is_allowed(
+    desk: CommandLine, server: Server
+) -> None:
+    write_cases(desk.folder, 2)
+    (desk.folder / "desk_metric.py").write_text("def length(task, answer, expected): return 0.25\n")
+    refused = desk(*RUN, "--metric", "desk_metric:length")
+    assert refused.code == 2
+    assert "--allow-imports desk_metric" in refused.err
+    assert server.calls == 0
+    allowed = desk(*RUN, "--metric", "desk_metric:length", "--allow-imports", "desk_metric")
+    assert "desk: 2 cases of triage, desk_metric:length" in allowed.out
+    assert "0.250" in allowed.out

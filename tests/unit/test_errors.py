@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,9 @@ from agent_knowledge.errors import (
     SourceError,
     StoreLockedError,
     UserError,
+    hide,
     nearest,
+    shown,
     without_password,
 )
 
@@ -56,3 +59,14 @@ def test_what_others_say_of_an_address_has_no_password_in_it(address: str):
     assert "sec" not in said
     assert "ret@" not in said
     assert "host" in said
+
+
+@pytest.mark.parametrize("before", [10, 50, 70, 76, 90])
+def test_no_part_of_a_variable_is_left_where_a_long_value_is_cut(
+    before: int, monkeypatch: pytest.MonkeyPatch
+):
+    secret = "tree-rings-4711-" * 5
+    monkeypatch.setattr(errors, "_expanded", {})
+    hide(secret, "${PLACE}")
+    for given in (f"{'d' * before}/{secret}/docs", Path("d" * before, secret, "docs")):
+        assert "rings" not in shown(given)

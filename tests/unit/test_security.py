@@ -74,6 +74,14 @@ HELD_BY = {
         "test_what_an_allowed_module_merely_imports_is_not_offered",
         "test_a_file_beside_the_configuration_replaces_no_installed_module",
     ),
+    "A decision model is asked in our words, and is not obeyed.": (
+        "test_one_request_asks_all_and_titles_are_data",
+        "test_a_key_goes_to_its_server_and_shows_nowhere",
+        "test_a_server_that_fails_is_told_without_its_words",
+        "test_what_does_not_hold_is_left_out_and_told",
+        "test_two_opinions_of_a_source_meet_in_the_middle",
+        "test_only_weak_decisions_are_put_to_it",
+    ),
     "A store of yours is only read.": (
         "test_reading_leaves_its_folder_as_it_is_bit_for_bit",
         "test_its_folder_is_unchanged_bit_for_bit",

@@ -51,14 +51,19 @@ _SETTLED_MS = 250
 
 @contextmanager
 def served(
-    config: KnowledgeConfig, cases: Path, answerers: Mapping[str, Answerer] | None = None
+    config: KnowledgeConfig,
+    cases: Path,
+    answerers: Mapping[str, Answerer] | None = None,
+    password: str = "",
 ) -> Generator[str]:
     """Serve a configuration's page from a thread; see `build_page`.
 
     Yields:
         Its address.
     """
-    settings = PageSettings(port=0, cases=cases, suggestions=sample_tasks(config))
+    settings = PageSettings(
+        port=0, password=password, cases=cases, suggestions=sample_tasks(config)
+    )
     with listen(settings) as taken:
         server = server_of(build_page(config, settings, answerers=answerers))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)

@@ -57,7 +57,8 @@ const ask = async (task) => {
   one("#pending-task").textContent = task;
   said.textContent = "";
   pending.hidden = false;
-  pending.scrollIntoView({ block: "end" });
+  foldAllBut(pending);
+  pending.scrollIntoView({ block: "nearest" });
   told.textContent = "Looking it up…";
   send.disabled = true;
   form.elements.task.value = "";

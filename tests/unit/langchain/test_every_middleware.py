@@ -231,3 +231,23 @@ def test_beside_each_the_answer_is_cited_and_routed_once(
     assert NOTICE not in "".join(said)
     ours = {key: values[key] for key in values if key.startswith("agent_knowledge")}
     assert ours == json.loads(json.dumps(ours))
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_two_routers_are_asked_once_each_however_often_a_model_is(mode: str) -> None:
+    one, other, counts = small_router(), small_router("Cats purr.", source="pets"), Counts()
+    model = ScriptedModel(replies=[DOWN, DOWN, SAID])
+    retries = CASES["ModelRetry"].make()
+    chain = [retries, KnowledgeMiddleware(one), KnowledgeMiddleware(other, name="second")]
+    agent: Any = create_agent(model, middleware=chain)
+    given = {"messages": [HumanMessage(QUESTION)]}
+    with observed_by(counts):
+        result = agent.invoke(given) if mode == "sync" else asyncio.run(agent.ainvoke(given))
+    assert len(model.asked) == 3
+    assert counts.routed == 2
+    assert result["citations"]
+    assert all(NOTICE in asked[-1].text and "Cats purr." in asked[-1].text for asked in model.asked)
+    with observed_by(counts):  # the same words once more are another turn
+        model.asked.clear()
+        _ = agent.invoke(given) if mode == "sync" else asyncio.run(agent.ainvoke(given))
+    assert counts.routed == 4

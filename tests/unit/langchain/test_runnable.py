@@ -99,6 +99,13 @@ def test_a_chain_answers_with_verified_citations(router: KnowledgeRouter, mode: 
     assert (told["strategy"], told["fabricated"]) == ("retrieval", ["9"])
 
 
+def test_a_model_stands_behind_the_prompt_in_a_chain(router: KnowledgeRouter) -> None:
+    model = ScriptedModel(replies=[SAID])
+    chain = knowledge_runnable(router) | prompt_messages | model
+    assert chain.invoke(QUESTION).text == SAID
+    assert NOTICE in {one.text for one in read_passages(model.asked[0][-1].text)}
+
+
 def test_a_prompt_keeps_the_conversation_and_its_own_system_message(
     router: KnowledgeRouter,
 ) -> None:

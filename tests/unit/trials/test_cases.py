@@ -68,7 +68,7 @@ def test_all_bad_lines_are_told_together(tmp_path: Path) -> None:
         read(tmp_path, {"task": "good", "expected": "x"}, *bad)
     told = str(raised.value)
     assert [f"line {number}: " in told for number in range(1, 11)] == [False] + [True] * 9
-    assert "known: expected, history, id, relevant, task" in told
+    assert "known: expected, history, id, relevant, tags, task" in told
 
 
 def test_an_id_stands_once(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent_knowledge import KnowledgeConfig
 from agent_knowledge.config import AgentProfile
-from agent_knowledge.ledger import RungComparison, RungResult, Trial
+from agent_knowledge.ledger import PromptResult, RungComparison, RungResult, Trial
 from agent_knowledge.trials.recommend import Recommendation, recommend
 from agent_knowledge.types import RUNGS, Rung
 
@@ -174,3 +175,22 @@ def test_a_style_rests_on_its_own_rule(agent: AgentProfile) -> None:
     style = agent.examples["ticket-triage"].model_copy(update={"kind": "style"})
     voice = agent.model_copy(update={"examples": {"ticket-triage": style}})
     assert "style-wants-prompt" in ask(made, voice).why
+
+
+def test_a_better_prompt_comes_before_examples(agent: AgentProfile) -> None:
+    climbed = trial(PROMPT, FEW, gaps={("few_shot", "prompt"): BETTER})
+    assert recommend(climbed, agent, {}).rung == "few_shot"
+
+    def tried(ci: tuple[float, float], **more: Any) -> Recommendation:
+        row = PromptResult(
+            prompt="b.md", result=result("prompt", 0.6, **more), difference=0.1, ci=ci, n=100
+        )
+        return recommend(replace(climbed, prompts=(row,)), agent, {})
+
+    found = tried(BETTER)
+    assert found.rung == "prompt"
+    assert "b.md at 0.600 beats the configured system prompt by +0.100" in found.why
+    assert "agents.support.system_prompt and measure the higher rungs again" in found.why
+    assert "prompt-first" in found.why
+    assert tried(OPEN).rung == "few_shot", "one that is not proven better changes nothing"
+    assert tried(BETTER, errors=10).rung == "few_shot", "nor one that failed too often"

@@ -261,3 +261,22 @@ def test_a_folder_in_the_reports_place_is_named(tmp_path: Path) -> None:
 def test_a_trial_without_rungs_or_cases_has_a_page_too() -> None:
     text = read(replace(TRIAL, rungs=(), comparisons=()), []).text_content()
     assert "On 0 of 0 cases" in text
+
+
+def test_figures_by_tag_and_the_matrix_of_labels_are_told_as_texts() -> None:
+    row = replace(
+        rung("prompt", 0.5),
+        slices={ATTACK: (4, 0.25)},
+        confusion={"billing": {"billing": 3, ATTACK: 1}, ATTACK: {"billing": 2}},
+    )
+    many = replace(rung("few_shot", 0.5), confusion={str(n): {str(n): 1} for n in range(21)})
+    page = render_report(measured(replace(TRIAL, rungs=(row, many))))
+    assert ATTACK not in page
+    tree = html.fromstring(page)
+    tables = {t.findtext("caption"): t for t in tree.iter("table")}
+    matrix = tables["prompt: expected in rows, answered in columns"]
+    cells = [[cell.text for cell in line] for line in matrix.find("tbody")]
+    assert cells == [["billing", "3", "1"], [ATTACK, "2", None]]
+    assert not [name for name in tables if name and name.startswith("few_shot: expected")]
+    by_tag = tables["Score of the cases of a tag alone, and how many there are"]
+    assert "0.250 (4)" in by_tag.text_content()
