@@ -97,6 +97,8 @@ def put_agent(text: str, name: str, new: KnowledgeConfig) -> str:
 def _entered(text: str, section: str, entry: Mapping[str, object]) -> str:
     """The text with an entry at the end of one of its sections, which is begun if need be."""
     root = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
+    if isinstance(root, yaml.ScalarNode) and root.value:  # `null` or `~` for nothing
+        return _put(text, root, _inline({section: entry}))
     if not isinstance(root, yaml.MappingNode) or not (root.value or root.flow_style):
         before = text if not text or text.endswith("\n") else f"{text}\n"
         return before + "\n".join(_dumped({section: entry})) + "\n"

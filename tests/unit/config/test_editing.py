@@ -164,6 +164,8 @@ NEW = KnowledgeConfig(
         "",
         "# only this\n",
         "{}",
+        "null  # for now\n",
+        "~",
         "agents: {x: {}}",
         "agents:\n  x: {}  # the one\n# the end\n",
         "agents:\r\n    x:\r\n        description: y\r\nsources:\r\n",
