@@ -10,6 +10,7 @@ from typing import Any
 
 from langchain.agents.middleware import ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
+from langgraph.errors import GraphBubbleUp
 
 from agent_knowledge.errors import EndpointError
 from agent_knowledge.langchain.allowed import allowed_tools
@@ -90,7 +91,7 @@ def goes_on(turn: Turn, step: CallModel, error: Exception) -> bool:
 
     What the agent's own model raises is its host's, who may know its kind.
     """
-    if step.endpoint is None:
+    if step.endpoint is None or isinstance(error, GraphBubbleUp):  # who interrupts has not failed
         return False
     turn.feed(Failed(error=explained(error, step.endpoint)))
     return turn.asks is not None

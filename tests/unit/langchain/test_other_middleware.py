@@ -21,6 +21,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
@@ -268,6 +269,27 @@ def test_a_routed_or_fallen_back_model_is_not_called_the_endpoint(
     assert any(why in reason["text"] for reason in decision["reasons"])
     examples = [m for m in answered.asked[-1] if m.name == "example_user"]
     assert len(examples) == 4
+
+
+class AsksAPerson(AgentMiddleware[Any, Any, Any]):
+    """Has a person consent before a model is called."""
+
+    def wrap_model_call(self, request: Any, handler: Any) -> Any:
+        of = "the agent's" if isinstance(request.model, ScriptedModel) else "the endpoint"
+        assert interrupt(f"May {of} be asked?") == "yes"
+        return handler(request)
+
+
+def test_who_waits_for_a_person_has_not_failed(support: KnowledgeRouter) -> None:
+    tuned, own = ScriptedModel(replies=["endpoint"]), ScriptedModel(replies=["own"])
+    chain: list[Any] = [KnowledgeMiddleware(support, endpoint=tuned), AsksAPerson()]
+    agent: Any = create_agent(own, middleware=chain, checkpointer=InMemorySaver())
+    waits = agent.invoke({"messages": [HumanMessage(TRIAGE)]}, THREAD)
+    assert [one.value for one in waits["__interrupt__"]] == ["May the endpoint be asked?"]
+    final = agent.invoke(Command(resume="yes"), THREAD)["messages"][-1]
+    told = final.response_metadata["agent_knowledge"]
+    assert (final.text, told["plan"]["endpoint"]) == ("endpoint", "triage-ft")
+    assert not own.asked
 
 
 @pytest.mark.filterwarnings("ignore:.* is in beta")
