@@ -15,7 +15,7 @@ from agent_knowledge.errors import InputError, shown
 from agent_knowledge.types import STRATEGIES, Task
 
 _PRIVATE = 0o600
-"""Mode of the file: its owner alone reads and writes it, since it holds what people asked. A limit."""
+"""Mode of the file, which holds what people asked: its owner alone reads and writes it. A limit."""
 
 
 def case_of(task: Task, expected: str, id_: str) -> dict[str, Any]:
