@@ -29,6 +29,7 @@ import re
 import reprlib
 from collections.abc import Iterable
 from pathlib import PurePath
+from traceback import format_tb
 from typing import Any
 
 DISTRIBUTION = "langchain-agent-knowledge"
@@ -166,6 +167,14 @@ class _Repr(reprlib.Repr):
 _repr = _Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = _MOST_SHOWN
 _repr.maxlevel = 3
+
+
+def without_words(error: BaseException) -> str:
+    """What kind of error it is and where it came from, for a log.
+
+    Its own words may hold what somebody asked, or a key.
+    """
+    return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}".rstrip()
 
 
 def shown(value: Any) -> str:

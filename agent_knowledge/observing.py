@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from threading import Lock
 
-from agent_knowledge.errors import as_written
+from agent_knowledge.errors import as_written, without_words
 from agent_knowledge.ports import Observer
 from agent_knowledge.types import Decision
 from agent_knowledge.types.stages import Stage
@@ -92,8 +92,8 @@ def _guarded(observer: Observer, stage: Stage) -> Generator[None]:
     try:
         entered = observer.watch(stage)
         entered.__enter__()
-    except Exception:  # noqa: BLE001 - an observer may raise anything and change nothing
-        _LOG.warning("an observer failed at the start of %s", stage.kind, exc_info=True)
+    except Exception as error:  # noqa: BLE001 - an observer may raise anything and change nothing
+        _LOG.warning("an observer failed at the start of %s: %s", stage.kind, without_words(error))
         entered = None
     try:
         yield
@@ -101,8 +101,9 @@ def _guarded(observer: Observer, stage: Stage) -> Generator[None]:
         if entered is not None:
             try:
                 entered.__exit__(None, None, None)
-            except Exception:  # noqa: BLE001 - as above
-                _LOG.warning("an observer failed at the end of %s", stage.kind, exc_info=True)
+            except Exception as error:  # noqa: BLE001 - as above
+                told = without_words(error)
+                _LOG.warning("an observer failed at the end of %s: %s", stage.kind, told)
 
 
 class _Telling:

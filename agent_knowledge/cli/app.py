@@ -95,8 +95,9 @@ def run() -> None:
     """Run the command that the arguments name; what it raises on purpose becomes a message."""
     # Whatever embedding or model is in use, none of our parts reports home.
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character shows "?"
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # A terminal that lacks a character shows "?", and a byte that is none ends no conversation.
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         app(prog_name=_NAME)

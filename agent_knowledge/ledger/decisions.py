@@ -131,12 +131,19 @@ class DecisionLog:
         self._records = Records(file, LoggedTurn)
         # Rows must tell which answer is whose, and not whose task it was.
         self._salt = os.urandom(_DIGITS)
+        self._begin()
+        atexit.register(self.flush)
+        if hasattr(os, "register_at_fork"):
+            # The thread that writes stays with the parent, and with it what waits.
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """With nothing that waits, and nobody who writes."""
         self._waiting: deque[_Ended] = deque()
         self._changed = Condition()
         self._writing = False
         self._dropped = 0
         self._failed = ""
-        atexit.register(self.flush)
 
     @contextmanager
     def watch(self, stage: Stage) -> Generator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agent_knowledge.answerer import Answerer
-from agent_knowledge.errors import AgentKnowledgeError
+from agent_knowledge.errors import AgentKnowledgeError, without_words
 from agent_knowledge.types import Task
 from agent_knowledge.types.answers import Answer
 
@@ -36,6 +36,6 @@ def replies(opened: Callable[[], Answerer], task: Task) -> Iterator[str | Answer
     except AgentKnowledgeError as error:
         yield NoAnswer(reason=str(error))
     except Exception as error:  # noqa: BLE001 - a model, a store, a host's function may raise anything
-        _LOG.exception("a turn of the page failed")
+        _LOG.error("a turn of the page failed: %s", without_words(error))
         kind = type(error).__name__
         yield NoAnswer(reason=f"something failed that should not ({kind}); the log says what")

@@ -14,6 +14,7 @@ from agent_knowledge.config import KnowledgeConfig
 from agent_knowledge.errors import InputError
 from agent_knowledge.routing.router import KnowledgeRouter
 from agent_knowledge.trials.asking import Arm, ArmReply
+from agent_knowledge.types import RUNGS
 
 
 def prompt_arms(
@@ -42,7 +43,9 @@ def prompt_arms(
         name = base.router.agent.name
         worded = config.agents[name].model_copy(update={"system_prompt": str(file.resolve())})
         changed = config.model_copy(update={"agents": {**config.agents, name: worded}})
-        yield replace(base, name=str(file), router=opened(changed.at(config.folder)))
+        # A file that is called as a rung is would be taken for it.
+        called = f"./{file}" if str(file).partition(" #")[0] in RUNGS else str(file)
+        yield replace(base, name=called, router=opened(changed.at(config.folder)))
 
 
 def repeated(arms: Sequence[Arm], times: int) -> list[Arm]:

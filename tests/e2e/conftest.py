@@ -40,12 +40,13 @@ class CommandLine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, *arguments: str, stdin: str = "") -> Ran:
+    def __call__(self, *arguments: str, stdin: str | bytes = "") -> Ran:
         out, err = io.StringIO(), io.StringIO()
         before = Path.cwd(), sys.argv, sys.stdin
         os.chdir(self.folder)
         sys.argv = ["agent-knowledge", *arguments]
-        sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
+        sys.stdin = io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
         try:
             with redirect_stdout(out), redirect_stderr(err):
                 try:

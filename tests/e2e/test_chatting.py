@@ -138,6 +138,12 @@ def test_what_is_wrong_with_a_line_ends_no_chat(in_shop: CommandLine) -> None:
     assert "30 days" in ran.out, "the desk still listens, and the end of the input is the end"
 
 
+def test_a_byte_that_is_no_text_ends_no_chat(in_shop: CommandLine) -> None:
+    ran = in_shop("chat", "-a", "support", stdin=b"caf\xe9\n" + REFUND.encode() + b"\n")
+    assert ran.code == 0, ran.err
+    assert "30 days" in ran.out
+
+
 def test_a_slash_alone_makes_no_command(in_shop: CommandLine) -> None:
     ran = chat(in_shop, "/etc/hosts is what?", options=("-a", "writer"))
     assert "is no command" not in ran.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -228,6 +229,32 @@ def test_without_texts_there_are_no_cases(in_shop: CommandLine, tmp_path: Path) 
     assert ran.code == 2
     assert "set log.text: whole" in ran.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # that threads and forks are a risk
+def test_a_process_that_was_forked_in_mid_write_logs_its_own_turns(tmp_path: Path) -> None:
+    slow, free = Event(), Event()
+
+    def redact(text: str) -> str:
+        slow.set()
+        assert free.wait(30)
+        return text
+
+    log = DecisionLog(tmp_path / "log.jsonl", text="whole", redact=redact)
+    router = small_router()
+    with observed_by(log):
+        router.route(QUESTION)
+        assert slow.wait(30)
+        child = os.fork()
+        if not child:
+            free.set()
+            router.route("And in Norway?")
+            os._exit(0 if log.flush(10) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    free.set()
+    assert log.flush(30)
+    assert [turn.task for turn in read_turns(log.file)] == ["And in Norway?", QUESTION]
 
 
 def test_a_long_turn_is_told_without_its_text(tmp_path: Path) -> None:

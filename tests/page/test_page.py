@@ -111,7 +111,9 @@ def test_what_nobody_foresaw_is_told_without_its_words(caplog: pytest.LogCapture
     assert isinstance(told, NoAnswer)
     assert "RuntimeError" in told.reason
     assert "4711" not in told.reason
-    assert "a turn of the page failed" in caplog.text
+    assert "a turn of the page failed: RuntimeError" in caplog.text
+    assert "in opened" in caplog.text
+    assert "4711" not in caplog.text
 
 
 def test_an_endpoint_that_cannot_be_opened_is_told_and_the_next_rung_answers(ask: Asked) -> None:

@@ -174,9 +174,9 @@ class Raises:
     @contextmanager
     def watch(self, stage: Stage) -> Generator[None]:
         if not self.at_end:
-            raise OSError("no room")
+            raise OSError(f"no room for {stage.task}")
         yield
-        raise OSError("no room")
+        raise OSError(f"no room for {stage.task}")
 
 
 @pytest.mark.parametrize("at_end", [False, True])
@@ -189,6 +189,9 @@ def test_an_observer_that_raises_changes_nothing(
     assert answer.citations
     assert len(watching.ended) == 4
     assert "an observer failed" in caplog.text
+    assert "OSError" in caplog.text
+    assert "in watch" in caplog.text
+    assert "return window" not in caplog.text
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -65,6 +65,17 @@ def test_other_prompts_are_measured_beside_the_configured_one(
         run(desk, cases(4), model=Counting(), prompts=(better,), rungs=("few_shot",))
 
 
+def test_a_prompt_whose_file_is_called_as_a_rung_is_not_taken_for_it(
+    desk: KnowledgeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    better = Path("prompt")
+    better.write_text("Answer by returns or shipping.")
+    trial = run(desk, cases(8), model=Counting(by_prompt), prompts=(better,)).trial
+    assert [(one.prompt, one.difference) for one in trial.prompts] == [("./prompt", 0.5)]
+    assert trial.rungs[0].score == 0.5
+
+
 def test_repeats_narrow_no_interval_by_themselves(desk: KnowledgeConfig) -> None:
     model = Counting(by_examples)
     once = run(desk, cases(8), model=model)
