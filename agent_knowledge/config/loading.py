@@ -197,7 +197,7 @@ def _reference_faults(raw: object) -> list[tuple[Place, str]]:
     return faults
 
 
-_WEB = re.compile(r"https?://|\$", re.IGNORECASE)
+_WEB = re.compile(r"https?://", re.IGNORECASE)
 _ORIGINS = ("path", "url", "sitemap", "retriever", "loader", "external")
 """Keys of which a source has exactly one: what it is."""
 _BELONGS = {
@@ -230,13 +230,15 @@ def _source_faults(source: object) -> Iterator[tuple[Place, str]]:
 
 
 def _address_faults(key: str, given: object) -> Iterator[tuple[Place, str]]:
-    """Web pages at addresses that no page has; what a variable holds is seen when it is used."""
+    """Web pages at addresses that no page has."""
     if key not in ("url", "sitemap"):
         return
     listed = cast("list[object]", given if isinstance(given, list) else [given])
     for number, one in enumerate(listed):
-        if isinstance(one, str) and not _WEB.match(one):
-            place = (key, str(number)) if isinstance(given, list) else (key,)
+        place = (key, str(number)) if isinstance(given, list) else (key,)
+        if isinstance(one, str) and "${" in one:  # it is the page's id, and shown with each passage
+            yield place, "names a variable, which no address of a page may; write the address out"
+        elif isinstance(one, str) and not _WEB.match(one):
             yield place, "begins with neither http:// nor https://; give the address of a web page"
 
 

@@ -73,6 +73,7 @@ HELD_BY = {
         "test_all_else_is_refused_with_what_would_allow_it",
         "test_what_an_allowed_module_merely_imports_is_not_offered",
         "test_a_file_beside_the_configuration_replaces_no_installed_module",
+        "test_a_metric_of_ones_own_is_imported_only_where_it_is_allowed",
     ),
     "A decision model is asked in our words, and is not obeyed.": (
         "test_one_request_asks_all_and_titles_are_data",

@@ -303,5 +303,11 @@ def test_an_address_that_no_web_page_has_is_told_before_anything_is_read(origin:
     assert fault.startswith(f"sources.s.{key} (line 1): begins with neither http:// nor https://")
 
 
-def test_an_address_that_a_variable_holds_is_read_when_it_is_used():
-    KnowledgeConfig.parse("sources: {s: {url: '${WIKI}/start'}, t: {sitemap: HTTPS://e.example/s}}")
+@pytest.mark.parametrize("origin", ["url: '${WIKI}/start'", "sitemap: 'https://${HOST}/s'"])
+def test_an_address_of_a_page_names_no_variable(origin: str):
+    (fault,) = faults_of(f"sources: {{s: {{{origin}}}}}")
+    assert "names a variable, which no address of a page may" in fault
+
+
+def test_the_scheme_of_an_address_may_be_in_capitals():
+    KnowledgeConfig.parse("sources: {t: {sitemap: HTTPS://e.example/s}}")
