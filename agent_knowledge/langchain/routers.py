@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from langchain.agents.middleware import ModelRequest
+from langgraph.errors import GraphBubbleUp
 
 from agent_knowledge.config import AgentProfile
 from agent_knowledge.langchain.combine import combine
 from agent_knowledge.langchain.state import expected
+from agent_knowledge.observing import CANCELLED
 from agent_knowledge.routing.recall import recall
 from agent_knowledge.types import Decision, Knowledge, Task
 from agent_knowledge.types.stages import Stage
@@ -105,9 +107,11 @@ def attempt(request: ModelRequest[Any], led: LedTurn[Any]) -> Generator[None]:
     """
     try:
         yield
-    except Exception:
+    except Exception as error:
         for part in led.parts.values():
             part.by.failed.keep(request, part)
+        if isinstance(error, GraphBubbleUp):  # as who waits for a person: nothing has failed
+            led.stage.decision, led.stage.error = None, CANCELLED
         raise
     if led.stage.answer is None:
         led.stage.decision = None

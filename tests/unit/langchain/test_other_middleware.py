@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from agent_knowledge import KnowledgeConfig, KnowledgeRouter, load_router
 from agent_knowledge.errors import EndpointError
 from agent_knowledge.langchain import KnowledgeMiddleware
 from agent_knowledge.langchain.convert import task_from_messages
+from agent_knowledge.ledger.decisions import DecisionLog, read_turns
+from agent_knowledge.observing import add_observer
 from agent_knowledge.prompts import read_passages
 from tests.scripted import ScriptedModel, filled
 from tests.small import NOTICE, Heard, small_router
@@ -280,7 +283,9 @@ class AsksAPerson(AgentMiddleware[Any, Any, Any]):
         return handler(request)
 
 
-def test_who_waits_for_a_person_has_not_failed(support: KnowledgeRouter) -> None:
+def test_who_waits_for_a_person_has_not_failed(support: KnowledgeRouter, tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path / "log.jsonl")
+    stop = add_observer(log)
     tuned, own = ScriptedModel(replies=["endpoint"]), ScriptedModel(replies=["own"])
     chain: list[Any] = [KnowledgeMiddleware(support, endpoint=tuned), AsksAPerson()]
     agent: Any = create_agent(own, middleware=chain, checkpointer=InMemorySaver())
@@ -290,6 +295,9 @@ def test_who_waits_for_a_person_has_not_failed(support: KnowledgeRouter) -> None
     told = final.response_metadata["agent_knowledge"]
     assert (final.text, told["plan"]["endpoint"]) == ("endpoint", "triage-ft")
     assert not own.asked
+    stop()
+    assert log.flush(30)
+    assert {turn.error for turn in read_turns(log.file)} == {""}
 
 
 @pytest.mark.filterwarnings("ignore:.* is in beta")
