@@ -44,7 +44,7 @@ def junit(measured: TrialResult) -> str:
 def to_csv(measured: TrialResult) -> str:
     """A line a case and rung; what a table would take for a formula begins with an apostrophe."""
     out = io.StringIO()
-    writer = csv.writer(out)
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)  # some programs split at semicolons
     writer.writerow(_COLUMNS)
     for case in measured.outcomes:
         writer.writerows(_rows(case, measured))
