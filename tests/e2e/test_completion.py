@@ -37,6 +37,7 @@ def test_a_faulty_configuration_offers_nothing_and_says_nothing(in_shop: Command
     assert bash("ask", "--config", "there-is-none.yaml", "--agent", "s") == []
 
 
-def test_a_shells_script_is_printed(in_shop: CommandLine) -> None:
-    ran = in_shop("--show-completion", "bash")
+def test_a_shells_script_is_printed(in_shop: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shellingham.detect_shell", lambda *_: ("bash", "/bin/bash"))
+    ran = in_shop("--show-completion")
     assert "complete -o default -F _agent_knowledge_completion agent-knowledge" in ran.out

@@ -104,6 +104,9 @@ def elsewhere() -> Iterator[Loopback]:
 def outcomes(support: KnowledgeRouter, elsewhere: Loopback) -> dict[Key, Outcome]:
     """Every attack on both, in every way, many at once."""
     support.route(TRIAGE)  # weights are loaded once
+    with loopback(whole("hello")) as kind:  # and so are the libraries that ask
+        for way in WAYS:
+            ask(answerer("model", support, kind.url), way, TASKS["model"])
 
     def serving(attack: Attack) -> Loopback:
         served = loopback(lambda body: attack.script(bool(body.get("stream")), elsewhere.url))
