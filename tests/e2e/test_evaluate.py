@@ -319,6 +319,7 @@ def test_trials_are_listed_and_compared_and_told_to_other_programs(
     assert "no difference is proven" in found.out
     unknown = desk("trials", "compare", "x", one["id"])
     assert unknown.code == 2
+    assert "no one trial is" in unknown.err
     assert "trials list shows all" in unknown.err
 
 
