@@ -142,7 +142,8 @@ def _known_at_end(stage: Stage, *, texts: bool) -> _Attributes:
             found["gen_ai.retrieval.documents"] = json.dumps(documents)
     if stage.answer:
         answer = stage.answer
-        found["gen_ai.response.model"] = as_written(answer.model)
+        if answer.model:  # a model of somebody else's may not say its name
+            found["gen_ai.response.model"] = as_written(answer.model)
         found["agent_knowledge.claims"] = len(answer.claims)
         found["agent_knowledge.unsupported"] = sum(not one.supported for one in answer.claims)
         found["agent_knowledge.fallbacks"] = len(answer.fallbacks)

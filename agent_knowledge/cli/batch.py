@@ -115,10 +115,13 @@ def require_one_way(given: str | None, source: str | None, target: str, *wishes:
         wishes: Options that ask for something about the one text; in a batch, its lines do.
 
     Raises:
-        InputError: Neither or both are given, or options of the other way.
+        InputError: Neither or both are given, the text is `-`, or options of the other way.
     """
     if (given is None) == (source is None):
         msg = "give either a text or --input FILE (JSON lines; - for standard input)"
+        raise InputError(msg)
+    if given == "-":  # elsewhere it stands for standard input: screened as a text, that was "clean"
+        msg = "'-' is no text; for JSON lines on standard input give --input -"
         raise InputError(msg)
     if source is None and target != "-":
         msg = f"--output {target!r} goes with --input; for one text use --json and redirect it"

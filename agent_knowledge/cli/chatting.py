@@ -134,7 +134,7 @@ def _obeyed(
     elif command == "help":
         echo_lines("\n".join(f"{name:<12}  {what}" for name, what in _HELP.items()))
     else:
-        known = [name.split()[0] for name in _HELP]
+        known = list(dict.fromkeys(name.split()[0] for name in _HELP))
         complain(f"/{command} is no command; {nearest(f'/{command}', known)}")
     return talk
 

@@ -100,7 +100,7 @@ def _told(found: LogSummary, config: KnowledgeConfig) -> Text:
         return Text(where if config.log is None else "nothing is logged yet, or nothing that fits")
     text = Text()
     text.append_text(_days(found))
-    text.append(f"\n\n{found.turns} turns", style="bold")
+    text.append(f"\n\n{_counted(found.turns)}", style="bold")
     text.append(f", {found.answered} of them answered")
     for word, count in (("unsure", found.unsure), ("after a rung that failed", found.fallbacks)):
         text.append(f", {count} {word}" if count else "")
@@ -117,8 +117,13 @@ def _told(found: LogSummary, config: KnowledgeConfig) -> Text:
     text.append(f"\n{_latency('decided', found.decided)}")
     text.append(f"\n{_latency('answered', found.answering)}" if found.answering.turns else "")
     if found.dropped:
-        text.append(f"\n{found.dropped} turns are missing: the log fell behind", style="red")
+        missing = f"{_counted(found.dropped)} missing: the log fell behind"
+        text.append(f"\n{missing}", style="red")
     return text
+
+
+def _counted(turns: int) -> str:
+    return f"{turns} turn{'' if turns == 1 else 's'}"
 
 
 def _days(found: LogSummary) -> Text:
@@ -176,7 +181,7 @@ def _write_cases(rows: Sequence[LoggedTurn], file: Path, config: KnowledgeConfig
     """Write the tasks of a log, each once, with the strategy that was last chosen for it.
 
     Raises:
-        InputError: No row has its text, or the file cannot be made anew.
+        InputError: No row has its text, several agents' have, or the file cannot be made anew.
     """
     kept = [row for row in rows if row.task and not row.error]
     if not kept:
@@ -184,6 +189,9 @@ def _write_cases(rows: Sequence[LoggedTurn], file: Path, config: KnowledgeConfig
         why = state if not config.log or config.log.text != "whole" else "none was logged yet"
         msg = f"--to-cases: the log has no task as text ({why}); set log.text: whole and use it"
         raise InputError(msg)
+    if len(agents := sorted({row.agent for row in kept})) > 1:
+        msg = f"--to-cases: the log has tasks of {', '.join(agents)}, and check takes those of one"
+        raise InputError(f"{msg}; name it by --agent")
     cases = list(_cases(kept))
     try:
         # For its owner alone, as the log: it is what people asked.
@@ -193,7 +201,7 @@ def _write_cases(rows: Sequence[LoggedTurn], file: Path, config: KnowledgeConfig
         msg = f"--to-cases: cannot make {str(file)!r} ({error.strerror}); give a path of its own"
         raise InputError(msg) from error
     less = len(rows) - len(kept)
-    left_out = f"; {less} turns have no text or ended in an error" if less else ""
+    left_out = f"; {_counted(less)} without text, or ended in an error" if less else ""
     complain(f"{len(cases)} cases{left_out}; read them before they count as right")
 
 

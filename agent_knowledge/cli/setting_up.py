@@ -71,12 +71,14 @@ def new_agent(
     asks = _Asks(silent=yes)
     name = asks(name, "What is the agent called?", "assistant", lambda said: _free(said, there))
     does = asks(does, "What does it do, in a line?", "", str)
-    docs = asks(docs, "Which file or folder holds its documents? (empty: none)", "", _present)
+    docs = asks(
+        docs, "Which file or folder holds its documents? (empty: none)", "", _present("--docs")
+    )
     examples = asks(
         examples,
         "Which JSON lines of {input, output} show how its tasks are done? (empty: none)",
         "",
-        _present,
+        _present("--examples"),
     )
     if cite is None:
         cite = bool(docs) and not yes and typer.confirm("Must every answer name its sources?")
@@ -86,6 +88,8 @@ def new_agent(
         _write(config.parent / SCHEMA_FILE, schema_text())
     write_agent(config, name, new)
     echo_lines(f"{config}: added agent {name}")
+    if cite and new.agents[name].examples:
+        complain("note: where every answer has to name its sources, no task is given the examples")
     first = "agent-knowledge index, then: " if docs or examples else ""
     echo_lines(f"next: {first}agent-knowledge chat --agent {name}")
 
@@ -130,11 +134,14 @@ def _free(name: str, there: KnowledgeConfig) -> str:
     return name
 
 
-def _present(path: str) -> str:
-    if path and not Path(path).exists():
-        msg = f"there is nothing at {path!r}; give the path of what is there, or nothing"
-        raise InputError(msg)
-    return path
+def _present(option: str) -> Callable[[str], str]:
+    def checked(path: str) -> str:
+        if path and not Path(path).exists():
+            msg = f"{option}: there is nothing at {path!r}; give the path of what is there, or none"
+            raise InputError(msg)
+        return path
+
+    return checked
 
 
 def _made(

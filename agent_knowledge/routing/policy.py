@@ -84,7 +84,7 @@ def decide(
             *choice.reasons,
             *_leaning_reasons(rule, case),
             *failure_reasons(rule, signals),
-            *_model_reasons(rule, signals, rewriting),
+            *_model_reasons(rule, case, rewriting),
         ),
         rejected=explain_rejections(case, choice.strategy, choice.reasons),
         gap=choice.gap,
@@ -123,7 +123,7 @@ def failure_reasons(rule: str, signals: Signals) -> tuple[Reason, ...]:
     )
 
 
-def _model_reasons(rule: str, signals: Signals, rewriting: Rewriting | None) -> tuple[Reason, ...]:
+def _model_reasons(rule: str, case: PolicyCase, rewriting: Rewriting | None) -> tuple[Reason, ...]:
     """What models were asked on the way, and what they said."""
     notes: list[str] = []
     if rewriting and rewriting.query:
@@ -133,12 +133,14 @@ def _model_reasons(rule: str, signals: Signals, rewriting: Rewriting | None) -> 
             f"{rewriting.model} was to write what is searched for, but {rewriting.failure};"
             " the turn and its history are searched for as they are"
         )
-    if asked := signals.asked:
+    if asked := case.signals.asked:
+        below = case.agent.policy.ask_model_below
+        when = "" if below is None else f", asked since ask_model_below is {below:g}"
         in_part = bool(asked.holds) or asked.fresh is not None
         nothing = "answers in part" if in_part else "settles nothing"
         said = f"says {asked.need}" if asked.need else nothing
         why = f": {asked.reason}" if asked.reason else ""
-        notes.append(f"{asked.model}, asked because the evidence was weak, {said}{why}")
+        notes.append(f"{asked.model}{when}, {said}{why}")
     return tuple(Reason(rule=rule, text=text) for text in notes)
 
 

@@ -106,7 +106,7 @@ def find_trial(trials: Sequence[Trial], wanted: str) -> Trial:
         return found[0]
     ids = [trial.id for trial in trials]
     told = f"begins {len(found)} of them; write more of it" if found else nearest(wanted, ids)
-    msg = f"trial {wanted!r}: {told}; agent-knowledge trials list shows all, -1 is the newest"
+    msg = f"no one trial is {wanted!r}: {told}; trials list shows all, -1 is the newest"
     raise InputError(msg)
 
 

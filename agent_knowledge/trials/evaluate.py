@@ -27,7 +27,7 @@ from agent_knowledge.models.chat import served_name
 from agent_knowledge.routing.proof import conditions_of
 from agent_knowledge.trials.asking import Arm, ArmReply
 from agent_knowledge.trials.cases import CaseSet, read_cases
-from agent_knowledge.trials.costs import cost_usd, price_of, prices_of
+from agent_knowledge.trials.costs import PACKAGED, cost_usd, price_of, prices_of
 from agent_knowledge.trials.pages import CaseOutcome, TrialResult, write_report
 from agent_knowledge.trials.pool import Watch
 from agent_knowledge.trials.recommend import CasesNeeded, open_gate, recommend
@@ -281,6 +281,11 @@ def _notes(setup: Setup, columns: Sequence[Sequence[ArmReply]]) -> list[str]:
     if kept := sum(one.kept for one in every):
         notes.append(
             f"{kept} answers are from earlier runs, with their latencies; --fresh asks anew"
+        )
+    if any(arm.chat.name == PACKAGED for arm in setup.arms):
+        notes.append(
+            "the packaged extractive model quotes and labels by example: what it scores says little"
+            " of a chat model; --model names one"
         )
     if any(entry.estimated for entry in entries):
         notes.append("tokens are estimates where the model does not tell them")

@@ -131,10 +131,11 @@ def test_a_chat_follows_up_and_switches_agents(in_shop: CommandLine) -> None:
 
 
 def test_what_is_wrong_with_a_line_ends_no_chat(in_shop: CommandLine) -> None:
-    ran = chat(in_shop, "/agent suport", "/wy", "", REFUND, options=("-a", "desk"))
+    ran = chat(in_shop, "/agent suport", "/wy", "/nonsense", "", REFUND, options=("-a", "desk"))
     assert ran.code == 0
     assert "did you mean 'support'?" in ran.err
     assert "did you mean '/why'?" in ran.err
+    assert "known: /agent, /help, " in ran.err, "each command once"
     assert "30 days" in ran.out, "the desk still listens, and the end of the input is the end"
 
 

@@ -228,3 +228,5 @@ def test_screening_needs_no_configuration(in_shop: CommandLine) -> None:
     assert (clean["suspicious"], clean["spans"]) == (False, [])
     assert "'text'" in bad["error"]
     assert "clean" in in_shop("screen", "The harbour office is open until noon.").out
+    piped = in_shop("screen", "-", stdin=rows[0]["text"])
+    assert (piped.code, "give --input -" in piped.err) == (2, True), "a dash is no clean text"

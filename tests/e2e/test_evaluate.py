@@ -232,6 +232,7 @@ def test_the_offline_sample_is_measured_without_a_key(desk: CommandLine) -> None
     assert (ran.code, ran.err) == (0, "")
     assert [row["cost_usd_per_1k"] for row in ran.json["rungs"]] == [0, 0]
     assert ran.json["rungs"][1]["score"] == 1
+    assert any("says little of a chat model" in note for note in ran.json["notes"])
 
 
 def test_bad_cases_are_all_named_and_nothing_is_asked(desk: CommandLine, server: Server) -> None:
@@ -319,6 +320,7 @@ def test_trials_are_listed_and_compared_and_told_to_other_programs(
     assert "no difference is proven" in found.out
     unknown = desk("trials", "compare", "x", one["id"])
     assert unknown.code == 2
+    assert "no one trial is" in unknown.err
     assert "trials list shows all" in unknown.err
 
 

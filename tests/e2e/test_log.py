@@ -219,7 +219,11 @@ def test_cases_of_a_log_are_read_by_check(desk: CommandLine, tmp_path: Path) -> 
     followed = [row for row in map(json.loads, cases.read_text().splitlines()) if "history" in row]
     assert followed[0]["history"] == [{"role": "user", "content": REFUND}]
     assert desk("check", "--cases", str(cases), "-a", "support").code == 0
-    again = desk("log", "--to-cases", str(cases))
+    assert desk("ask", "Put this into its queue: I was charged twice", "-a", "desk").code == 0
+    mixed = desk("log", "--to-cases", str(tmp_path / "mixed.jsonl"))
+    assert (mixed.code, "of desk, support" in mixed.err) == (2, True), "check takes one agent's"
+    assert "1 turn," in desk("log", "--agent", "desk").out
+    again = desk("log", "--to-cases", str(cases), "--agent", "support")
     assert again.code == 2
     assert "give a path of its own" in again.err
 

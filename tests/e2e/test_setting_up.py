@@ -43,6 +43,7 @@ def test_new_agent_disturbs_nothing_else_in_the_file(begun: CommandLine) -> None
     before = (begun.folder / FILE).read_text(encoding="utf-8")
     ran = begun(*ALL, "--examples", "examples/triage.jsonl", "--cite")
     assert ran.code == 0, ran.err
+    assert "no task is given the examples" in ran.err, "which whoever names both does not expect"
     after = (begun.folder / FILE).read_text(encoding="utf-8")
     added = [line for line in after.splitlines() if line not in before.splitlines()]
     assert added == [
@@ -84,7 +85,8 @@ def test_where_there_is_no_configuration_one_is_begun(begun: CommandLine, tmp_pa
     [
         (("--name", "support"), "give another name"),
         (("--name", "a b"), "is no name"),
-        (("--docs", "nowhere"), "nothing at 'nowhere'"),
+        (("--docs", "nowhere"), "--docs: there is nothing at 'nowhere'"),
+        (("--examples", "nowhere"), "--examples: there is nothing at 'nowhere'"),
     ],
 )
 def test_a_bad_answer_changes_nothing(

@@ -34,7 +34,7 @@ async def test_each_tool_says_what_it_is_for_and_that_it_only_reads(
 ) -> None:
     async with Client(build_server({"support": support})) as client:
         tools = (await client.list_tools()).tools
-        assert "support" in (client.instructions or "")
+        assert "support (handbook: " in (client.instructions or ""), "what it can be asked about"
     assert {tool.name for tool in tools} == NAMES
     for tool in tools:
         assert tool.annotations

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -17,6 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from agent_knowledge import Answerer, KnowledgeRouter
 from agent_knowledge.errors import EndpointError
+from agent_knowledge.langchain import KnowledgeMiddleware
 from agent_knowledge.models.chat import Chat
 from agent_knowledge.observing import add_observer
 from agent_knowledge.telemetry import CAPTURE, instrument
@@ -105,6 +108,14 @@ def test_names_are_the_conventions(told: Told, router: KnowledgeRouter) -> None:
     assert event.attributes
     assert event.attributes["gen_ai.evaluation.score.label"] == "supported"
     assert 0.5 <= float(str(event.attributes["gen_ai.evaluation.score.value"])) <= 1
+
+
+def test_a_model_without_a_name_has_no_empty_one(told: Told, router: KnowledgeRouter) -> None:
+    end = traced(told)
+    agent = create_agent(ScriptedModel(replies=[SAID]), middleware=[KnowledgeMiddleware(router)])
+    agent.invoke({"messages": [HumanMessage(QUESTION)]})
+    end()
+    assert "gen_ai.response.model" not in (told.spans["verify agent"].attributes or {})
 
 
 def test_decisions_and_claims_are_counted(told: Told, router: KnowledgeRouter) -> None:

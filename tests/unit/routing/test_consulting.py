@@ -194,7 +194,7 @@ def test_what_it_moved_stands_in_the_evidence_and_what_it_said_in_the_decision(
     assert asked.probabilities == pytest.approx(RETRIEVAL)
     assert sorted(asked.holds.values()) == [0.1, 0.9]
     assert asked.fresh == 0.25
-    assert "systemone:m, asked because the evidence was weak, says retrieval: direct 0.05" in last(
+    assert "systemone:m, asked since ask_model_below is 1, says retrieval: direct 0.05" in last(
         made
     )
     assert json.loads(json.dumps(to_dict(made)))["signals"]["asked"]["fresh"] == 0.25
@@ -323,7 +323,7 @@ def test_a_refusal_and_a_failure_leave_the_rules(
     assert (made.strategy, made.confidence) == (plain.strategy, plain.confidence)
     assert made.signals.likely == plain.signals.likely
     assert made.reasons[: len(plain.reasons)] == plain.reasons
-    assert f"{form}, asked because the evidence was weak, settles nothing" in last(made)
+    assert f"{form}, asked since ask_model_below is 1, settles nothing" in last(made)
     assert re.search(told, last(made))
     assert "sk-secret" not in str(made)
     assert server.url not in str(made)
