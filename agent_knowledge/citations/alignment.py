@@ -215,7 +215,7 @@ def _flipped(
     """
     for i, j in pairs:
         ours, theirs = claim[i], window[j]
-        if ours.denied != theirs.denied and ours.is_content:
+        if ours.denied != theirs.denied and ours.is_content and not theirs.listed:
             other = theirs if ours.denied else ours
             if strict or other.plain:
                 return Difference("negation", (ours,), (theirs,))

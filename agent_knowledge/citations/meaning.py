@@ -94,10 +94,11 @@ class Meaning:
         own, *theirs = self.embed([beside.claim, *texts])
         parts: list[Matrix] = []
         for n, text, vectors in zip(numbers, texts, theirs, strict=True):
-            words = self._words.find(text)
+            key = f"{len(reading.sentences[n])} {text}"  # also with the words above its list
+            words = self._words.find(key)
             if words is None:
                 made = _of_words(vectors, reading.sentences[n], reading.spans[n][0])
-                words = self._words.keep(text, made)
+                words = self._words.keep(key, made)
             parts.append(words)
         tokens = [token for n in numbers for token in reading.sentences[n]]
         content = np.array([token.is_content for token in tokens])

@@ -9,6 +9,7 @@ from typing import cast
 
 import Stemmer
 
+from agent_knowledge.citations.lists import lead_ins
 from agent_knowledge.citations.numbers import Amount, Date, Quantity, amount, dates, quantity
 from agent_knowledge.citations.tokens import Kind, Token
 from agent_knowledge.citations.words import mark_denials
@@ -64,9 +65,15 @@ class TokenizedText:
 def read_passage(text: str, title: str = "") -> TokenizedText:
     """Read a passage and its title."""
     parts: list[tuple[Token, ...]] = []
+    starts: list[int] = []
+    items = lead_ins(text, title)
+    denying = {lead for lead in {lead for _, _, lead in items} if _denies(lead)}
+    items = [item for item in items if item[2] in denying]
     for start, end in sentences(text):
-        tokens = tuple(_moved(token, start) for token in read(text[start:end]))
-        parts += [tokens[at : at + _LONGEST] for at in range(0, len(tokens), _LONGEST)]
+        tokens = _read_sentence(text, start, end, items)
+        for at in range(0, len(tokens), _LONGEST):
+            parts.append(tokens[at : at + _LONGEST])
+            starts.append(next(t.start for t in parts[-1] if t.start >= start))
     places: dict[str, list[int]] = {}
     for number, tokens in enumerate(parts):
         for stem in {t.stem for t in tokens if t.is_content}:
@@ -75,7 +82,7 @@ def read_passage(text: str, title: str = "") -> TokenizedText:
     return TokenizedText(
         text=text,
         title=title,
-        spans=_spans(text, parts),
+        spans=_spans(text, starts, parts),
         sentences=tuple(parts),
         heading=heading,
         places={stem: tuple(numbers) for stem, numbers in places.items()},
@@ -91,15 +98,40 @@ def read_passage(text: str, title: str = "") -> TokenizedText:
     )
 
 
+_LONGEST_LEAD_IN = 30
+"""Words above a list; more are no heading, and would leave no room for the item. A limit."""
+
+
+def _denies(lead: str) -> bool:
+    tokens = read(lead)
+    return len(tokens) <= _LONGEST_LEAD_IN and any(t.kind == "negation" for t in tokens)
+
+
+def _read_sentence(
+    text: str, start: int, end: int, items: Sequence[tuple[int, int, str]]
+) -> tuple[Token, ...]:
+    """The tokens of a sentence; an item of a list that denies is read behind what denies it.
+
+    The words of that stand at places before the sentence, where no character of its own is.
+    """
+    own = tuple(_moved(token, start) for token in read(text[start:end]))
+    lead = next((lead for first, after, lead in items if start < after and first < end), "")
+    if not (own and lead):
+        return own
+    above = (_moved(token, start - len(lead) - 1) for token in read(lead))
+    return (*above, *(replace(token, plain=False, listed=True) for token in own))
+
+
 def _moved(token: Token, offset: int) -> Token:
     return replace(token, start=token.start + offset, end=token.end + offset)
 
 
-def _spans(text: str, parts: Sequence[Sequence[Token]]) -> tuple[tuple[int, int], ...]:
+def _spans(
+    text: str, starts: Sequence[int], parts: Sequence[Sequence[Token]]
+) -> tuple[tuple[int, int], ...]:
     """The characters of each part, with the signs that close it."""
     if not parts:
         return ()
-    starts = [tokens[0].start for tokens in parts]
     spans: list[tuple[int, int]] = []
     for (start, tokens), following in zip(
         zip(starts, parts, strict=True), [*starts[1:], len(text)], strict=True

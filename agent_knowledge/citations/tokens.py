@@ -22,6 +22,7 @@ class Token:
         opens: It has a capital that a sentence start explains, so that it may be a name.
         denied: It says something, and a negation reaches it.
         plain: Its clause denies nothing, by no negation and by no word that may stand for one.
+        listed: It is of a list that the words above it deny, which may or may not reach it.
     """
 
     start: int
@@ -33,6 +34,7 @@ class Token:
     opens: bool = False
     denied: bool = False
     plain: bool = True
+    listed: bool = False
 
     @property
     def is_content(self) -> bool:

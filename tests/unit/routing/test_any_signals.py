@@ -110,7 +110,7 @@ def test_every_decision_holds_together(case: tuple[Task, Signals, AgentProfile])
     if task.strategy not in {None, decision.strategy}:
         refused = f"the caller asks for {task.strategy}, but"
         assert any(r.text.startswith(refused) for r in decision.rejected)
-    assert (decision.reasons[-1].text.startswith("m, asked")) == (signals.asked is not None)
+    assert (decision.reasons[-1].text.startswith("m, says")) == (signals.asked is not None)
 
 
 @settings(deadline=None)
