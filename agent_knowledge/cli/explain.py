@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agent_knowledge.cli import show
 from agent_knowledge.config import Leaning
-from agent_knowledge.page.story import otherwise
+from agent_knowledge.page.story import PIECES, otherwise
 from agent_knowledge.routing.boundary import Boundary
 from agent_knowledge.routing.standing import leaned, likely_of
 from agent_knowledge.types import Contribution, Decision
@@ -47,7 +47,10 @@ def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text
     if signals.evidence:
         text.append("\nwhat each piece moved, in log-odds against direct", style="bold")
         for piece in signals.evidence[:_SHOWN]:
-            text.append_text(_moved(piece.name, f"{piece.value:+6.2f}", piece))
+            name = PIECES.get(piece.name, piece.name)
+            text.append_text(_moved(name, f"{piece.value:+6.2f}", piece))
+        if (more := len(signals.evidence) - _SHOWN) > 0:
+            text.append(f"\n  and {more} more that moved less", style="dim")
     if leaning != Leaning():
         text.append_text(_moved("what the agent leans to", "      ", leaning))
     text.append("\nall evidence together", style="bold")
@@ -79,6 +82,6 @@ def _where(conditions: Sequence[Mapping[str, object]]) -> Text:
 
 
 def _moved(name: str, value: str, piece: Contribution | Leaning) -> Text:
-    text = Text(f"\n  {name:<28} ").append(value, style="dim")
+    text = Text(f"\n  {name:<33} ").append(value, style="dim")
     text.append(f"  retrieval {piece.retrieval:+.2f}", style="green" if piece.retrieval > 0 else "")
     return text.append(f"  few_shot {piece.few_shot:+.2f}", style="green" * (piece.few_shot > 0))

@@ -19,7 +19,7 @@ CALLED: Mapping[str, str] = {
     "fine_tuned": "Fine-tuned",
 }
 """What people call a strategy, or the need that it meets."""
-_PIECES: Mapping[str, str] = {
+PIECES: Mapping[str, str] = {
     "text_retrieval": "Does the text ask for facts?",
     "text_few_shot": "Does the text follow a pattern?",
     "agent_retrieval": "Would an agent look it up?",
@@ -34,7 +34,8 @@ _PIECES: Mapping[str, str] = {
     "turn_coverage": "Does a source hold the turn?",
     "pattern": "Does an example set match?",
     "turn_pattern": "Does a set match the turn?",
-    "asked": "What a model that was asked says",
+    "asked_retrieval": "Would the asked model look it up?",
+    "asked_few_shot": "Would it follow examples?",
 }
 """What a piece of evidence answers; that it is not so is evidence too. docs/how-it-works.md has how
 each is measured."""
@@ -172,7 +173,7 @@ def _bars(shares: Iterable[tuple[str, float | None]]) -> tuple[ShareBar, ...]:
 
 def _evidence(made: Decision, leaning: Leaning) -> tuple[Moved, ...]:
     rows = [
-        (_PIECES.get(piece.name, piece.name), piece.retrieval, piece.few_shot)
+        (PIECES.get(piece.name, piece.name), piece.retrieval, piece.few_shot)
         for piece in made.signals.evidence
     ]
     if leaning != Leaning():
