@@ -143,6 +143,7 @@ def test_what_an_open_gate_would_serve_stands_in_the_json_and_below_the_table(
     assert desk(*RUN, "--json").json["open_gate"] is None
 
 
+@pytest.mark.slow
 def test_a_target_that_no_rung_meets_exits_1(desk: CommandLine, server: Server) -> None:
     assert desk(*RUN, "--target", "0.9").code == 0
     missed = desk(*RUN, "--target", "0.9", "--rungs", "prompt")
@@ -206,6 +207,7 @@ def test_calls_keep_a_rate(desk: CommandLine, server: Server) -> None:
     assert server.calls == 3
 
 
+@pytest.mark.slow
 def test_the_number_of_examples_is_measured(desk: CommandLine, server: Server) -> None:
     write_cases(desk.folder, 6)
     row = desk(*RUN, "--tune-k", "--json").json

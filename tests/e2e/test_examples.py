@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_chatbot_answers_with_route_and_sources_and_changes_agents() -> None:
     said = "How long is the return window?\n/agent writer\nHello there\n/quit\n"
     command = [sys.executable, str(ROOT / "examples" / "chatbot.py")]
@@ -23,6 +26,7 @@ def test_the_chatbot_answers_with_route_and_sources_and_changes_agents() -> None
     assert len((ROOT / "examples" / "chatbot.py").read_text().splitlines()) < 60
 
 
+@pytest.mark.slow
 def test_the_sources_page_shows_an_answer_with_its_passages(tmp_path: Path) -> None:
     page = tmp_path / "answer.html"
     command = [

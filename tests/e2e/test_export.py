@@ -101,6 +101,7 @@ def test_too_small_a_set_is_refused_by_its_rule(stores: CommandLine) -> None:
     assert not (stores.folder / "data").exists()
 
 
+@pytest.mark.slow
 def test_what_is_there_is_overwritten_only_when_asked(stores: CommandLine) -> None:
     run = ("export", "--set", "codes", "--out", "data")
     assert stores(*run).code == 0

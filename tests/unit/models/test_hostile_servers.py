@@ -25,6 +25,8 @@ from tests.hostile_servers import ATTACKS, Attack, table
 from tests.loopback import Loopback, loopback, whole
 from tests.scripted import ScriptedModel
 
+pytestmark = pytest.mark.slow
+
 TRIAGE = 'Put this ticket into its queue: "Two identical payments showed up on my credit card."'
 TASKS = {"endpoint": Task(TRIAGE), "model": Task("Write a haiku.", strategy="direct")}
 WAYS = ("answer", "aanswer", "stream", "astream")

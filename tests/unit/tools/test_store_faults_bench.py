@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tools.bench.store_faults import Found, double_writers, kills, readers
 
 
@@ -22,6 +24,7 @@ def test_of_two_writers_at_once_one_is_refused_and_the_store_is_whole(tmp_path: 
     assert refused <= 1
 
 
+@pytest.mark.slow
 def test_readers_beside_a_writer_find_all_of_one_edition(tmp_path: Path):
     found, runs = readers(tmp_path / "readers", 2, seconds=3)
     assert_whole(found)
