@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import gc
 import importlib
+import importlib.util
 import inspect
 import itertools
 import math
@@ -57,8 +58,12 @@ def compiled_patterns() -> Mapping[str, re.Pattern[str]]:
 def package_modules() -> Iterator[ModuleType]:
     """All modules of the package; importing them runs none of their work."""
     names = (m.name for m in pkgutil.walk_packages(agent_knowledge.__path__, "agent_knowledge."))
+    newer = importlib.util.find_spec("langchain_core.decisions") is not None
     for name in ("agent_knowledge", *names):
-        if not name.endswith("__main__"):
+        # On the oldest LangChain there is nothing that this one could be.
+        if not name.endswith("__main__") and (
+            newer or name != "agent_knowledge.langchain.decisions"
+        ):
             yield importlib.import_module(name)
 
 

@@ -42,7 +42,7 @@ def test_its_evidence_is_told_and_its_key_is_not(
         for ran in (told.out, told.err, json.dumps(row), json.dumps(checks)):
             assert KEY not in ran
             assert server.url not in ran
-    assert "asked_retrieval" in told.out
+    assert "Would the asked model look it up?" in told.out
     assert "systemone:m was asked and says retrieval" in told.out
     assert row["signals"]["asked"]["holds"] == {"handbook": 0.8}
     why = row["reasons"][-1]["text"]
