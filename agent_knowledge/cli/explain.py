@@ -44,13 +44,7 @@ def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text
         text.append_text(_bar(f"{name} holds it", covered))
     for name, match in signals.pattern.items():
         text.append_text(_bar(f"is one of {name}", match))
-    if signals.evidence:
-        text.append("\nwhat each piece moved, in log-odds against direct", style="bold")
-        for piece in signals.evidence[:_SHOWN]:
-            name = PIECES.get(piece.name, piece.name)
-            text.append_text(_moved(name, f"{piece.value:+6.2f}", piece))
-        if (more := len(signals.evidence) - _SHOWN) > 0:
-            text.append(f"\n  and {more} more that moved less", style="dim")
+    text.append_text(_evidence(signals.evidence))
     if leaning != Leaning():
         text.append_text(_moved("what the agent leans to", "      ", leaning))
     text.append("\nall evidence together", style="bold")
@@ -61,6 +55,18 @@ def explain(made: Decision, boundary: Boundary | None, leaning: Leaning) -> Text
     runner_up = sorted(likely.items(), key=lambda item: -item[1])[1]
     text.append("\n  runner-up ", style="dim").append("{} {:.2f}".format(*runner_up))
     text.append("\n  otherwise ", style="dim").append(otherwise(boundary))
+    return text
+
+
+def _evidence(pieces: Sequence[Contribution]) -> Text:
+    """The pieces that moved most, and how many there are beside."""
+    if not pieces:
+        return Text()
+    text = Text().append("\nwhat each piece moved, in log-odds against direct", style="bold")
+    for piece in pieces[:_SHOWN]:
+        text.append_text(_moved(PIECES.get(piece.name, piece.name), f"{piece.value:+6.2f}", piece))
+    if (more := len(pieces) - _SHOWN) > 0:
+        text.append(f"\n  and {more} more that moved less", style="dim")
     return text
 
 
