@@ -1,6 +1,6 @@
 # The command line, the page and the MCP server in one image: `docker build -t agent-knowledge .`
 # What it knows is mounted at /knowledge; docs/containers.md says how.
-ARG BASE=docker.io/library/python:3.13-slim
+ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS installed
 WORKDIR /source
