@@ -18,20 +18,23 @@ def lead_ins(text: str, title: str) -> list[tuple[int, int, str]]:
         title: Its title, with the headings above it behind " > ".
 
     Returns:
-        For each line that is an item: where it begins and ends, and the words above its list: the
-        heading or the line with a colon just above, or else the last heading of the title; empty
-        for none.
+        For each item: where it begins and ends, and the words above its list: the heading or the
+        line with a colon just above, or else the last heading of the title; empty for none.
     """
     found: list[tuple[int, int, str]] = []
-    lead, at = title.rpartition(" > ")[2], 0
+    lead, at, within = title.rpartition(" > ")[2], 0, False
     for line in text.splitlines(keepends=True):
-        end = at + len(line)
+        end, said = at + len(line), line.strip()
+        heading = _HEADING.match(said)
         if _ITEM.match(line):
             found.append((at, end, lead))
-        elif said := line.strip():
-            heading = _HEADING.match(said)
+            within = True
+        elif found and said and not heading and (within or line[0] in " \t"):
+            found[-1] = (found[-1][0], end, found[-1][2])  # an item goes on in its next line
+        elif said:
             lead = ""
             if (heading or said.endswith(":")) and len(said) <= _LEAD_CHARACTERS:
                 lead = said[heading.end() if heading else 0 :].rstrip(":#* ")
+        within = within and bool(said) and not heading
         at = end
     return found

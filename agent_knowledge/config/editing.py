@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import cast
@@ -50,13 +50,17 @@ def write_agent(file: Path, name: str, new: KnowledgeConfig) -> None:
     Raises:
         ConfigError: As of `put_agent`, or the file cannot be read or written. It is then as it was.
     """
+    _rewrite(file, lambda text: put_agent(text, name, new), "agent")
+
+
+def _rewrite(file: Path, edited: Callable[[str], str], what: str) -> None:
     target = file.resolve()
     try:
         with target.open(encoding="utf-8", newline="") as opened:
             text = opened.read()
-        _replace(target, put_agent(text, name, new))
+        _replace(target, edited(text))
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot write {str(file)!r} ({error}); put the agent there yourself"
+        msg = f"cannot write {str(file)!r} ({error}); put the {what} there yourself"
         raise ConfigError(msg) from error
 
 
@@ -137,14 +141,7 @@ def write_leaning(file: Path, agent: str, wanted: Leaning) -> None:
         ConfigError: The file cannot be read or written, is no valid configuration, or is laid out
             so that the leaning cannot be set alone. It is then as it was.
     """
-    target = file.resolve()
-    try:
-        with target.open(encoding="utf-8", newline="") as opened:
-            text = opened.read()
-        _replace(target, put_leaning(text, agent, wanted))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot write {str(file)!r} ({error}); put the leaning there yourself"
-        raise ConfigError(msg) from error
+    _rewrite(file, lambda text: put_leaning(text, agent, wanted), "leaning")
 
 
 def put_leaning(text: str, agent: str, wanted: Leaning) -> str:

@@ -55,6 +55,15 @@ def test_a_list_under_words_that_deny_nothing_is_read_as_it_is(verifier: Citatio
     assert not no.supported
 
 
+def test_an_item_in_several_lines_ends_no_list(verifier: CitationVerifier) -> None:
+    items = "- marks of normal use, such as\n  scratches of any kind\n- damage from water"
+    said = "Damage from water is not covered [1]. Damage from water is covered [1]."
+    given = {"1": passage("Warranty > What is not covered", items)}
+    yes, no = verifier.verify(said, given).claims
+    assert yes.supported
+    assert not no.supported
+
+
 def test_what_stands_below_a_list_is_not_denied(verifier: CitationVerifier) -> None:
     text = "We never ship:\n\n- live plants\n\nOther parcels go out within two days."
     said = "Other parcels go out within two days [1]."
